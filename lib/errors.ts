@@ -1,0 +1,268 @@
+/**
+ * Every error that Baton itself makes. Each has a stable `code`; match on the code or on the class.
+ * `instanceof` holds across two copies of the package in one process and for errors that came back from a thread,
+ * because it goes by a brand and the name and not by identity (as undici does it).
+ */
+
+const BRAND = Symbol.for("pg-baton.error");
+
+/** The base of all errors that Baton makes. Never thrown as itself. */
+export class BatonError extends Error {
+  /** Stable across releases, for example `ERR_BATON_INVALID_JOB`. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    if (typeof value !== "object" || value === null || !(BRAND in value)) return false;
+    // A branded value is ours, perhaps from another copy of the package: compare the names along its classes.
+    for (let proto: unknown = Object.getPrototypeOf(value); proto !== null; proto = Object.getPrototypeOf(proto)) {
+      if ((proto as Error).constructor.name === this.name) return true;
+    }
+    return false;
+  }
+
+  static {
+    Object.defineProperty(this.prototype, BRAND, { value: true });
+    named(this);
+  }
+}
+
+/** An option of `new Baton`, `defineWorker`, `await` or the command line that cannot be used. Nothing was started. */
+export class InvalidOptionError extends BatonError {
+  /** The option as the caller wrote it, for example `queues.default.limit`. */
+  readonly option: string;
+
+  constructor(option: string, problem: string) {
+    super("ERR_BATON_INVALID_OPTION", `Option ${option} ${problem}`);
+    this.option = option;
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** One thing that is wrong with a job; `field` is `args.rows[3].at`, `queue`, `priority` and the like. */
+export interface JobProblem {
+  readonly field: string;
+  readonly problem: string;
+}
+
+/** A job that cannot be inserted. Every problem is listed, and nothing was inserted, not even its neighbours. */
+export class InvalidJobError extends BatonError {
+  readonly problems: readonly JobProblem[];
+
+  constructor(worker: string, problems: readonly JobProblem[]) {
+    const list = problems.map(({ field, problem }) => `${field} ${problem}`).join("; ");
+    super("ERR_BATON_INVALID_JOB", `Job of worker ${JSON.stringify(worker)} was not inserted: ${list}`);
+    this.problems = problems;
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** A value given to `await` that is no relay: not what `async` returned, nor its JSON read back. */
+export class InvalidRelayError extends BatonError {
+  constructor(problem: string) {
+    super(
+      "ERR_BATON_INVALID_RELAY",
+      `This is no relay: ${problem}. Pass what async() resolved to, or its JSON parsed.`,
+    );
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** A host got a job whose worker it does not know, or whose module does not import or lacks that worker. */
+export class UnknownWorkerError extends BatonError {
+  readonly worker: string;
+
+  constructor(worker: string, problem: string, options?: ErrorOptions) {
+    super("ERR_BATON_UNKNOWN_WORKER", `Worker ${JSON.stringify(worker)} ${problem}`, options);
+    this.worker = worker;
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** An instance was used before `start()` had resolved. */
+export class NotStartedError extends BatonError {
+  constructor(call: string) {
+    super("ERR_BATON_NOT_STARTED", `Cannot ${call}: this Baton is not started. Await baton.start() first.`);
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** An instance was used after `stop()`, or stopped while an await was open. The job itself goes on; await its relay elsewhere. */
+export class StoppedError extends BatonError {
+  constructor(call: string) {
+    super(
+      "ERR_BATON_STOPPED",
+      `Cannot ${call}: this Baton is stopped. Its relays can be awaited on any other instance.`,
+    );
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** Why a database cannot be used: the codes of {@link DatabaseError}. */
+export type DatabaseErrorCode =
+  | "ERR_BATON_DATABASE_UNREACHABLE"
+  | "ERR_BATON_DATABASE_UNSUPPORTED"
+  | "ERR_BATON_DATABASE_REFUSED"
+  | "ERR_BATON_SCHEMA_TOO_NEW";
+
+/** The database cannot be reached, is too old, is not UTF8, refuses a statement, or its schema is newer than this library. */
+export class DatabaseError extends BatonError {
+  // oxlint-disable-next-line no-useless-constructor -- narrows the code
+  constructor(code: DatabaseErrorCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** A value that cannot be sent as a result: `path` says which part of it, for example `$.rows[3].callback`. */
+export class EncodeError extends BatonError {
+  readonly path: string;
+
+  constructor(path: string, problem: string) {
+    super("ERR_BATON_ENCODE", `Cannot encode ${path}: ${problem}`);
+    this.path = path;
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** Bytes that are no encoded value, or go over a limit. Whatever the bytes are, decoding ends in a value or in this. */
+export class DecodeError extends BatonError {
+  constructor(problem: string) {
+    super("ERR_BATON_DECODE", `Cannot decode the result: ${problem}`);
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** A job's thread ended under it: `process.exit`, out of memory, or killed. Its attempt failed, the host goes on. */
+export class ThreadCrashError extends BatonError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_BATON_THREAD_CRASH", message, options);
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** The host that ran a job died or was cut off, and the job had no attempt left. */
+export class HostLostError extends BatonError {
+  constructor(message: string) {
+    super("ERR_BATON_HOST_LOST", message);
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** The row of an awaited job is gone: pruned after its retention, or deleted. Its outcome cannot be known any more. */
+export class JobNotFoundError extends BatonError {
+  constructor(message: string) {
+    super("ERR_BATON_JOB_NOT_FOUND", message);
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** Thrown by `call`: no outcome arrived in time. The job goes on. */
+export class AwaitTimeoutError extends BatonError {
+  constructor(message: string) {
+    super("ERR_BATON_AWAIT_TIMEOUT", message);
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** Thrown by `call`: the worker discarded its job. */
+export class JobDiscardedError extends BatonError {
+  readonly reason: unknown;
+
+  constructor(message: string, reason: unknown) {
+    super("ERR_BATON_JOB_DISCARDED", message);
+    this.reason = reason;
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** Thrown by `call`: the job was cancelled. */
+export class JobCancelledError extends BatonError {
+  readonly reason: unknown;
+
+  constructor(message: string, reason: unknown) {
+    super("ERR_BATON_JOB_CANCELLED", message);
+    this.reason = reason;
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** Thrown by `call`: the worker put its job off. It will run again; `await` with `withRetries` waits for that. */
+export class JobSnoozedError extends BatonError {
+  readonly seconds: number;
+
+  constructor(message: string, seconds: number) {
+    super("ERR_BATON_JOB_SNOOZED", message);
+    this.seconds = seconds;
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** Thrown by `call`: the job completed, but its result is over the host's `resultLimit`. */
+export class ResultTooLargeError extends BatonError {
+  constructor(message: string) {
+    super("ERR_BATON_RESULT_TOO_LARGE", message);
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** Puts the class's name on its prototype, so that an error shows it however it was made. */
+function named(errorClass: { readonly prototype: Error; readonly name: string }): void {
+  Object.defineProperty(errorClass.prototype, "name", { value: errorClass.name, configurable: true, writable: true });
+}
