@@ -1,0 +1,147 @@
+import { InvalidJobError, type JobProblem } from "../errors.js";
+import type { JsonObject } from "./job.js";
+import { jsonProblems } from "./json.js";
+
+/** What can be said of a job besides its args. A worker's definition gives defaults, `.new` overrides them one by one. */
+export interface JobOptions {
+  /** The line it waits in. Default `"default"`. Letters, digits, `_`, `.` and `-`, at most 64. */
+  readonly queue?: string;
+  /** 0 runs first. An integer up to 32,767. Default 0. */
+  readonly priority?: number;
+  /** How many attempts it gets before it is discarded: 1 to 32,767. Default 20. */
+  readonly maxAttempts?: number;
+  /** Words to find it by. Default none; at most 64 of at most 255 characters. */
+  readonly tags?: readonly string[];
+  /** A JSON object of the caller's own, which `perform` sees. Default `{}`. */
+  readonly meta?: JsonObject;
+}
+
+/** {@link JobOptions} plus the time of the first run, which no worker has a default for. */
+export interface NewJobOptions extends JobOptions {
+  /** Not before this moment. */
+  readonly scheduledAt?: Date;
+  /** Not before this many ms from now, by the database's clock. */
+  readonly scheduleIn?: number;
+}
+
+declare const RESULT: unique symbol;
+
+/** A job that is not inserted yet: what `Worker.new` makes. Plain data; nothing is checked before it is inserted. */
+export interface NewJob<Result = unknown> {
+  readonly worker: string;
+  readonly args: unknown;
+  readonly options: NewJobOptions;
+  /** Exists in types only: carries the result's type to `async` and `await`. */
+  readonly [RESULT]?: Result;
+}
+
+/** A job that passed every check, ready for its row. */
+export interface CheckedJob {
+  readonly worker: string;
+  readonly queue: string;
+  /** JSON text. */
+  readonly args: string;
+  readonly meta: JsonObject;
+  readonly tags: readonly string[];
+  readonly priority: number;
+  readonly maxAttempts: number;
+  /** ms since the epoch, or null. */
+  readonly scheduledAt: number | null;
+  /** ms from the database's now, or null. */
+  readonly scheduleIn: number | null;
+}
+
+const NAME = /^[\w./:@-]{1,128}$/;
+const QUEUE = /^[\w.-]{1,64}$/;
+const MAX_SMALLINT = 32_767;
+const MAX_ARGS_BYTES = 16 * 1_024 * 1_024;
+const CENTURY = 100 * 365 * 86_400_000;
+
+/** Says what is wrong with a worker's name, or null. */
+export function workerNameProblem(name: unknown): string | null {
+  if (typeof name === "string" && NAME.test(name)) return null;
+  return "must be 1 to 128 letters, digits or any of _ . / : @ -";
+}
+
+/** Says what is wrong with a queue's name, or null. */
+export function queueProblem(queue: unknown): string | null {
+  if (typeof queue === "string" && QUEUE.test(queue)) return null;
+  return "must be 1 to 64 letters, digits or any of _ . -";
+}
+
+/** Lists what is wrong with the options that a worker may have defaults for. */
+export function optionProblems(options: JobOptions): JobProblem[] {
+  const problems: JobProblem[] = [];
+  const { queue, priority, maxAttempts, tags, meta } = options;
+  function check(field: string, problem: string | null): void {
+    if (problem !== null) problems.push({ field, problem });
+  }
+  if (queue !== undefined) check("queue", queueProblem(queue));
+  if (priority !== undefined) check("priority", integerProblem(priority, 0, MAX_SMALLINT));
+  if (maxAttempts !== undefined) check("maxAttempts", integerProblem(maxAttempts, 1, MAX_SMALLINT));
+  if (tags !== undefined) check("tags", tagsProblem(tags));
+  if (meta !== undefined) {
+    if (typeof meta !== "object" || meta === null || Array.isArray(meta)) check("meta", "must be a JSON object");
+    else problems.push(...jsonProblems(meta, "meta"));
+  }
+  return problems;
+}
+
+/** Checks a new job and fills in the defaults. Throws {@link InvalidJobError} with every problem found. */
+export function checkJob(job: NewJob): CheckedJob {
+  if (typeof job !== "object" || job === null || typeof job.options !== "object") {
+    throw new InvalidJobError("?", [{ field: "job", problem: "must be made by a worker: Double.new({ int: 2 })" }]);
+  }
+  const { worker, options } = job;
+  const args = job.args === undefined ? {} : job.args;
+  const problems = [...jsonProblems(args, "args"), ...optionProblems(options), ...timeProblems(options)];
+  const nameProblem = workerNameProblem(job.worker);
+  if (nameProblem !== null) problems.unshift({ field: "worker", problem: nameProblem });
+  const text = problems.length === 0 ? JSON.stringify(args) : "";
+  if (Buffer.byteLength(text) > MAX_ARGS_BYTES) {
+    problems.push({ field: "args", problem: `are over ${MAX_ARGS_BYTES} bytes: pass a reference to the data` });
+  }
+  if (problems.length > 0) throw new InvalidJobError(worker, problems);
+  return {
+    worker,
+    queue: options.queue ?? "default",
+    args: text,
+    meta: options.meta ?? {},
+    tags: options.tags ?? [],
+    priority: options.priority ?? 0,
+    maxAttempts: options.maxAttempts ?? 20,
+    scheduledAt: options.scheduledAt?.getTime() ?? null,
+    scheduleIn: options.scheduleIn ?? null,
+  };
+}
+
+function timeProblems({ scheduledAt, scheduleIn }: NewJobOptions): JobProblem[] {
+  const problems: JobProblem[] = [];
+  if (scheduledAt !== undefined) {
+    const time = scheduledAt instanceof Date ? scheduledAt.getTime() : Number.NaN;
+    // Years 0 to 9999: what both PostgreSQL and ISO 8601 write without ado.
+    if (!(time >= -62_167_219_200_000 && time < 253_402_300_800_000)) {
+      problems.push({ field: "scheduledAt", problem: "must be a valid Date" });
+    }
+    if (scheduleIn !== undefined) problems.push({ field: "scheduleIn", problem: "cannot be given beside scheduledAt" });
+  } else if (
+    scheduleIn !== undefined &&
+    !(typeof scheduleIn === "number" && scheduleIn >= 0 && scheduleIn <= CENTURY)
+  ) {
+    problems.push({ field: "scheduleIn", problem: "must be a number of ms, 0 or more, up to a century" });
+  }
+  return problems;
+}
+
+function integerProblem(value: unknown, min: number, max: number): string | null {
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+    ? null
+    : `must be an integer from ${min} to ${max}`;
+}
+
+function tagsProblem(tags: unknown): string | null {
+  const fits = (tag: unknown) => typeof tag === "string" && /^[^\0]{1,255}$/su.test(tag) && tag.isWellFormed();
+  return Array.isArray(tags) && tags.length <= 64 && tags.every(fits)
+    ? null
+    : "must be an array of at most 64 strings of 1 to 255 characters";
+}

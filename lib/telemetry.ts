@@ -1,0 +1,83 @@
+import { type Channel, channel } from "node:diagnostics_channel";
+
+/**
+ * What Baton tells of itself, over `node:diagnostics_channel`: each event on a channel `pg-baton:<event>`, its payload the
+ * type given here plus `instance`, the name of the instance. What cannot be thrown to anybody is reported here.
+ *
+ * ```ts
+ * diagnostics_channel.subscribe("pg-baton:job:stop", (event) => histogram.record(event.duration));
+ * ```
+ */
+export interface TelemetryEvents {
+  /** An attempt was handed to a thread. */
+  "job:start": { readonly id: number; readonly worker: string; readonly queue: string; readonly attempt: number };
+  /** An attempt came to its outcome. `duration` is ms in the thread, waiting not counted. */
+  "job:stop": {
+    readonly id: number;
+    readonly worker: string;
+    readonly queue: string;
+    readonly attempt: number;
+    readonly outcome: string;
+    readonly duration: number;
+    /** -1 where the thread died. */
+    readonly threadId: number;
+  };
+  /** Something thrown outside of its job: a stray timer or promise of an earlier job on the same thread. */
+  "job:stray": { readonly id: number | null; readonly worker: string | null; readonly error: unknown };
+  /** A write about a job was refused by the fence: another host has it, or it is over. Nothing was delivered. */
+  "claim:lost": { readonly id: number; readonly claim: number };
+  /** Jobs of a dead host were put back to work, `discarded` of them had no attempt left. */
+  rescue: { readonly host: string; readonly jobs: number; readonly discarded: number };
+  /** Finished rows were removed. */
+  prune: { readonly jobs: number };
+  /** Scheduled and retryable jobs became available. */
+  stage: { readonly jobs: number };
+  /** The LISTEN connection was lost (`connected: false`) or is back. */
+  "notifier:connection": { readonly connected: boolean; readonly error: unknown };
+  /** How results reach this process: over NOTIFY, or by polling where LISTEN does not work. */
+  "notifier:mode": { readonly mode: "notify" | "polling"; readonly reason: string };
+  /** Open refs were looked up in the table, `found` of them had an answer that no notification had brought. */
+  reconcile: { readonly open: number; readonly found: number; readonly reason: string };
+  /** A batch of statements failed for a passing reason and will be tried again after `delay` ms. */
+  "batch:retry": { readonly batch: string; readonly size: number; readonly delay: number; readonly error: unknown };
+  /** A notification that is no envelope of ours, or of a version or kind that this release does not know. */
+  "envelope:unknown": { readonly reason: string; readonly bytes: number };
+  /** An envelope for a ref that nobody here awaits (any more). */
+  "envelope:unawaited": { readonly ref: string };
+  /** A relay that nobody awaited was given up to bound memory; its row still answers. */
+  "slot:evicted": { readonly ref: string };
+  /** A service's periodic work failed; it will be tried again. */
+  "service:error": { readonly service: string; readonly error: unknown };
+}
+
+export type TelemetryEvent = keyof TelemetryEvents;
+
+const PREFIX = "pg-baton:";
+
+/** One instance's voice on the channels, and a count of each event since its start. */
+export class Telemetry {
+  readonly #instance: string;
+  readonly #channels = new Map<TelemetryEvent, Channel>();
+  readonly #counts = new Map<TelemetryEvent, number>();
+
+  constructor(instance: string) {
+    this.#instance = instance;
+  }
+
+  emit<Event extends TelemetryEvent>(event: Event, payload: TelemetryEvents[Event]): void {
+    this.#counts.set(event, (this.#counts.get(event) ?? 0) + 1);
+    const target = this.#channel(event);
+    if (target.hasSubscribers) target.publish({ instance: this.#instance, ...payload });
+  }
+
+  /** How often each event happened: what `baton.status()` shows. Events that never did are absent. */
+  counts(): Partial<Record<TelemetryEvent, number>> {
+    return Object.fromEntries(this.#counts);
+  }
+
+  #channel(event: TelemetryEvent): Channel {
+    let target = this.#channels.get(event);
+    if (target === undefined) this.#channels.set(event, (target = channel(PREFIX + event)));
+    return target;
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Defines workers. Also the subpath `pg-baton/worker`, which loads nothing of PostgreSQL: what a worker's module should
+ * import from, since each thread imports it.
+ */
+import type { Control } from "./control.js";
+import { InvalidOptionError } from "./errors.js";
+import { type JobOptions, type NewJob, type NewJobOptions, optionProblems, workerNameProblem } from "./job/draft.js";
+import type { Job } from "./job/job.js";
+import type { Json } from "./job/json.js";
+
+export { type Cancel, type Control, cancel, type Discard, discard, type Snooze, snooze } from "./control.js";
+export type { JobOptions, NewJob, NewJobOptions } from "./job/draft.js";
+export type { Job, JsonObject } from "./job/job.js";
+export type { Json } from "./job/json.js";
+
+const WORKER = Symbol.for("pg-baton.worker");
+
+/** What `perform` gets beside the job. */
+export interface PerformContext {
+  /** Aborts when the host stops and the grace period is over, so that asynchronous work can end early. */
+  readonly signal: AbortSignal;
+  /** The thread it runs in (`worker_threads.threadId`). */
+  readonly threadId: number;
+}
+
+/** What a worker is: its name, its defaults and what it does. */
+export interface WorkerDefinition<Args, Return> extends JobOptions {
+  /** What jobs call it by; unique among the workers of a host. 1 to 128 letters, digits or `_ . / : @ -`. */
+  readonly name: string;
+  /**
+   * Does the work, in a thread. Returns the result (anything the codec carries), nothing, or `snooze`, `cancel` or
+   * `discard`; a promise of any of these is awaited. To throw is to fail the attempt.
+   */
+  readonly perform: (job: Job<Args>, context: PerformContext) => Return;
+  /** ms until the retry after a failed attempt. Runs in the thread. Default: Oban's, 15 s + 2^attempt s, jittered. */
+  readonly backoff?: (job: Job<Args>) => number;
+}
+
+/** The result that an awaiter gets: what `perform` resolves to, less the control values. */
+export type ResultOf<Return> =
+  Exclude<Awaited<Return>, Control> extends infer Result ? ([Result] extends [void] ? undefined : Result) : never;
+
+/** A worker as callers see it: a name to insert jobs under. */
+export interface WorkerRef<Args, Result> {
+  readonly name: string;
+  /** A new job of this worker. Nothing is checked or sent before it is inserted. */
+  readonly new: NewOf<Args, Result>;
+}
+
+type SurvivesJson<Args> = [Args] extends [Json<Args>]
+  ? unknown
+  : {
+      readonly perform: "the args of perform's job must survive JSON: no Date, bigint, Map, Set, function or class instance";
+    };
+
+type NewOf<Args, Result> = unknown extends Args
+  ? (args?: unknown, options?: NewJobOptions) => NewJob<Result>
+  : (args: Args, options?: NewJobOptions) => NewJob<Result>;
+
+/** A worker as hosts see it: a {@link WorkerRef} with its code and the module that threads import it from. */
+export interface Worker<Args = never, Result = unknown> extends WorkerRef<Args, Result> {
+  /** The URL of the module that exports it. */
+  readonly url: string;
+  readonly perform: (job: Job<Args>, context: PerformContext) => unknown;
+  readonly backoff: ((job: Job<Args>) => number) | undefined;
+}
+
+/** Any worker, whatever its args and result: what a host's `workers` option takes. */
+export type AnyWorker = Worker;
+
+/**
+ * Defines a worker. `url` is always `import.meta.url`: threads import that module and look among its exports for this
+ * worker, the default export first. Its args are whatever `perform` takes, as long as JSON gives them back unchanged.
+ *
+ * ```ts
+ * export default defineWorker(import.meta.url, {
+ *   name: "double",
+ *   perform: (job: Job<{ int: number }>) => job.args.int * 2,
+ * });
+ * ```
+ *
+ * Throws {@link InvalidOptionError} for a definition that cannot be used.
+ */
+export function defineWorker<Args, Return>(
+  url: string,
+  definition: WorkerDefinition<Args, Return> & SurvivesJson<Args>,
+): Worker<Args, ResultOf<Return>> {
+  checkDefinition(url, definition);
+  const { name, perform, backoff, ...defaults }: WorkerDefinition<Args, Return> = definition;
+  const worker = { name, url, perform, backoff, new: newJob<Args, ResultOf<Return>>(name, defaults) };
+  return Object.freeze(Object.defineProperty(worker, WORKER, { value: true }));
+}
+
+/**
+ * Makes a worker's `.new` for callers that do not ship its code: only its type is imported. The definition's defaults
+ * live in that code, so give here again those that matter to the caller, above all the queue.
+ *
+ * ```ts
+ * import type Resize from "./workers/resize.js";
+ * const resize = workerRef<typeof Resize>("resize", { queue: "images" });
+ * await baton.call(resize.new({ path }));
+ * ```
+ */
+export function workerRef<W extends WorkerRef<never, unknown>>(
+  name: W["name"],
+  defaults: JobOptions = {},
+): WorkerRef<ArgsOf<W>, ResultTypeOf<W>> {
+  checkDefaults("workerRef", name, defaults);
+  return Object.freeze({ name, new: newJob<ArgsOf<W>, ResultTypeOf<W>>(name, defaults) });
+}
+
+type ArgsOf<W> = W extends WorkerRef<infer Args, unknown> ? Args : never;
+type ResultTypeOf<W> = W extends WorkerRef<never, infer Result> ? Result : never;
+
+/** Whether a value is what {@link defineWorker} made, in this or another copy of the package. */
+export function isWorker(value: unknown): value is AnyWorker {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, WORKER);
+}
+
+function newJob<Args, Result>(worker: string, defaults: JobOptions): NewOf<Args, Result> {
+  const make = (args: unknown, options?: NewJobOptions): NewJob<Result> => ({
+    worker,
+    args,
+    options: options === undefined ? defaults : { ...defaults, ...options },
+  });
+  return make;
+}
+
+function checkDefinition(url: unknown, definition: WorkerDefinition<never, unknown>): void {
+  if (typeof url !== "string" || !/^(file|data):/.test(url)) {
+    throw new InvalidOptionError("url", "of defineWorker must be import.meta.url, the module that exports the worker");
+  }
+  if (typeof definition !== "object" || definition === null) {
+    throw new InvalidOptionError("definition", "of defineWorker must be an object with name and perform");
+  }
+  const { name, perform, backoff, ...defaults } = definition;
+  checkDefaults("defineWorker", name, defaults);
+  if (typeof perform !== "function") throw new InvalidOptionError("perform", `of worker ${name} must be a function`);
+  if (backoff !== undefined && typeof backoff !== "function") {
+    throw new InvalidOptionError("backoff", `of worker ${name} must be a function that returns ms`);
+  }
+}
+
+const DEFAULTS: ReadonlySet<string> = new Set(["queue", "priority", "maxAttempts", "tags", "meta"]);
+
+function checkDefaults(maker: string, name: unknown, defaults: JobOptions): void {
+  const nameProblem = workerNameProblem(name);
+  if (nameProblem !== null) throw new InvalidOptionError("name", `of ${maker} ${nameProblem}`);
+  for (const key of Object.keys(defaults)) {
+    if (!DEFAULTS.has(key)) throw new InvalidOptionError(key, `of ${maker} ${String(name)} is not known`);
+  }
+  const [problem] = optionProblems(defaults);
+  if (problem !== undefined)
+    throw new InvalidOptionError(problem.field, `of worker ${String(name)} ${problem.problem}`);
+}
