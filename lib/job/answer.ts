@@ -1,3 +1,5 @@
+import type { JobState } from "./job.js";
+
 /**
  * What an awaiter is told of a job: a kind and, for most kinds, a value in the codec's bytes. The row's `result` column
  * keeps the last one, an envelope carries it over NOTIFY, the mailbox hands it out. All three hold the same bytes.
@@ -62,4 +64,22 @@ export function bareAnswer(kind: AnswerKind): Answer {
 /** An answer that carries a value. */
 export function answerWith(kind: AnswerKind, { encoding, bytes }: Encoded): Answer {
   return { kind, encoding, bytes };
+}
+
+/** What the table knows of an awaited job, looked up by its ref. */
+export interface StoredAnswer {
+  readonly ref: string;
+  readonly id: number;
+  readonly state: JobState;
+  readonly attempt: number;
+  /** The host that claimed it last. */
+  readonly host: string | null;
+  /** The last outcome; null where no attempt has ended yet. */
+  readonly answer: Answer | null;
+}
+
+/** Where stored answers are looked up: the engine, or a stand-in. Refs without a row are absent from what comes back. */
+export interface AnswerSource {
+  /** `subscribe` adds this host to those that are told of the next outcome, before the row is read. */
+  fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]>;
 }
