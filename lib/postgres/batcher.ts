@@ -1,0 +1,156 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { StoppedError } from "../errors.js";
+import type { Telemetry } from "../telemetry.js";
+import { isPassing, retryDelay } from "./failure.js";
+
+export interface BatcherOptions<Item, Result> {
+  /** For telemetry and errors: what the batches do. */
+  readonly name: string;
+  /** Sends a batch; resolves to one result for each item, in order. */
+  readonly flush: (items: Item[]) => Promise<Result[]>;
+  /** No batch holds more items than this. */
+  readonly limit: number;
+  /** How heavy an item is, in bytes; a batch ends before it is over `maxWeight`. One item alone may be over it. */
+  readonly weigh?: (item: Item) => number;
+  readonly maxWeight?: number;
+  /** How long, in ms, an item is tried again after passing failures before its push rejects. Infinity: until stopped. */
+  readonly patience: number;
+  readonly telemetry: Telemetry;
+}
+
+interface Entry<Item, Result> {
+  readonly item: Item;
+  readonly weight: number;
+  readonly since: number;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Group commit: the first item leaves at once, and those that arrive while its batch is on the way leave together in the
+ * next. So nothing waits for company, and the busier it gets the more share one round trip and one flush to disk.
+ *
+ * A passing failure sends the same batch again. Any other failure splits the batch until the item that cannot succeed
+ * stands alone and rejects: its neighbours do not suffer for it.
+ */
+export class Batcher<Item, Result> {
+  readonly #options: BatcherOptions<Item, Result>;
+  readonly #stopping = new AbortController();
+  readonly #idle: (() => void)[] = [];
+  #waiting: Entry<Item, Result>[] = [];
+  #flying = 0;
+  #scheduled = false;
+
+  constructor(options: BatcherOptions<Item, Result>) {
+    this.#options = options;
+  }
+
+  /** Items that wait or are on their way. */
+  get pending(): number {
+    return this.#waiting.length + this.#flying;
+  }
+
+  push(item: Item): Promise<Result> {
+    if (this.#stopping.signal.aborted) return Promise.reject(new StoppedError(this.#options.name));
+    return new Promise((resolve, reject) => {
+      const weight = this.#options.weigh?.(item) ?? 0;
+      this.#waiting.push({ item, weight, since: performance.now(), resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Resolves when nothing waits and nothing is on its way. */
+  async drain(): Promise<void> {
+    if (this.pending > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Rejects what waits and ends retries; what is on its way is let arrive. */
+  stop(): void {
+    this.#stopping.abort();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { reject } of waiting) reject(new StoppedError(this.#options.name));
+    this.#settleIdle();
+  }
+
+  /** By way of a microtask, so that what is pushed in one go leaves together. */
+  #schedule(): void {
+    if (this.#scheduled || this.#flying > 0) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      if (this.#flying === 0 && this.#waiting.length > 0) void this.#send();
+    });
+  }
+
+  async #send(): Promise<void> {
+    const batch = this.#take();
+    this.#flying = batch.length;
+    await this.#deliver(batch);
+    this.#flying = 0;
+    if (this.#waiting.length > 0) void this.#send();
+    else this.#settleIdle();
+  }
+
+  #take(): Entry<Item, Result>[] {
+    const { limit, maxWeight = Number.POSITIVE_INFINITY } = this.#options;
+    let count = 0;
+    for (let weight = 0; count < Math.min(limit, this.#waiting.length); count += 1) {
+      weight += this.#waiting[count]?.weight ?? 0;
+      if (count > 0 && weight > maxWeight) break;
+    }
+    if (count === this.#waiting.length) {
+      const all = this.#waiting;
+      this.#waiting = [];
+      return all;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  /** Never rejects: every entry is resolved or rejected by its end. */
+  async #deliver(batch: Entry<Item, Result>[]): Promise<void> {
+    for (let failures = 1; batch.length > 0; failures += 1) {
+      try {
+        const results = await this.#options.flush(batch.map(({ item }) => item));
+        for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
+        return;
+      } catch (error) {
+        if (!isPassing(error)) return this.#isolate(batch, error);
+        batch = this.#stillPatient(batch, error);
+        if (batch.length > 0) await this.#pause(batch, error, failures);
+      }
+    }
+  }
+
+  async #isolate(batch: Entry<Item, Result>[], error: unknown): Promise<void> {
+    if (batch.length === 1) {
+      batch[0]?.reject(error);
+      return;
+    }
+    const middle = Math.ceil(batch.length / 2);
+    await this.#deliver(batch.slice(0, middle));
+    await this.#deliver(batch.slice(middle));
+  }
+
+  #stillPatient(batch: Entry<Item, Result>[], error: unknown): Entry<Item, Result>[] {
+    const { aborted } = this.#stopping.signal;
+    const earliest = performance.now() - this.#options.patience;
+    return batch.filter(({ since, reject }) => {
+      const patient = since > earliest && !aborted;
+      if (!patient) reject(error);
+      return patient;
+    });
+  }
+
+  async #pause(batch: Entry<Item, Result>[], error: unknown, failures: number): Promise<void> {
+    const delay = retryDelay(failures);
+    this.#options.telemetry.emit("batch:retry", { batch: this.#options.name, size: batch.length, delay, error });
+    // Cut short by stop(), after which the batch has its last try.
+    await sleep(delay, undefined, { signal: this.#stopping.signal }).catch(() => {});
+  }
+
+  #settleIdle(): void {
+    if (this.pending > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}

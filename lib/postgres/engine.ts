@@ -1,0 +1,226 @@
+import { type Answer, type AnswerEncoding, type AnswerSource, isAnswerKind, type StoredAnswer } from "../job/answer.js";
+import type { CheckedJob } from "../job/draft.js";
+import { type ClaimedJob, JOB_STATES, type JobState, stateNumber } from "../job/job.js";
+import type { Transition } from "../job/transition.js";
+import type { Database } from "./database.js";
+import { sqlState } from "./failure.js";
+import { type Statements, statements } from "./statements.js";
+
+/** A job to insert. */
+export interface InsertRow extends CheckedJob {
+  /** The ref of its relay, or null where nobody asked for one. */
+  readonly ref: string | null;
+  /** The host that awaits it. */
+  readonly replyTo: string | null;
+  /** The host that runs it at once: the row is inserted as executing. Not together with a time in the future. */
+  readonly claimedBy: string | null;
+}
+
+/** What became of an insert; `claimed` is there where the row was inserted as executing. */
+export interface Inserted {
+  readonly id: number;
+  readonly claimed: ClaimedJob | null;
+}
+
+/** The end of one attempt, to be written. */
+export interface Ack {
+  readonly id: number;
+  readonly claim: number;
+  readonly transition: Transition;
+}
+
+/** How many jobs of a queue are in a state. */
+export interface QueueCount {
+  readonly queue: string;
+  readonly state: JobState;
+  readonly jobs: number;
+}
+
+interface InsertedRow extends ClaimedJob {
+  readonly state: number;
+}
+
+interface StoredRow {
+  readonly ref: string;
+  readonly id: number;
+  readonly state: number;
+  readonly attempt: number;
+  readonly host: string | null;
+  readonly result: Buffer | null;
+}
+
+/** The table of jobs as operations: the only place where refs, states and times are translated to SQL and back. */
+export class Engine implements AnswerSource {
+  readonly #database: Database;
+  readonly #statements: Statements;
+  readonly #host: string;
+
+  constructor(database: Database, prefix: string, host: string) {
+    this.#database = database;
+    this.#statements = statements(prefix);
+    this.#host = host;
+  }
+
+  /** Inserts all or none, in one statement. The same refs again insert nothing and find the rows that are there. */
+  async insert(rows: readonly InsertRow[]): Promise<Inserted[]> {
+    const json = `[${rows.map(insertJson).join(",")}]`;
+    const inserted = await this.#database.query<InsertedRow>(this.#statements.insert, [json]);
+    if (inserted.length === rows.length) return inserted.map(toInserted);
+    return this.#withExisting(rows, inserted);
+  }
+
+  /** Takes up to `limit` available jobs of a queue, first by priority, then by time. */
+  async claim(queue: string, limit: number): Promise<ClaimedJob[]> {
+    const jobs = await this.#database.query<ClaimedJob>(this.#statements.claim, [queue, limit, this.#host]);
+    return jobs.sort((a, b) => a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id);
+  }
+
+  /** Ends attempts and tells those who await elsewhere. False where the fence refused: this host holds that job no more. */
+  async complete(acks: readonly Ack[]): Promise<boolean[]> {
+    const bytes = acks.map(({ transition }) => transition.answer?.bytes ?? NOTHING);
+    const values = [
+      acks.map(({ id }) => id),
+      acks.map(({ claim }) => claim),
+      acks.map(({ transition }) => stateNumber(transition.state)),
+      acks.map(({ transition }) => transition.delay),
+      acks.map(({ transition }) => transition.counted),
+      acks.map(({ transition }) => transition.error),
+      acks.map(({ transition: { answer } }) => (answer === null ? null : answer.kind + answer.encoding)),
+      bytes.map(({ length }) => length),
+      Buffer.concat(bytes),
+      this.#host,
+    ];
+    const done = await this.#completeNotifying(values);
+    const written = new Set(done.map(({ id, claim }) => `${id}/${claim}`));
+    return acks.map(({ id, claim }) => written.has(`${id}/${claim}`));
+  }
+
+  async fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]> {
+    const uuids = refs.map(uuidOf);
+    if (!subscribe) {
+      return (await this.#database.query<StoredRow>(this.#statements.fetch, [uuids])).map(toStored);
+    }
+    const subscribed = await this.#database.query<StoredRow>(this.#statements.subscribe, [uuids, this.#host]);
+    const answers = subscribed.map(toStored);
+    if (answers.length === refs.length) return answers;
+    const found = new Set(answers.map(({ ref }) => ref));
+    return [
+      ...answers,
+      ...(await this.fetch(
+        refs.filter((ref) => !found.has(ref)),
+        false,
+      )),
+    ];
+  }
+
+  /** Makes up to `limit` scheduled and retryable jobs available whose time has come. Says how many. */
+  async stage(limit: number): Promise<number> {
+    const [row] = await this.#database.query<{ jobs: number }>(this.#statements.stage, [limit]);
+    return row?.jobs ?? 0;
+  }
+
+  /** Removes up to `limit` rows that ended more than `retention` ms ago. Says how many. */
+  async prune(retention: number, limit: number): Promise<number> {
+    const [row] = await this.#database.query<{ jobs: number }>(this.#statements.prune, [retention, limit]);
+    return row?.jobs ?? 0;
+  }
+
+  /** How many jobs wait or run, by queue and state. Counts rows: for people, not for a hot path. */
+  async counts(): Promise<QueueCount[]> {
+    const rows = await this.#database.query<{ queue: string; state: number; jobs: number }>(
+      this.#statements.counts,
+      [],
+    );
+    return rows.map(({ queue, state, jobs }) => ({ queue, state: stateOf(state), jobs }));
+  }
+
+  /** Registers this host: only registered hosts claim, and only they are missed when they die. */
+  async register(
+    name: string,
+    queues: Readonly<Record<string, number>>,
+    version: string,
+    lockKey: string | null,
+  ): Promise<void> {
+    await this.#database.query(this.#statements.register, [this.#host, name, JSON.stringify(queues), version, lockKey]);
+  }
+
+  /** Shows that this host lives. False where it was declared lost: its jobs are others' now. */
+  async heartbeat(lockKey: string | null): Promise<boolean> {
+    return (await this.#database.query(this.#statements.heartbeat, [this.#host, lockKey])).length > 0;
+  }
+
+  async unregister(): Promise<void> {
+    await this.#database.query(this.#statements.unregister, [this.#host]);
+  }
+
+  /** The ids of hosts that are gone though jobs may be theirs. `lease` and `grace` in ms. */
+  async lostHosts(lease: number, grace: number): Promise<string[]> {
+    const rows = await this.#database.query<{ id: string }>(this.#statements.lost, [this.#host, lease, grace]);
+    return rows.map(({ id }) => id);
+  }
+
+  /** Puts a lost host's jobs back to work; those without an attempt left are discarded with `answer`. */
+  async rescue(host: string, answer: Answer, error: string): Promise<{ jobs: number; discarded: number }> {
+    const values = [host, answer.kind + answer.encoding, Buffer.from(answer.bytes), error];
+    const [row] = await this.#database.query<{ jobs: number; discarded: number }>(this.#statements.rescue, values);
+    return row ?? { jobs: 0, discarded: 0 };
+  }
+
+  /** A full notification queue must not hold up completions: they commit without notifying, the awaiters' sweep finds them. */
+  async #completeNotifying(values: unknown[]): Promise<{ id: number; claim: number }[]> {
+    try {
+      return await this.#database.query(this.#statements.complete, [...values, true]);
+    } catch (error) {
+      if (sqlState(error) !== PROGRAM_LIMIT_EXCEEDED) throw error;
+      return this.#database.query(this.#statements.complete, [...values, false]);
+    }
+  }
+
+  /** Pairs the rows that were inserted with their order, and looks up those that were there before. */
+  async #withExisting(rows: readonly InsertRow[], inserted: InsertedRow[]): Promise<Inserted[]> {
+    const left = inserted.values();
+    let next = left.next();
+    const results: (Inserted | null)[] = rows.map(({ ref }) => {
+      if (next.done === true || (ref !== null && next.value.ref !== ref)) return null;
+      const result = toInserted(next.value);
+      next = left.next();
+      return result;
+    });
+    const missing = rows.flatMap(({ ref }, index) => (results[index] === null && ref !== null ? [ref] : []));
+    const existing = new Map((await this.fetch(missing, false)).map(({ ref, id }) => [ref, id]));
+    return rows.map(({ ref }, index) => results[index] ?? { id: existing.get(ref ?? "") ?? 0, claimed: null });
+  }
+}
+
+const PROGRAM_LIMIT_EXCEEDED = "54000";
+const NOTHING = new Uint8Array(0);
+
+/** The args are JSON text already: they are put in as they are. */
+function insertJson({ args, ref, ...row }: InsertRow): string {
+  const rest = JSON.stringify({ ...row, ref: ref === null ? null : uuidOf(ref) });
+  return `{"args":${args},${rest.slice(1)}`;
+}
+
+function toInserted({ state, ...job }: InsertedRow): Inserted {
+  return { id: job.id, claimed: stateOf(state) === "executing" ? job : null };
+}
+
+function toStored({ ref, id, state, attempt, host, result }: StoredRow): StoredAnswer {
+  return { ref, id, state: stateOf(state), attempt, host, answer: result === null ? null : toAnswer(result) };
+}
+
+/** A kind that this release does not know (a later one wrote it) reads as no answer yet. */
+function toAnswer(result: Buffer): Answer | null {
+  const kind = String.fromCharCode(result[0] ?? 0);
+  const encoding = String.fromCharCode(result[1] ?? 0);
+  if (!isAnswerKind(kind) || !/^[-bz]$/.test(encoding)) return null;
+  return { kind, encoding: encoding as AnswerEncoding, bytes: result.subarray(2) };
+}
+
+function stateOf(state: number): JobState {
+  return JOB_STATES[state] as JobState;
+}
+
+function uuidOf(ref: string): string {
+  return Buffer.from(ref, "base64url").toString("hex");
+}

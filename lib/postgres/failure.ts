@@ -1,0 +1,36 @@
+import { DatabaseError } from "../errors.js";
+
+/** Tells failures that pass (a connection lost, a restart, a deadlock) from those that would repeat for ever. */
+
+/** SQLSTATE classes and codes after which the same statement may well succeed: connection, resources, shutdown, serialization. */
+const PASSING_CLASSES = new Set(["08", "53", "58"]);
+const PASSING_CODES = new Set([
+  "25006", // read-only: a failover under way
+  "40001", // serialization failure
+  "40P01", // deadlock
+  "55P03", // lock not available
+  "57014", // statement cancelled (a timeout of the server)
+  "57P01", // terminated by an administrator
+  "57P02", // crash shutdown
+  "57P03", // starting up or shutting down
+  "57P04", // database dropped
+]);
+
+/** Whether trying again may help. Errors without an SQLSTATE come from the socket or the driver, and pass too. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof DatabaseError) return error.code === "ERR_BATON_DATABASE_UNREACHABLE";
+  const state = sqlState(error);
+  return state === null || PASSING_CLASSES.has(state.slice(0, 2)) || PASSING_CODES.has(state);
+}
+
+/** The SQLSTATE of an error that PostgreSQL raised, else null (`ECONNREFUSED` and its like are no SQLSTATE). */
+export function sqlState(error: unknown): string | null {
+  const code = (error as { code?: unknown } | null)?.code;
+  const severity = (error as { severity?: unknown } | null)?.severity;
+  return typeof code === "string" && typeof severity === "string" && code.length === 5 ? code : null;
+}
+
+/** ms until try number `failures` (from 1): doubling from 25 ms to 1 s, jittered by half so that hosts do not come in step. */
+export function retryDelay(failures: number): number {
+  return Math.min(1_000, 25 * 2 ** Math.min(failures - 1, 6)) * (0.5 + Math.random() / 2);
+}

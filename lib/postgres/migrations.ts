@@ -1,0 +1,99 @@
+import { DatabaseError } from "../errors.js";
+import type { Database } from "./database.js";
+import { sqlState } from "./failure.js";
+
+/** The schema, in numbered steps. A step that was released is never changed: a new one is added. */
+const STEPS: readonly ((schema: string) => string)[] = [
+  (schema) => `
+    create table ${schema}.jobs (
+      id bigint generated always as identity primary key,
+      inserted_at timestamptz not null default now(),
+      scheduled_at timestamptz not null default now(),
+      attempted_at timestamptz,
+      finished_at timestamptz,
+      claim integer not null default 0,
+      state smallint not null default 1 check (state between 0 and 6),
+      priority smallint not null default 0 check (priority >= 0),
+      attempt smallint not null default 0 check (attempt >= 0),
+      max_attempts smallint not null default 20 check (max_attempts > 0),
+      crashes smallint not null default 0,
+      ref uuid,
+      queue text not null,
+      worker text not null,
+      attempted_by text,
+      args jsonb not null default '{}',
+      meta jsonb not null default '{}',
+      tags text[] not null default '{}',
+      reply_to text[] not null default '{}',
+      errors jsonb not null default '[]',
+      result bytea
+    );
+    create unique index jobs_ref on ${schema}.jobs (ref) where ref is not null;
+    create index jobs_claim on ${schema}.jobs (queue, priority, scheduled_at, id) where state = 1;
+    create index jobs_stage on ${schema}.jobs (scheduled_at) where state in (0, 3);
+    create index jobs_executing on ${schema}.jobs (attempted_by) where state = 2;
+    create index jobs_prune on ${schema}.jobs (finished_at) where state >= 4;
+    create table ${schema}.hosts (
+      id text primary key,
+      name text not null,
+      queues jsonb not null,
+      version text not null,
+      lock_key bigint,
+      started_at timestamptz not null default now(),
+      seen_at timestamptz not null default now(),
+      suspected_at timestamptz
+    );
+    comment on column ${schema}.jobs.claim is 'how often it was claimed: with attempted_by the fence of every write';
+    comment on column ${schema}.jobs.result is 'the last outcome: kind, encoding, then the codec''s bytes';
+    comment on column ${schema}.hosts.lock_key is 'the advisory lock that its session holds; null: judge by seen_at alone';
+    create view ${schema}.jobs_readable as
+      select id, (array['scheduled', 'available', 'executing', 'retryable', 'completed', 'discarded', 'cancelled'])[state + 1]
+        as state, queue, worker, args, meta, tags, priority, attempt, max_attempts, scheduled_at, inserted_at, attempted_at,
+        finished_at, attempted_by, errors, ref, octet_length(result) as result_bytes
+      from ${schema}.jobs;`,
+];
+
+/**
+ * Brings the schema up to this release. Safe when many hosts start at once: an advisory lock lets one of them do it. Needs
+ * the right to create the schema, or, where it exists, only to own it. Throws {@link DatabaseError}
+ * `ERR_BATON_SCHEMA_TOO_NEW` where a later release has been here.
+ */
+export async function migrate(database: Database, prefix: string): Promise<void> {
+  if ((await stepOf(database, prefix)) === STEPS.length) return;
+  const schema = `"${prefix}"`;
+  await database.transaction(async (client) => {
+    await client.query("select pg_advisory_xact_lock(hashtextextended($1, 0))", [`pg-baton migrations of ${prefix}`]);
+    // Asked for first, because "create schema if not exists" needs its rights even where the schema exists.
+    const { rowCount } = await client.query("select from pg_namespace where nspname = $1", [prefix]);
+    if (rowCount === 0) await client.query(`create schema ${schema}`);
+    await client.query(
+      `create table if not exists ${schema}.migrations (step integer primary key, applied_at timestamptz not null default now())`,
+    );
+    const { rows } = await client.query<{ step: number }>(
+      `select coalesce(max(step), 0)::int as step from ${schema}.migrations`,
+    );
+    for (let step = rows[0]?.step ?? 0; step < STEPS.length; step += 1) {
+      await client.query(STEPS[step]?.(schema) as string);
+      await client.query(`insert into ${schema}.migrations (step) values ($1)`, [step + 1]);
+    }
+  });
+}
+
+async function stepOf(database: Database, prefix: string): Promise<number> {
+  try {
+    const text = `select coalesce(max(step), 0)::int as step from "${prefix}".migrations`;
+    const [row] = await database.query<{ step: number }>({ name: "baton_step", text }, []);
+    const step = row?.step ?? 0;
+    if (step > STEPS.length) {
+      throw new DatabaseError(
+        "ERR_BATON_SCHEMA_TOO_NEW",
+        `Schema ${prefix} is at step ${step}, this release of pg-baton knows ${STEPS.length}: upgrade pg-baton, or use another prefix`,
+      );
+    }
+    return step;
+  } catch (error) {
+    // 3F000 no such schema, 42P01 no such table: nobody has been here.
+    if (sqlState(error) === "42P01" || sqlState(error) === "3F000") return 0;
+    throw error;
+  }
+}

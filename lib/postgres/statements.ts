@@ -1,0 +1,218 @@
+import type { Statement } from "./database.js";
+
+/**
+ * Every statement that runs on the jobs, with the reason for its shape. Batches come as arrays or as one JSON parameter:
+ * one statement, one commit, one flush to disk for all of them. Rows are picked by `id = any(...)`, which keeps the plan on
+ * the primary key at every table size.
+ *
+ * States are written as numbers: 0 scheduled, 1 available, 2 executing, 3 retryable, 4 completed, 5 discarded, 6 cancelled.
+ */
+export type Statements = ReturnType<typeof statements>;
+
+/** A uuid as 22 characters of base64url, the form that a ref has everywhere outside of the table. */
+const REF = "translate(encode(uuid_send(j.ref), 'base64'), '+/=', '-_')";
+
+const CLAIMED_COLUMNS = `j.id, j.claim, j.worker, j.queue, j.args, j.meta, j.tags, j.priority, j.attempt,
+  j.max_attempts as "maxAttempts", extract(epoch from j.scheduled_at)::float8 * 1000 as "scheduledAt",
+  extract(epoch from j.inserted_at)::float8 * 1000 as "insertedAt",
+  extract(epoch from j.attempted_at)::float8 * 1000 as "attemptedAt", ${REF} as ref`;
+
+const STORED_COLUMNS = `${REF} as ref, j.id, j.state, j.attempt, j.attempted_by as host, j.result`;
+
+/** The channel on which a host hears of new jobs; the payload is the queue. */
+export function insertChannel(prefix: string): string {
+  return `${prefix}.insert`;
+}
+
+/** The channel on which a host gets the outcomes that it awaits; the payload is an envelope. */
+export function relayChannel(prefix: string, host: string): string {
+  return `${prefix}.relay.${host}`;
+}
+
+/** Raw bytes over this do not fit into one notification as base64url; the awaiter is told to fetch them. */
+const NOTIFIED_BYTES = 5_979;
+
+/** The envelope of a row's answer, as `relay/envelope.ts` writes it: made here, so that the bytes travel only once. */
+const ENVELOPE = `'R1' || ${REF} || case
+  when octet_length(d.bytes) > ${NOTIFIED_BYTES} then 'f-'
+  else d.head || translate(encode(d.bytes, 'base64'), E'+/=\\n', '-_') end`;
+
+export function statements(prefix: string) {
+  const schema = `"${prefix}"`;
+  const jobs = `${schema}.jobs`;
+  const hosts = `${schema}.hosts`;
+  const insertCh = `'${insertChannel(prefix)}'`;
+  const relayCh = `'${relayChannel(prefix, "")}'`;
+
+  /** Wakes the producers of the queues that have new work in a CTE `name`: one notification a queue and statement. */
+  const wake = (name: string) =>
+    `(select count(pg_notify(${insertCh}, q.queue)) from (select distinct queue from ${name} where state = 1) q)`;
+
+  return {
+    /**
+     * Rows come back in the order given, less those whose ref is there already: then an earlier try of the same insert
+     * went through although its reply was lost.
+     */
+    insert: named(
+      "insert",
+      `with input as (
+        select * from rows from (jsonb_to_recordset($1::jsonb) as (worker text, queue text, args jsonb, meta jsonb, tags text[],
+          priority smallint, "maxAttempts" smallint, "scheduledAt" float8, "scheduleIn" float8, ref uuid, "replyTo" text,
+          "claimedBy" text)) with ordinality as i(worker, queue, args, meta, tags, priority, max_attempts, at, delay, ref,
+          reply_to, claimed_by, n)
+      ), timed as (
+        select *, case when at is not null then to_timestamp(at / 1000) when delay > 0 then now() + delay * interval '1 ms'
+          else now() end as time from input
+      ), inserted as (
+        insert into ${jobs} as j (worker, queue, args, meta, tags, priority, max_attempts, scheduled_at, ref, reply_to,
+          state, claim, attempt, attempted_at, attempted_by)
+        select worker, queue, args, meta, tags, priority, max_attempts, time, ref, array_remove(array[reply_to], null),
+          case when time > now() then 0 when claimed_by is null then 1 else 2 end,
+          (claimed_by is not null)::int, (claimed_by is not null)::int,
+          case when claimed_by is not null then now() end, claimed_by
+        from timed order by n
+        on conflict (ref) where ref is not null do nothing
+        returning j.state, ${CLAIMED_COLUMNS}
+      ) select *, ${wake("inserted")} as woken from inserted`,
+    ),
+
+    /**
+     * A lost claim is only claimed again, so it need not wait for the disk (`synchronous_commit`). The host must be
+     * registered: one that was declared lost claims nothing that nobody would look after.
+     */
+    claim: named(
+      "claim",
+      `with relaxed as materialized (
+        select set_config('synchronous_commit', 'off', true) from ${hosts} where id = $3
+      ), picked as materialized (
+        select id from ${jobs} where state = 1 and queue = $1 and exists (select from relaxed)
+        order by priority, scheduled_at, id limit $2 for update skip locked
+      ) update ${jobs} j set state = 2, claim = j.claim + 1, attempt = j.attempt + 1, attempted_at = now(), attempted_by = $3
+      where j.id = any(array(select id from picked)) and j.state = 1
+      returning ${CLAIMED_COLUMNS}`,
+    ),
+
+    /**
+     * Ends attempts and tells whoever awaits them, in one commit. Fenced: a row that this host does not hold under this
+     * claim is left alone and is absent from what comes back. The values come as one binary parameter, cut up here.
+     */
+    complete: named(
+      "complete",
+      `with input as (
+        select i.*, substring($9::bytea from (sum(size) over (order by n) - size + 1)::int for size) as bytes
+        from unnest($1::bigint[], $2::int[], $3::smallint[], $4::float8[], $5::boolean[], $6::text[], $7::text[], $8::int[])
+          with ordinality as i(id, claim, state, delay, counted, error, head, size, n)
+      ), done as (
+        update ${jobs} j set state = i.state, attempt = j.attempt - (not i.counted)::int,
+          scheduled_at = case when i.state in (0, 3) then now() + i.delay * interval '1 ms' else j.scheduled_at end,
+          finished_at = case when i.state >= 4 then now() end,
+          errors = ${withError("i.error")},
+          result = case when i.head is null then j.result else convert_to(i.head, 'UTF8') || i.bytes end
+        from input i
+        where j.id = any($1) and j.id = i.id and j.state = 2 and j.attempted_by = $10 and j.claim = i.claim
+        returning j.id, j.claim, j.state, j.queue, j.ref, j.reply_to, i.head, i.bytes
+      ) select id, claim, ${wake("done")} as woken, (
+          select count(pg_notify(${relayCh} || host, ${ENVELOPE.replaceAll("j.ref", "d.ref")}))
+          from done d, unnest(d.reply_to) host where $11 and host <> $10 and d.head is not null
+        ) as told
+      from done`,
+    ),
+
+    fetch: named("fetch", `select ${STORED_COLUMNS} from ${jobs} j where j.ref = any($1::uuid[])`),
+
+    /** A statement of its own before `fetch`: in one, the read would miss an outcome that was written in between. */
+    subscribe: named(
+      "subscribe",
+      `update ${jobs} j set reply_to = array_append(j.reply_to, $2)
+      where j.ref = any($1::uuid[]) and j.state < 4 and $2 <> all(j.reply_to) returning ${STORED_COLUMNS}`,
+    ),
+
+    stage: named(
+      "stage",
+      `with due as materialized (
+        select id from ${jobs} where state in (0, 3) and scheduled_at <= now() order by scheduled_at limit $1
+        for update skip locked
+      ), staged as (
+        update ${jobs} set state = 1 where id = any(array(select id from due)) and state in (0, 3) returning queue, state
+      ) select count(*)::int as jobs, ${wake("staged")} as woken from staged`,
+    ),
+
+    prune: named(
+      "prune",
+      `with old as materialized (
+        select id from ${jobs} where state >= 4 and finished_at < now() - $1::float8 * interval '1 ms' order by finished_at limit $2
+        for update skip locked
+      ), pruned as (
+        delete from ${jobs} where id = any(array(select id from old)) returning id
+      ) select count(*)::int as jobs from pruned`,
+    ),
+
+    register: named(
+      "register",
+      `insert into ${hosts} (id, name, queues, version, lock_key) values ($1, $2, $3, $4, $5)`,
+    ),
+
+    /** No row comes back to a host that was declared lost meanwhile. */
+    heartbeat: named(
+      "heartbeat",
+      `update ${hosts} set seen_at = now(), suspected_at = null, lock_key = $2 where id = $1 returning id`,
+    ),
+
+    unregister: named("unregister", `delete from ${hosts} where id = $1`),
+
+    /**
+     * Hosts that are lost: those whose lease ran out ($2 ms), those whose session's lock was free at two looks $3 ms
+     * apart without a sign of life in between, and those that hold jobs without being registered.
+     */
+    lost: named(
+      "lost",
+      `with looked as materialized (
+        select id, suspected_at >= seen_at and suspected_at < now() - $3::float8 * interval '1 ms' as confirmed,
+          coalesce(suspected_at >= seen_at, false) as suspected, seen_at < now() - $2::float8 * interval '1 ms' as expired,
+          lock_key is not null and pg_try_advisory_xact_lock(lock_key) as free
+        from ${hosts} where id <> $1
+      ), suspects as (
+        update ${hosts} h set suspected_at = now() from looked l where h.id = l.id and l.free and not l.suspected
+      ) select id from looked where expired or (free and confirmed)
+      union
+      select attempted_by from ${jobs} j where state = 2 and attempted_by <> $1
+        and not exists (select from ${hosts} h where h.id = j.attempted_by)`,
+    ),
+
+    /** Puts a lost host's jobs back to work; those without an attempt left are discarded with the answer given ($2, $3). */
+    rescue: named(
+      "rescue",
+      `with held as materialized (
+        select id from ${jobs} where state = 2 and attempted_by = $1 for update skip locked
+      ), done as (
+        update ${jobs} j set state = case when attempt < max_attempts then 1 else 5 end,
+          finished_at = case when attempt < max_attempts then null else now() end,
+          errors = ${withError("$4::text")},
+          result = case when attempt < max_attempts then j.result else convert_to($2, 'UTF8') || $3::bytea end
+        where id = any(array(select id from held)) and state = 2 and attempted_by = $1
+        returning j.state, j.queue, j.ref, j.reply_to, $2::text as head, $3::bytea as bytes
+      ), gone as (
+        delete from ${hosts} where id = $1
+      ) select count(*)::int as jobs, (count(*) filter (where state = 5))::int as discarded, ${wake("done")} as woken, (
+          select count(pg_notify(${relayCh} || host, ${ENVELOPE.replaceAll("j.ref", "d.ref")}))
+          from done d, unnest(d.reply_to) host where d.state = 5
+        ) as told
+      from done`,
+    ),
+
+    counts: named(
+      "counts",
+      `select queue, state, count(*)::int as jobs from ${jobs} where state < 4 group by queue, state order by queue, state`,
+    ),
+  };
+}
+
+/** The row's error history with one more entry, the newest ten kept, the oldest first. */
+function withError(error: string): string {
+  return `case when ${error} is null then j.errors else jsonb_path_query_array(j.errors || jsonb_build_object(
+    'at', now(), 'attempt', j.attempt, 'error', ${error}), '$[last - 9 to last]') end`;
+}
+
+function named(name: string, text: string): Statement {
+  return { name: `baton_${name}`, text };
+}
