@@ -1,0 +1,18 @@
+/** How many jobs a host should hold beyond those that run, so that no thread waits for a claim's round trip. Pure. */
+
+/** Jobs this many times longer than a claim's round trip gain nothing from one that waits here: others may be free to run it. */
+const LONG = 250;
+/** Held ahead for each thread at most: what a host may sit on when its jobs turn out slow. */
+const MOST_PER_THREAD = 64;
+
+/** A running mean that forgets: each new figure counts for a fifth. */
+export function blend(mean: number | null, figure: number): number {
+  return mean === null ? figure : mean + (figure - mean) / 5;
+}
+
+/** Jobs to hold ahead, for all threads together; both durations in ms, null while they are not known. */
+export function prefetch(threads: number, roundTrip: number | null, jobTime: number | null): number {
+  if (roundTrip === null || jobTime === null || jobTime > roundTrip * LONG) return 0;
+  const each = Math.ceil(roundTrip / Math.max(jobTime, 0.01)) + 1;
+  return threads * Math.min(each, MOST_PER_THREAD);
+}

@@ -1,0 +1,188 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ClaimedJob } from "../job/job.js";
+import { Batcher } from "../postgres/batcher.js";
+import type { Ack, Engine } from "../postgres/engine.js";
+import { insertChannel } from "../postgres/statements.js";
+import type { Notifier } from "../notifier.js";
+import type { Telemetry } from "../telemetry.js";
+import type { AnyWorker } from "../worker.js";
+import { Executor, type ExecutorOptions } from "./executor.js";
+import { Lifeline } from "./lifeline.js";
+import { Producer } from "./producer.js";
+import { Pruner } from "./pruner.js";
+import { Stager } from "./stager.js";
+import { Threads } from "./threads.js";
+
+/** How one queue is run on a host. */
+export interface QueueOptions {
+  readonly limit: number;
+  readonly paused: boolean;
+}
+
+export interface HostOptions {
+  readonly id: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly version: string;
+  readonly queues: ReadonlyMap<string, QueueOptions>;
+  readonly workers: readonly AnyWorker[];
+  readonly threads: number;
+  readonly resultLimit: number;
+  readonly retention: number;
+  /** ms that running jobs get to end when the host stops. */
+  readonly shutdownGracePeriod: number;
+  readonly engine: Engine;
+  readonly notifier: Notifier;
+  readonly lockKey: () => string | null;
+  readonly deliver: ExecutorOptions["deliver"];
+  readonly telemetry: Telemetry;
+}
+
+/** Outcomes that wait to be written, beyond which no more jobs are claimed. */
+const CLOGGED = 1_000;
+/** ms that jobs get to heed their signal, after the grace period, before their threads are ended. */
+const LAST_CALL = 250;
+const ACK_BATCH = 500;
+const ACK_BYTES = 4 * 1_024 * 1_024;
+
+/** The side of an instance that runs jobs: its producers, its threads, and the services that keep the table in order. */
+export class Host {
+  readonly #options: HostOptions;
+  readonly #workers: ReadonlyMap<string, AnyWorker>;
+  readonly #threads: Threads;
+  readonly #acks: Batcher<Ack, boolean>;
+  readonly #executor: Executor;
+  readonly #producers = new Map<string, Producer>();
+  readonly #lifeline: Lifeline;
+  readonly #services: readonly { start(): void; stop(): Promise<void> }[];
+  #turn = 0;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    const { id, engine, telemetry, resultLimit, retention, deliver } = options;
+    const workers = new Map(options.workers.map((worker) => [worker.name, worker]));
+    this.#workers = workers;
+    this.#threads = new Threads({ size: options.threads, resultLimit, telemetry });
+    this.#acks = new Batcher({
+      name: "complete",
+      flush: (acks: Ack[]) => this.#complete(acks),
+      limit: ACK_BATCH,
+      weigh: ({ transition }) => transition.answer?.bytes.length ?? 0,
+      maxWeight: ACK_BYTES,
+      patience: Number.POSITIVE_INFINITY,
+      telemetry,
+    });
+    this.#executor = new Executor({ host: id, workers, threads: this.#threads, acks: this.#acks, deliver, telemetry });
+    for (const [queue, { limit, paused }] of options.queues) this.#producers.set(queue, this.#produce(queue, limit, paused));
+    this.#lifeline = new Lifeline({
+      ...options,
+      queues: Object.fromEntries([...options.queues].map(([queue, { limit }]) => [queue, limit])),
+      onLost: () => this.#abandon(),
+    });
+    this.#services = [new Stager(engine, telemetry), new Pruner(engine, retention, telemetry)];
+  }
+
+  async start(): Promise<void> {
+    const { notifier, prefix } = this.#options;
+    // The threads boot while the database is asked.
+    await Promise.all([this.#threads.start(), this.#lifeline.start()]);
+    await notifier.listen(insertChannel(prefix), (queue) => this.wake(queue));
+    notifier.onRestore(() => {
+      for (const queue of this.#producers.keys()) this.wake(queue);
+    });
+    for (const service of [...this.#services, ...this.#producers.values()]) service.start();
+  }
+
+  /**
+   * Claims no more, lets running jobs end within the grace period, then interrupts them and gives them back; resolves when
+   * every outcome is written.
+   */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#services, ...this.#producers.values()].map((service) => service.stop()));
+    await this.#settle();
+    await this.#acks.drain();
+    await this.#lifeline.stop();
+    await this.#lifeline.leave();
+    await this.#threads.stop();
+  }
+
+  /** A queue may have jobs. */
+  wake(queue: string): void {
+    this.#producers.get(queue)?.wake();
+  }
+
+  /** Promises a thread to a job about to be inserted here; see {@link Producer.reserve}. */
+  reserve(queue: string, worker: string): boolean {
+    return this.#workers.has(worker) && (this.#producers.get(queue)?.reserve() ?? false);
+  }
+
+  /** Keeps the promise, or takes it back where there is no job. */
+  settleReservation(queue: string, job: ClaimedJob | null): void {
+    const producer = this.#producers.get(queue);
+    if (job === null) producer?.unreserve();
+    else producer?.runReserved(job);
+  }
+
+  status(): { queue: string; running: number; waiting: number }[] {
+    return [...this.#producers.values()].map(({ queue, running, waiting }) => ({ queue, running, waiting }));
+  }
+
+  #produce(queue: string, limit: number, paused: boolean): Producer {
+    const { engine, telemetry } = this.#options;
+    const capacity = this.#capacity();
+    const onFree = () => this.#advanceAll();
+    return new Producer({ queue, limit, paused, engine, executor: this.#executor, capacity, onFree, telemetry });
+  }
+
+  #capacity() {
+    const threads = this.#threads;
+    const producers = this.#producers;
+    const acks = this.#acks;
+    return {
+      size: this.#options.threads,
+      get free() {
+        let taken = 0;
+        for (const { running } of producers.values()) taken += running;
+        return threads.size - taken;
+      },
+      get clogged() {
+        return acks.pending > CLOGGED;
+      },
+    };
+  }
+
+  async #complete(acks: Ack[]): Promise<boolean[]> {
+    const written = await this.#options.engine.complete(acks);
+    // Where outcomes had piled up, claiming has stopped, and nobody else would set it going again.
+    if (this.#acks.pending > CLOGGED) setImmediate(() => this.#advanceAll());
+    return written;
+  }
+
+  /** Each queue is first in turn, so that none takes every thread that comes free. */
+  #advanceAll(): void {
+    const producers = [...this.#producers.values()];
+    this.#turn = (this.#turn + 1) % producers.length;
+    for (let at = 0; at < producers.length; at += 1) producers[(this.#turn + at) % producers.length]?.advance();
+  }
+
+  async #settle(): Promise<void> {
+    if (await this.#idleWithin(this.#options.shutdownGracePeriod)) return;
+    this.#executor.abort("The host stops");
+    if (await this.#idleWithin(LAST_CALL)) return;
+    await this.#executor.kill();
+  }
+
+  async #idleWithin(ms: number): Promise<boolean> {
+    const waiting = new AbortController();
+    const timeout = sleep(ms, undefined, { signal: waiting.signal }).catch(() => {});
+    await Promise.race([this.#executor.idle(), timeout]);
+    waiting.abort();
+    return this.#executor.running === 0;
+  }
+
+  /** Others have this host's jobs: what it holds is forgotten, what it runs is ended. Late outcomes meet the fence. */
+  #abandon(): void {
+    for (const producer of this.#producers.values()) producer.forget();
+    void this.#executor.kill();
+  }
+}

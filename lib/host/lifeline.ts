@@ -1,0 +1,95 @@
+import { packThrown } from "../codec/codec.js";
+import { HostLostError } from "../errors.js";
+import { ANSWER_KINDS, answerWith } from "../job/answer.js";
+import type { Engine } from "../postgres/engine.js";
+import type { Telemetry } from "../telemetry.js";
+import { Periodic } from "./periodic.js";
+
+/** ms between signs of life, and how long one lasts: a host that shows none for so long is lost, whatever its session does. */
+const HEARTBEAT = 5_000;
+const LEASE = 15_000;
+/** ms between looks after others, and how long a lock must stay free, without a sign of life, before its host is lost. */
+const LOOK = 600;
+const GRACE = 500;
+
+export interface LifelineOptions {
+  readonly engine: Engine;
+  readonly telemetry: Telemetry;
+  /** What this host registers as. */
+  readonly name: string;
+  readonly queues: Readonly<Record<string, number>>;
+  readonly version: string;
+  /** The lock that this host's listening session holds now; null where it holds none, and its lease alone counts. */
+  readonly lockKey: () => string | null;
+  /** Called when others declared this host lost: what it runs is theirs now. */
+  readonly onLost: () => void;
+}
+
+/**
+ * Keeps this host alive in the eyes of the others, and looks after theirs. A host lives while it shows signs of life, or
+ * its session does; jobs are taken from dead hosts only, never for being old.
+ */
+export class Lifeline {
+  readonly #options: LifelineOptions;
+  readonly #periodic: Periodic;
+  #shownAt = 0;
+  #shownLock: string | null = null;
+
+  constructor(options: LifelineOptions) {
+    this.#options = options;
+    const { telemetry } = options;
+    this.#periodic = new Periodic({ name: "lifeline", interval: LOOK, work: () => this.#look(), telemetry });
+  }
+
+  /** Registers the host. Only after this it may claim. */
+  async start(): Promise<void> {
+    await this.#register();
+    this.#periodic.start();
+  }
+
+  /** Ends looking and showing; the host stays registered until {@link leave}. */
+  stop(): Promise<void> {
+    return this.#periodic.stop();
+  }
+
+  /** Takes the host off the list, once it holds no jobs any more. */
+  async leave(): Promise<void> {
+    await this.#options.engine.unregister();
+  }
+
+  async #register(): Promise<void> {
+    const { engine, name, queues, version, lockKey } = this.#options;
+    this.#shownLock = lockKey();
+    await engine.register(name, queues, version, this.#shownLock);
+    this.#shownAt = performance.now();
+  }
+
+  async #look(): Promise<boolean> {
+    const { engine, lockKey } = this.#options;
+    // A lock lost, or had again, is told at once: others judge by it.
+    if (performance.now() - this.#shownAt > HEARTBEAT || lockKey() !== this.#shownLock) await this.#showLife();
+    for (const host of await engine.lostHosts(LEASE, GRACE)) await this.#rescue(host);
+    return false;
+  }
+
+  async #showLife(): Promise<void> {
+    const { engine, lockKey, onLost } = this.#options;
+    const lock = lockKey();
+    if (await engine.heartbeat(lock)) {
+      this.#shownLock = lock;
+      this.#shownAt = performance.now();
+      return;
+    }
+    onLost();
+    await this.#register();
+  }
+
+  async #rescue(host: string): Promise<void> {
+    const { engine, telemetry } = this.#options;
+    const error = new HostLostError(`Host ${host} was lost while it ran this job, and no attempt is left`);
+    error.stack = `${error.name}: ${error.message}`;
+    const answer = answerWith(ANSWER_KINDS.exhausted, packThrown(error));
+    const rescued = await engine.rescue(host, answer, `HostLostError: host ${host} was lost while it ran this job`);
+    telemetry.emit("rescue", { host, ...rescued });
+  }
+}

@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Telemetry } from "../telemetry.js";
+
+export interface PeriodicOptions {
+  /** For telemetry. */
+  readonly name: string;
+  /** ms between two runs, jittered by a fifth so that hosts do not come in step. */
+  readonly interval: number;
+  /** Does the work; resolves to whether there is more of it, to be done at once. */
+  readonly work: () => Promise<boolean>;
+  readonly telemetry: Telemetry;
+}
+
+/** Work that is done again and again, never twice at a time. A failure is reported, and the work tried again at its time. */
+export class Periodic {
+  readonly #options: PeriodicOptions;
+  #stopping: AbortController | undefined;
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(options: PeriodicOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#stopping !== undefined) return;
+    this.#stopping = new AbortController();
+    this.#loop = this.#run(this.#stopping.signal);
+  }
+
+  /** Resolves when the run under way, if any, has ended. */
+  async stop(): Promise<void> {
+    this.#stopping?.abort();
+    await this.#loop;
+    this.#stopping = undefined;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { name, interval, work, telemetry } = this.#options;
+    while (!signal.aborted) {
+      await sleep(interval * (0.9 + Math.random() / 5), undefined, { signal }).catch(() => {});
+      try {
+        let more = !signal.aborted;
+        while (more) more = (await work()) && !signal.aborted;
+      } catch (error) {
+        telemetry.emit("service:error", { service: name, error });
+      }
+    }
+  }
+}

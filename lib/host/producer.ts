@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ClaimedJob } from "../job/job.js";
+import type { Engine } from "../postgres/engine.js";
+import { retryDelay } from "../postgres/failure.js";
+import type { Telemetry } from "../telemetry.js";
+import { blend, prefetch } from "./demand.js";
+import type { Executor } from "./executor.js";
+
+/** ms between looks at the queue without a reason: for what a lost notification should have told. */
+const POLL = 5_000;
+
+/** The threads that all producers of a host share. */
+export interface Capacity {
+  readonly size: number;
+  /** Threads that no job has, and none is promised. */
+  readonly free: number;
+  /** Whether outcomes pile up unwritten: no new claims until they are written. */
+  readonly clogged: boolean;
+}
+
+export interface ProducerOptions {
+  readonly queue: string;
+  /** How many of its jobs run at a time. */
+  readonly limit: number;
+  readonly paused: boolean;
+  readonly engine: Engine;
+  readonly executor: Executor;
+  readonly capacity: Capacity;
+  /** Called when a thread has come free, so that every queue gets its turn. */
+  readonly onFree: () => void;
+  readonly telemetry: Telemetry;
+}
+
+/**
+ * Fetches one queue's jobs as threads and limit allow, and hands them to the executor. It claims when it has room and a
+ * reason to think that there are jobs: a notification, an insert of its own, a claim that brought all it asked for, a poll.
+ */
+export class Producer {
+  readonly #options: ProducerOptions;
+  readonly #waiting: ClaimedJob[] = [];
+  readonly #stopping = new AbortController();
+  #running = 0;
+  #reserved = 0;
+  #hungry = true;
+  #claiming: Promise<void> | undefined;
+  #poll: NodeJS.Timeout | undefined;
+  #roundTrip: number | null = null;
+  #jobTime: number | null = null;
+
+  constructor(options: ProducerOptions) {
+    this.#options = options;
+  }
+
+  get queue(): string {
+    return this.#options.queue;
+  }
+
+  /** Jobs in threads, or promised one. */
+  get running(): number {
+    return this.#running + this.#reserved;
+  }
+
+  /** Jobs claimed that wait for a thread. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  start(): void {
+    if (this.#options.paused || this.#poll !== undefined) return;
+    this.#poll = setInterval(() => this.wake(), POLL * (0.8 + Math.random() * 0.4));
+    this.wake();
+  }
+
+  /** Claims no more, and gives back what it holds. Running jobs go on. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    clearInterval(this.#poll);
+    await this.#claiming;
+    await this.#giveBack();
+  }
+
+  /** There may be jobs. */
+  wake(): void {
+    this.#hungry = true;
+    this.advance();
+  }
+
+  /** Starts and claims what there is room for. */
+  advance(): void {
+    const { capacity, limit, paused } = this.#options;
+    while (this.#waiting.length > 0 && this.running < limit && capacity.free > 0) {
+      void this.#run(this.#waiting.shift() as ClaimedJob);
+    }
+    if (this.#claiming !== undefined || !this.#hungry || paused || this.#stopping.signal.aborted) return;
+    const demand = this.#demand();
+    if (demand > 0) this.#claiming = this.#claim(demand);
+  }
+
+  /**
+   * Promises a thread to a job that is about to be inserted by this process, if that passes nobody by: there is a free
+   * thread, and no job of this queue is known to wait. Kept by {@link runReserved} or {@link unreserve}.
+   */
+  reserve(): boolean {
+    const { capacity, limit, paused } = this.#options;
+    const idle = !this.#hungry && this.#claiming === undefined && this.#waiting.length === 0;
+    if (paused || !idle || this.#stopping.signal.aborted || this.running >= limit || capacity.free < 1) return false;
+    this.#reserved += 1;
+    return true;
+  }
+
+  runReserved(job: ClaimedJob): void {
+    this.#reserved -= 1;
+    void this.#run(job);
+  }
+
+  unreserve(): void {
+    this.#reserved -= 1;
+    this.#options.onFree();
+  }
+
+  /** Forgets what it holds: others have it now. */
+  forget(): void {
+    this.#waiting.length = 0;
+  }
+
+  #demand(): number {
+    const { limit, capacity } = this.#options;
+    if (capacity.clogged) return 0;
+    const room = Math.min(limit - this.running, capacity.free);
+    return room + Math.min(prefetch(capacity.size, this.#roundTrip, this.#jobTime), limit * 64) - this.#waiting.length;
+  }
+
+  async #claim(demand: number): Promise<void> {
+    const { engine, queue, telemetry } = this.#options;
+    this.#hungry = false;
+    const start = performance.now();
+    try {
+      const jobs = await engine.claim(queue, demand);
+      this.#roundTrip = blend(this.#roundTrip, performance.now() - start);
+      this.#waiting.push(...jobs);
+      if (jobs.length === demand) this.#hungry = true;
+    } catch (error) {
+      this.#hungry = true;
+      telemetry.emit("service:error", { service: `producer ${queue}`, error });
+      await sleep(retryDelay(5), undefined, { signal: this.#stopping.signal }).catch(() => {});
+    }
+    this.#claiming = undefined;
+    if (!this.#stopping.signal.aborted) this.advance();
+  }
+
+  async #run(job: ClaimedJob): Promise<void> {
+    this.#running += 1;
+    const start = performance.now();
+    await this.#options.executor.run(job);
+    this.#jobTime = blend(this.#jobTime, performance.now() - start);
+    this.#running -= 1;
+    this.#options.onFree();
+  }
+
+  async #giveBack(): Promise<void> {
+    await Promise.all(this.#waiting.splice(0).map((job) => this.#options.executor.release(job)));
+  }
+}

@@ -1,0 +1,150 @@
+import { availableParallelism } from "node:os";
+import type { ErrorClass } from "./codec/exception.js";
+import { InvalidOptionError } from "./errors.js";
+import { queueProblem } from "./job/draft.js";
+import type { Connection } from "./postgres/database.js";
+import { type AnyWorker, isWorker } from "./worker.js";
+
+/** How a queue is run: how many of its jobs at a time on this host, or that with `paused: true` to claim none. */
+export type QueueOption = number | { readonly limit: number; readonly paused?: boolean };
+
+/** What `new Baton` takes. Only `connection` is required. */
+export interface BatonOptions {
+  /** A `postgres://` URL, or what pg's `Client` takes. */
+  readonly connection: Connection;
+  /** This instance's name, for people: logs, telemetry, the hosts table. Default `"baton"`. */
+  readonly name?: string;
+  /** The PostgreSQL schema that holds the tables. Lower case, at most 32 characters. Default `"baton"`. */
+  readonly prefix?: string;
+  /** The queues that this host runs. Default none: it inserts and awaits only, and starts no threads. */
+  readonly queues?: Readonly<Record<string, QueueOption>>;
+  /** The workers whose jobs this host can run. Default none. */
+  readonly workers?: readonly AnyWorker[];
+  /** How many threads run jobs. Default: the cores available. */
+  readonly threads?: number;
+  /** Bytes that a result may have, compressed; larger ones are `"result_too_large"`. Default 8,192, at most 64 MiB. */
+  readonly resultLimit?: number;
+  /** ms that a finished job's row, and so its result, is kept. Default 24 hours. */
+  readonly retention?: number;
+  /** ms that running jobs get to end when this host stops, before they are interrupted and given back. Default 15,000. */
+  readonly shutdownGracePeriod?: number;
+  /** Error classes of your own that come back as themselves from `await`. Default none: they come back as Error, name kept. */
+  readonly errors?: readonly ErrorClass[];
+}
+
+/** The options, checked, with every default filled in. */
+export interface CheckedOptions {
+  readonly connection: Connection;
+  readonly name: string;
+  readonly prefix: string;
+  readonly queues: ReadonlyMap<string, { readonly limit: number; readonly paused: boolean }>;
+  readonly workers: readonly AnyWorker[];
+  readonly threads: number;
+  readonly resultLimit: number;
+  readonly retention: number;
+  readonly shutdownGracePeriod: number;
+  readonly errors: readonly ErrorClass[];
+}
+
+const KNOWN: ReadonlySet<string> = new Set([
+  "connection",
+  "name",
+  "prefix",
+  "queues",
+  "workers",
+  "threads",
+  "resultLimit",
+  "retention",
+  "shutdownGracePeriod",
+  "errors",
+]);
+
+const MEBIBYTE = 1_024 * 1_024;
+const CENTURY = 100 * 365 * 86_400_000;
+const DAY = 86_400_000;
+
+/** Checks what `new Baton` was given. Throws {@link InvalidOptionError} for the first thing that cannot be used. */
+export function checkOptions(options: BatonOptions): CheckedOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidOptionError("options", "must be an object: new Baton({ connection: process.env.DATABASE_URL })");
+  }
+  for (const key of Object.keys(options)) {
+    if (!KNOWN.has(key)) throw new InvalidOptionError(key, `is not known. There are: ${[...KNOWN].join(", ")}`);
+  }
+  return Object.freeze({
+    connection: checkConnection(options.connection),
+    name: checkName(options.name),
+    prefix: checkPrefix(options.prefix),
+    queues: checkQueues(options.queues ?? {}),
+    workers: checkWorkers(options.workers ?? []),
+    threads: checkInteger("threads", options.threads ?? availableParallelism(), 1, 1_024),
+    resultLimit: checkInteger("resultLimit", options.resultLimit ?? 8_192, 64, 64 * MEBIBYTE),
+    retention: checkNumber("retention", options.retention ?? DAY, 0, CENTURY),
+    shutdownGracePeriod: checkNumber("shutdownGracePeriod", options.shutdownGracePeriod ?? 15_000, 0, 2 ** 31 - 1),
+    errors: checkErrors(options.errors ?? []),
+  });
+}
+
+function checkConnection(connection: unknown): Connection {
+  if (connection === undefined || connection === "") {
+    throw new InvalidOptionError("connection", "is missing: pass a URL such as postgres://user:password@host:5432/database");
+  }
+  if (typeof connection === "object" && connection !== null) return connection;
+  if (typeof connection === "string" && /^postgres(ql)?:\/\//.test(connection) && URL.canParse(connection)) return connection;
+  throw new InvalidOptionError("connection", "must be a postgres:// URL, or an object as pg's Client takes it");
+}
+
+function checkName(name: unknown = "baton"): string {
+  if (typeof name === "string" && /^[^\0]{1,128}$/u.test(name)) return name;
+  throw new InvalidOptionError("name", "must be a text of 1 to 128 characters");
+}
+
+function checkPrefix(prefix: unknown = "baton"): string {
+  if (typeof prefix === "string" && /^[a-z_][a-z0-9_]{0,31}$/.test(prefix)) return prefix;
+  throw new InvalidOptionError("prefix", "must be lower case letters, digits and _, at most 32, no digit first");
+}
+
+function checkQueues(queues: unknown): CheckedOptions["queues"] {
+  if (typeof queues !== "object" || queues === null || Array.isArray(queues)) {
+    throw new InvalidOptionError("queues", "must be an object of limits by name: { default: 4 }");
+  }
+  const entries = Object.entries(queues as Record<string, QueueOption>).map(([queue, option]) => {
+    const problem = queueProblem(queue);
+    if (problem !== null) throw new InvalidOptionError(`queues[${JSON.stringify(queue)}]`, `has a name that ${problem}`);
+    const { limit, paused = false } = typeof option === "object" && option !== null ? option : { limit: option };
+    if (typeof paused !== "boolean") throw new InvalidOptionError(`queues.${queue}.paused`, "must be true or false");
+    return [queue, { limit: checkInteger(`queues.${queue}`, limit, 1, 10_000), paused }] as const;
+  });
+  return new Map(entries);
+}
+
+function checkWorkers(workers: unknown): readonly AnyWorker[] {
+  if (!Array.isArray(workers)) throw new InvalidOptionError("workers", "must be an array of workers: [Double]");
+  const names = new Set<string>();
+  for (const [index, worker] of workers.entries()) {
+    if (!isWorker(worker)) {
+      throw new InvalidOptionError(`workers[${index}]`, "is no worker: pass what defineWorker returned, not its module or a class");
+    }
+    if (names.has(worker.name)) {
+      throw new InvalidOptionError(`workers[${index}]`, `has the name ${worker.name}, which another one has already`);
+    }
+    names.add(worker.name);
+  }
+  return [...workers] as AnyWorker[];
+}
+
+function checkErrors(errors: unknown): readonly ErrorClass[] {
+  const isErrorClass = (value: unknown) => typeof value === "function" && value.prototype instanceof Error;
+  if (Array.isArray(errors) && errors.every(isErrorClass)) return [...errors] as ErrorClass[];
+  throw new InvalidOptionError("errors", "must be an array of classes that extend Error");
+}
+
+function checkInteger(option: string, value: unknown, min: number, max: number): number {
+  if (Number.isInteger(value)) return checkNumber(option, value, min, max);
+  throw new InvalidOptionError(option, `must be an integer from ${min} to ${max}`);
+}
+
+function checkNumber(option: string, value: unknown, min: number, max: number): number {
+  if (typeof value === "number" && value >= min && value <= max) return value;
+  throw new InvalidOptionError(option, `must be a number from ${min} to ${max}`);
+}

@@ -1,0 +1,185 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { InvalidOptionError } from "../errors.js";
+import type { StoredAnswer } from "../job/answer.js";
+import type { Delivery, Mailbox } from "./mailbox.js";
+import type { Reconciler } from "./reconciler.js";
+import { checkRelay, type Relay } from "./relay.js";
+import { type AwaitResult, type Decode, goneResult, timeoutResult, toResult } from "./result.js";
+
+/** How to await. A number alone is the timeout. */
+export interface AwaitOptions {
+  /** ms until the await ends with `"timeout"`; 0 asks for what is there. Default 5,000; Infinity waits for ever. */
+  readonly timeout?: number;
+  /** Wait for the job's final outcome, through retries and snoozes, instead of its first. Default false. */
+  readonly withRetries?: boolean;
+  /** Ends the await early: it rejects with the signal's reason. The job goes on. */
+  readonly signal?: AbortSignal;
+}
+
+const DEFAULT_TIMEOUT = 5_000;
+/** The longest time that setTimeout takes; who waits longer is woken in between. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+/** ms that the last look at the rows may take, once the deadline has come. */
+const LAST_LOOK = 1_000;
+
+/** Awaits relays: from the mailbox, with the table as the last word. */
+export class Awaiter {
+  readonly #mailbox: Mailbox;
+  readonly #reconciler: Reconciler;
+  readonly #decode: Decode;
+  readonly #open = new Set<OpenAwait>();
+
+  constructor(mailbox: Mailbox, reconciler: Reconciler, decode: Decode) {
+    this.#mailbox = mailbox;
+    this.#reconciler = reconciler;
+    this.#decode = decode;
+  }
+
+  /** How many calls are open. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /**
+   * The outcome of each relay, in their order. Rejects for misuse (`InvalidRelayError`, {@link InvalidOptionError}), by the
+   * signal, and when stopped; never for a job's fate.
+   */
+  async awaitMany(relays: readonly Relay[], options?: number | AwaitOptions): Promise<AwaitResult[]> {
+    if (!Array.isArray(relays)) throw new InvalidOptionError("relays", "must be an array of relays");
+    for (const relay of relays) checkRelay(relay);
+    const checked = checkAwaitOptions(options);
+    checked.signal?.throwIfAborted();
+    const open = new OpenAwait(relays, checked, this.#mailbox, this.#reconciler, this.#decode);
+    this.#open.add(open);
+    try {
+      return await open.run();
+    } finally {
+      this.#open.delete(open);
+    }
+  }
+
+  /** Rejects every open await. */
+  stop(reason: Error): void {
+    for (const open of this.#open) open.abort(reason);
+  }
+}
+
+/** One call of `await` or `awaitMany`, from its beginning to its end: whatever it holds is let go there. */
+class OpenAwait {
+  readonly #relays: readonly Relay[];
+  readonly #options: CheckedAwaitOptions;
+  readonly #mailbox: Mailbox;
+  readonly #reconciler: Reconciler;
+  readonly #decode: Decode;
+  readonly #results: (AwaitResult | undefined)[];
+  readonly #releases: (() => void)[] = [];
+  #left: number;
+  #finish: () => void = () => {};
+  #fail: (reason: unknown) => void = () => {};
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    relays: readonly Relay[],
+    options: CheckedAwaitOptions,
+    mailbox: Mailbox,
+    reconciler: Reconciler,
+    decode: Decode,
+  ) {
+    this.#relays = relays;
+    this.#options = options;
+    this.#mailbox = mailbox;
+    this.#reconciler = reconciler;
+    this.#decode = decode;
+    this.#left = relays.length;
+    this.#results = Array.from({ length: relays.length });
+  }
+
+  async run(): Promise<AwaitResult[]> {
+    const { signal, timeout } = this.#options;
+    const onAbort = () => this.abort(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#finish = resolve;
+        this.#fail = reject;
+        for (const index of this.#relays.keys()) this.#begin(index);
+        if (this.#left === 0) return resolve();
+        this.#setTimer(performance.now() + timeout);
+      });
+    } finally {
+      clearTimeout(this.#timer);
+      for (const release of this.#releases) release();
+      signal?.removeEventListener("abort", onAbort);
+    }
+    return this.#results as AwaitResult[];
+  }
+
+  abort(reason: unknown): void {
+    this.#fail(reason);
+  }
+
+  #begin(index: number): void {
+    const { ref } = this.#relays[index] as Relay;
+    const { withRetries } = this.#options;
+    const known = this.#mailbox.has(ref);
+    const there = this.#mailbox.peek(ref, withRetries);
+    if (there !== null) return this.#settle(index, there);
+    this.#releases.push(this.#mailbox.wait(ref, withRetries, (delivery) => this.#settle(index, delivery)));
+    // Without a slot, it is another process's job, or one whose slot was given up: only the table can tell.
+    if (!known) this.#reconciler.subscribe(ref);
+    this.#reconciler.watch();
+  }
+
+  #settle(index: number, delivery: Delivery | "gone"): void {
+    const relay = this.#relays[index] as Relay;
+    if (this.#results[index] !== undefined) return;
+    this.#results[index] = delivery === "gone" ? goneResult(relay) : toResult(relay, delivery, this.#decode);
+    this.#left -= 1;
+    if (this.#left === 0) this.#finish();
+  }
+
+  #setTimer(deadline: number): void {
+    const left = deadline - performance.now();
+    const wait = () => (left > LONGEST_TIMER ? this.#setTimer(deadline) : void this.#onDeadline());
+    this.#timer = setTimeout(wait, Math.max(0, Math.min(left, LONGEST_TIMER)));
+  }
+
+  /** A stored result is never called a timeout: the rows have the last word, if they can be had in time. */
+  async #onDeadline(): Promise<void> {
+    const refs = this.#relays.flatMap(({ ref }, index) => (this.#results[index] === undefined ? [ref] : []));
+    const done = new AbortController();
+    const enough = sleep(LAST_LOOK, NOTHING_STORED, { signal: done.signal }).catch(() => NOTHING_STORED);
+    const stored = await Promise.race([this.#reconciler.read(refs).catch(() => NOTHING_STORED), enough]);
+    done.abort();
+    for (const [index, relay] of this.#relays.entries()) {
+      if (this.#results[index] === undefined) this.#results[index] = timeoutResult(relay, stored.get(relay.ref));
+    }
+    this.#finish();
+  }
+}
+
+const NOTHING_STORED: ReadonlyMap<string, StoredAnswer> = new Map();
+
+interface CheckedAwaitOptions {
+  readonly timeout: number;
+  readonly withRetries: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+const KNOWN = ["timeout", "withRetries", "signal"];
+
+function checkAwaitOptions(options: number | AwaitOptions | undefined): CheckedAwaitOptions {
+  const given = typeof options === "object" ? options : { timeout: options };
+  if (given === null) throw new InvalidOptionError("await", "takes a timeout in ms, or an object of options, not null");
+  const unknown = Object.keys(given).find((key) => !KNOWN.includes(key));
+  if (unknown !== undefined) throw new InvalidOptionError(unknown, `of await is not known. There are: ${KNOWN.join(", ")}`);
+  const { timeout = DEFAULT_TIMEOUT, withRetries = false, signal } = given as AwaitOptions;
+  if (typeof timeout !== "number" || !(timeout >= 0)) {
+    throw new InvalidOptionError("timeout", "of await must be a number of ms, 0 or more, or Infinity");
+  }
+  if (typeof withRetries !== "boolean") throw new InvalidOptionError("withRetries", "of await must be true or false");
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new InvalidOptionError("signal", "of await must be an AbortSignal");
+  }
+  return { timeout, withRetries, signal };
+}

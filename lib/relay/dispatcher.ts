@@ -1,0 +1,38 @@
+import type { Answer } from "../job/answer.js";
+import type { Telemetry } from "../telemetry.js";
+import { FETCH, parseEnvelope, refOf } from "./envelope.js";
+import type { Delivery, Mailbox } from "./mailbox.js";
+import type { Reconciler } from "./reconciler.js";
+
+/** Takes answers to their slots: from notifications, which may be anything, and from this process's own executor. */
+export class Dispatcher {
+  readonly #mailbox: Mailbox;
+  readonly #reconciler: Reconciler;
+  readonly #telemetry: Telemetry;
+
+  constructor(mailbox: Mailbox, reconciler: Reconciler, telemetry: Telemetry) {
+    this.#mailbox = mailbox;
+    this.#reconciler = reconciler;
+    this.#telemetry = telemetry;
+  }
+
+  /** Takes in a notification. Never throws: what is no envelope, or nobody's, is counted and reported. */
+  receive(payload: string): void {
+    const ref = refOf(payload);
+    if (ref === null) return this.#unknown("no envelope of a version known here", payload);
+    if (!this.#mailbox.has(ref)) return this.#telemetry.emit("envelope:unawaited", { ref });
+    const envelope = parseEnvelope(payload);
+    if (envelope === null) return this.#unknown("a malformed envelope, or a kind not known here", payload);
+    if (envelope.answer === FETCH) this.#reconciler.fetch(ref);
+    else this.#mailbox.deliver(ref, { answer: envelope.answer, via: "notify" });
+  }
+
+  /** Hands over an outcome of this very process, after its row was written. */
+  deliver(ref: string, answer: Answer, facts: Omit<Delivery, "answer" | "via">): void {
+    this.#mailbox.deliver(ref, { ...facts, answer, via: "local" });
+  }
+
+  #unknown(reason: string, payload: string): void {
+    this.#telemetry.emit("envelope:unknown", { reason, bytes: payload.length });
+  }
+}

@@ -1,0 +1,141 @@
+import type { AnswerSource, StoredAnswer } from "../job/answer.js";
+import type { Notifier } from "../notifier.js";
+import { Batcher } from "../postgres/batcher.js";
+import type { Telemetry } from "../telemetry.js";
+import type { Mailbox, Via } from "./mailbox.js";
+
+/** ms between sweeps while notifications arrive: for the one that did not. */
+const SWEEP = 5_000;
+/** ms between sweeps while they do not: from the first to the second, longer each time that nothing is found. */
+const FASTEST = 20;
+const SLOWEST = 250;
+const GROWTH = 1.5;
+const BATCH = 1_000;
+
+/**
+ * Looks up in the table what no notification brought, so that no await depends on one: after each gap in listening, in a
+ * slow sweep of all that is awaited, at an await's deadline, for refs of other processes, and all the time where
+ * notifications do not arrive. Many refs are one query.
+ */
+export class Reconciler {
+  readonly #mailbox: Mailbox;
+  readonly #notifier: Notifier;
+  readonly #telemetry: Telemetry;
+  readonly #reads: Batcher<string, StoredAnswer | null>;
+  readonly #subscriptions: Batcher<string, StoredAnswer | null>;
+  #timer: NodeJS.Timeout | undefined;
+  #delay = FASTEST;
+  #stopped = false;
+
+  constructor(mailbox: Mailbox, source: AnswerSource, notifier: Notifier, telemetry: Telemetry) {
+    this.#mailbox = mailbox;
+    this.#notifier = notifier;
+    this.#telemetry = telemetry;
+    const batcher = (name: string, subscribe: boolean) =>
+      new Batcher<string, StoredAnswer | null>({
+        name,
+        limit: BATCH,
+        patience: Number.POSITIVE_INFINITY,
+        telemetry,
+        flush: async (refs) => {
+          const stored = new Map((await source.fetch(refs, subscribe)).map((answer) => [answer.ref, answer]));
+          return refs.map((ref) => stored.get(ref) ?? null);
+        },
+      });
+    this.#reads = batcher("fetch", false);
+    this.#subscriptions = batcher("subscribe", true);
+    notifier.onRestore(() => this.#onRestore());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#reads.stop();
+    this.#subscriptions.stop();
+  }
+
+  /** Somebody began to wait: sweeps from now on until nobody does. */
+  watch(): void {
+    if (this.#timer !== undefined || this.#stopped) return;
+    this.#delay = FASTEST;
+    this.#schedule();
+  }
+
+  /** Has this host told of a job that another process inserted, and looks up what is there already. */
+  subscribe(ref: string): void {
+    void this.#look(this.#subscriptions, [ref], "reconcile");
+  }
+
+  /** Looks up an answer that was too large for its notification. */
+  fetch(ref: string): void {
+    void this.#look(this.#reads, [ref], "notify");
+  }
+
+  /** Looks refs up and delivers what is there. Resolves to what is known of each; rejects only when stopped. */
+  async read(refs: readonly string[]): Promise<Map<string, StoredAnswer>> {
+    const { stored } = await this.#deliver(this.#reads, refs, "reconcile");
+    return stored;
+  }
+
+  #schedule(): void {
+    const interval = this.#notifier.mode === "polling" ? this.#delay : SWEEP;
+    this.#timer = setTimeout(() => void this.#sweep(), interval * (0.8 + Math.random() * 0.4));
+  }
+
+  async #sweep(): Promise<void> {
+    const found = await this.#look(this.#reads, this.#mailbox.awaitedRefs(), "reconcile", "sweep");
+    this.#delay = found > 0 ? FASTEST : Math.min(SLOWEST, this.#delay * GROWTH);
+    this.#timer = undefined;
+    if (this.#mailbox.awaited > 0 && !this.#stopped) this.#schedule();
+  }
+
+  #onRestore(): void {
+    void this.#look(this.#reads, this.#mailbox.awaitedRefs(), "reconcile", "restore");
+    if (this.#timer === undefined) return;
+    // The mode may have changed, and with it the pace.
+    clearTimeout(this.#timer);
+    this.#delay = FASTEST;
+    this.#schedule();
+  }
+
+  /** Never rejects. Says for how many refs something new was found. */
+  async #look(
+    batcher: Batcher<string, StoredAnswer | null>,
+    refs: readonly string[],
+    via: Via,
+    reason?: string,
+  ): Promise<number> {
+    if (refs.length === 0) return 0;
+    try {
+      const { found } = await this.#deliver(batcher, refs, via);
+      if (reason !== undefined && (found > 0 || reason === "restore")) {
+        this.#telemetry.emit("reconcile", { open: refs.length, found, reason });
+      }
+      return found;
+    } catch (error) {
+      if (!this.#stopped) this.#telemetry.emit("service:error", { service: "reconciler", error });
+      return 0;
+    }
+  }
+
+  async #deliver(
+    batcher: Batcher<string, StoredAnswer | null>,
+    refs: readonly string[],
+    via: Via,
+  ): Promise<{ stored: Map<string, StoredAnswer>; found: number }> {
+    const stored = new Map<string, StoredAnswer>();
+    const rows = await Promise.all(refs.map((ref) => batcher.push(ref)));
+    let found = 0;
+    for (const [index, row] of rows.entries()) {
+      const ref = refs[index] as string;
+      if (row === null) {
+        this.#mailbox.gone(ref);
+        continue;
+      }
+      stored.set(ref, row);
+      const { answer, state, attempt, host } = row;
+      if (answer !== null && this.#mailbox.deliver(ref, { answer, via, state, attempt, host })) found += 1;
+    }
+    return { stored, found };
+  }
+}

@@ -1,0 +1,51 @@
+import { randomFillSync } from "node:crypto";
+import { InvalidRelayError } from "../errors.js";
+
+declare const RESULT: unique symbol;
+
+/**
+ * The handle of a job that was inserted to be awaited. Plain data: it survives JSON, and any instance on the same database
+ * can await it, now or later, once or often. Who holds it can read the result; the ref cannot be guessed.
+ */
+export interface Relay<Result = unknown> {
+  readonly job: { readonly id: number; readonly worker: string; readonly queue: string };
+  /** The id of the host that inserted it. */
+  readonly host: string;
+  /** 128 random bits, 22 characters of base64url. */
+  readonly ref: string;
+  /** Exists in types only: carries the result's type to `await`. */
+  readonly [RESULT]?: Result;
+}
+
+const REF = /^[\w-]{21}[AQgw]$/;
+const REF_BYTES = 16;
+/** Randomness is drawn for many refs at a time: asking the system for each is what costs. */
+const pool = Buffer.alloc(REF_BYTES * 128);
+let drawn = pool.length;
+
+/** A ref that nobody can guess. */
+export function newRef(): string {
+  if (drawn === pool.length) {
+    randomFillSync(pool);
+    drawn = 0;
+  }
+  drawn += REF_BYTES;
+  return pool.toString("base64url", drawn - REF_BYTES, drawn);
+}
+
+/** Makes a relay. */
+export function makeRelay(job: Relay["job"], host: string, ref: string): Relay {
+  return Object.freeze({ job: Object.freeze(job), host, ref });
+}
+
+/** Checks that a value is a relay, or was one before it went through JSON. Throws {@link InvalidRelayError}. */
+export function checkRelay(value: unknown): asserts value is Relay {
+  if (typeof value !== "object" || value === null) throw new InvalidRelayError(`it is ${value === null ? "null" : `a ${typeof value}`}`);
+  if (value instanceof Promise) throw new InvalidRelayError("it is a promise: await async() first");
+  const { job, host, ref } = value as Partial<Relay>;
+  if (typeof ref !== "string" || !REF.test(ref)) throw new InvalidRelayError("its ref is missing or malformed");
+  if (typeof host !== "string") throw new InvalidRelayError("its host is missing");
+  if (typeof job !== "object" || job === null || !Number.isSafeInteger(job.id) || typeof job.worker !== "string") {
+    throw new InvalidRelayError("its job is missing or malformed");
+  }
+}

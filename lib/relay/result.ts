@@ -1,0 +1,102 @@
+import { DecodeError, JobNotFoundError } from "../errors.js";
+import { ANSWER_KINDS, type AnswerKind, type Encoded, type StoredAnswer } from "../job/answer.js";
+import type { JobState } from "../job/job.js";
+import type { Delivery, Via } from "./mailbox.js";
+import type { Relay } from "./relay.js";
+
+/** What is known of the job behind a result. What the way of the result does not tell is absent. */
+export interface AwaitedJob {
+  readonly id: number;
+  readonly state?: JobState;
+  readonly attempt?: number;
+  /** The id of the host that ran it last. */
+  readonly host?: string;
+}
+
+/** The job's fate, when it is not a value. An `Error` is the job's own, or says why there is no result. */
+export type AwaitError = "discarded" | "cancelled" | "snoozed" | "result_too_large" | "timeout" | Error;
+
+/** What `await` resolves to. */
+export type AwaitResult<Result = unknown> =
+  | { readonly ok: true; readonly value: Result; readonly job: AwaitedJob; readonly via: Via }
+  | {
+      readonly ok: false;
+      readonly error: AwaitError;
+      /** Why it was discarded or cancelled, as the worker said. */
+      readonly reason?: unknown;
+      /** In how many seconds a snoozed job runs again. */
+      readonly seconds?: number;
+      readonly job: AwaitedJob;
+      /** Absent for a timeout and for a job that is gone. */
+      readonly via?: Via;
+    };
+
+/** Reads a value out of the codec's bytes. Throws `DecodeError`. */
+export type Decode = (encoded: Encoded) => unknown;
+
+const STATES: Readonly<Record<AnswerKind, JobState>> = {
+  [ANSWER_KINDS.completed]: "completed",
+  [ANSWER_KINDS.value]: "completed",
+  [ANSWER_KINDS.tooLarge]: "completed",
+  [ANSWER_KINDS.failed]: "retryable",
+  [ANSWER_KINDS.exhausted]: "discarded",
+  [ANSWER_KINDS.discarded]: "discarded",
+  [ANSWER_KINDS.cancelled]: "cancelled",
+  [ANSWER_KINDS.snoozed]: "scheduled",
+};
+
+/** A delivery as its awaiter gets it. Each call decodes anew: two awaiters never share an object. */
+export function toResult(relay: Relay, delivery: Delivery, decode: Decode): AwaitResult {
+  const { answer, via } = delivery;
+  const job = jobOf(relay, { state: STATES[answer.kind], attempt: delivery.attempt, host: delivery.host });
+  const value = (): unknown => (answer.encoding === "-" ? undefined : decode({ ...answer, encoding: answer.encoding }));
+  try {
+    switch (answer.kind) {
+      case ANSWER_KINDS.completed:
+        return { ok: true, value: undefined, job, via };
+      case ANSWER_KINDS.value:
+        return { ok: true, value: value(), job, via };
+      case ANSWER_KINDS.tooLarge:
+        return { ok: false, error: "result_too_large", job, via };
+      case ANSWER_KINDS.discarded:
+        return { ok: false, error: "discarded", reason: value(), job, via };
+      case ANSWER_KINDS.cancelled:
+        return { ok: false, error: "cancelled", reason: value(), job, via };
+      case ANSWER_KINDS.snoozed:
+        return { ok: false, error: "snoozed", seconds: Number(value()), job, via };
+      case ANSWER_KINDS.failed:
+      case ANSWER_KINDS.exhausted:
+        return { ok: false, error: asError(value()), job, via };
+    }
+  } catch (error) {
+    return { ok: false, error: asError(error), job, via };
+  }
+}
+
+/** No outcome in time; `stored` is what the row said at the deadline, where it could be read. */
+export function timeoutResult(relay: Relay, stored: StoredAnswer | undefined): AwaitResult {
+  return { ok: false, error: "timeout", job: jobOf(relay, stored ?? {}) };
+}
+
+/** The row is gone. */
+export function goneResult(relay: Relay): AwaitResult {
+  const { id, worker } = relay.job;
+  const message = `Job ${id} of worker ${worker} is gone: pruned after its retention, or deleted. Its outcome is not known any more.`;
+  return { ok: false, error: new JobNotFoundError(message), job: { id } };
+}
+
+function jobOf(
+  { job: { id } }: Relay,
+  { state, attempt, host }: { state?: JobState | undefined; attempt?: number | undefined; host?: string | null | undefined },
+): AwaitedJob {
+  return {
+    id,
+    ...(state === undefined ? {} : { state }),
+    ...(attempt === undefined ? {} : { attempt }),
+    ...(host === undefined || host === null ? {} : { host }),
+  };
+}
+
+function asError(value: unknown): Error {
+  return value instanceof Error ? value : new DecodeError("an error was expected, and something else was sent");
+}
