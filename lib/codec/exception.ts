@@ -15,7 +15,13 @@ function describe(thrown: unknown, depth: number): unknown {
   try {
     if (!(thrown instanceof Error) || depth > 3) return { text: String(thrown) };
     const { name, message, stack, cause } = thrown;
-    return { name, message, stack, own: { ...thrown }, cause: cause === undefined ? null : describe(cause, depth + 1) };
+    return {
+      name,
+      message,
+      stack,
+      own: Object.assign({}, thrown),
+      cause: cause === undefined ? null : describe(cause, depth + 1),
+    };
   } catch {
     return { text: "unreadable" };
   }
