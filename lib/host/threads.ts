@@ -124,7 +124,7 @@ export class Threads {
     if (this.#started !== null && this.#threads.every((thread) => thread.free || thread.job !== null)) {
       this.#started.resolve();
     }
-    if (this.#waiting.size === 0) for (const callback of this.#onFree) callback();
+    if (this.free > 0) for (const callback of this.#onFree) callback();
   }
 
   #dispatch(): void {
