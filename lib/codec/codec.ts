@@ -44,11 +44,16 @@ export function decode(bytes: Uint8Array, { errors = [] }: DecodeOptions = {}): 
   return Reader.read(bytes, byName(errors));
 }
 
+/** The limit under which something is packed: the bytes it may have, compressed. */
+export interface PackOptions {
+  readonly resultLimit: number;
+}
+
 /**
  * A value as it is stored and sent: encoded, and compressed where that makes it smaller. Null where that takes more than
  * `resultLimit` bytes. Throws `EncodeError`.
  */
-export function pack(value: unknown, resultLimit: number = RESULT_LIMIT): Encoded | null {
+export function pack(value: unknown, { resultLimit }: PackOptions): Encoded | null {
   try {
     return compress(Writer.write(value, inflatedLimit(resultLimit)), resultLimit);
   } catch (error) {
@@ -64,15 +69,15 @@ const CUT = 1_000;
  * Whatever was thrown, packed. Never throws and always fits: an error too large for the limit loses its properties, and
  * the ends of its message and stack.
  */
-export function packThrown(thrown: unknown, resultLimit: number = RESULT_LIMIT): Encoded {
+export function packException(thrown: unknown, { resultLimit }: PackOptions): Encoded {
   const error = toError(thrown, (value) => inspect(value, { depth: 2, maxStringLength: 1_000, breakLength: Infinity }));
   try {
-    const packed = pack(error, resultLimit);
+    const packed = pack(error, { resultLimit });
     if (packed !== null) return packed;
   } catch {
     // Over some limit in number or depth: what is cut below is within all of them.
   }
-  return pack(cutShort(error), Number.POSITIVE_INFINITY) as Encoded;
+  return pack(cutShort(error), { resultLimit: Number.POSITIVE_INFINITY }) as Encoded;
 }
 
 /** The value that was packed. Throws {@link DecodeError}, also for bytes that inflate to more than the limit. */

@@ -1,4 +1,5 @@
-import { packThrown } from "../codec/codec.js";
+import { RESULT_LIMIT } from "../codec/codec.js";
+import { failure } from "../codec/failure.js";
 import { DatabaseError, UnknownWorkerError } from "../errors.js";
 import type { Answer } from "../job/answer.js";
 import type { ClaimedJob, JobState } from "../job/job.js";
@@ -108,14 +109,10 @@ export class Executor {
 function unknownWorker(worker: string, known: readonly string[]): Outcome {
   const list = known.length === 0 ? "none" : known.join(", ");
   const problem = `is not among the workers of the host that got its job (it has ${list}): add it to the workers option`;
-  return failed(new UnknownWorkerError(worker, problem));
+  return failure(new UnknownWorkerError(worker, problem), RESULT_LIMIT);
 }
 
 function refused(error: unknown): Outcome {
   const message = `The database refuses this job's result: ${(error as Error).message}`;
-  return failed(new DatabaseError("ERR_BATON_DATABASE_REFUSED", message, { cause: error }));
-}
-
-function failed(error: Error): Outcome {
-  return { type: "failed", error: packThrown(error), summary: error.stack ?? String(error) };
+  return failure(new DatabaseError("ERR_BATON_DATABASE_REFUSED", message, { cause: error }), RESULT_LIMIT);
 }

@@ -1,0 +1,224 @@
+import { fileURLToPath } from "node:url";
+import { MessagePort, type ResourceLimits, type Worker } from "node:worker_threads";
+import { Piscina } from "piscina";
+import { unpack } from "../codec/codec.js";
+import { failure } from "../codec/failure.js";
+import { ThreadCrashError } from "../errors.js";
+import type { ClaimedJob } from "../job/job.js";
+import type { Outcome } from "../job/outcome.js";
+import type { Telemetry } from "../telemetry.js";
+import { connect, type Far, type Hello, type HostSide, LINK, type ThreadSide } from "../thread/link.js";
+import type { Run, Task } from "../thread/perform.js";
+
+const ENTRY = fileURLToPath(new URL("../../workers/thread.js", import.meta.url));
+
+/** ms until another try after a thread could not even start. */
+const BOOT_RETRY = 1_000;
+
+export interface ThreadOptions {
+  /** Bytes compressed. */
+  readonly resultLimit: number;
+  readonly telemetry: Telemetry;
+  /** Memory limits, as of `worker_threads`. Default: Node's. They do not stop every shape of allocation. */
+  readonly resourceLimits?: ResourceLimits | undefined;
+}
+
+/** What a thread tells whoever shares it out. */
+export interface ThreadEvents {
+  /** It can take a job: it has started, has ended one, or its replacement has started. */
+  free(): void;
+  /** It could not start. It tries again. */
+  failed(error: unknown): void;
+}
+
+/** A worker that is up, with its link. */
+interface Live extends Hello {
+  readonly worker: Worker;
+  readonly far: Far<ThreadSide>;
+  readonly exited: Promise<void>;
+}
+
+/**
+ * One thread, and after a crash or a kill its replacement: a Piscina of one, for the choice of the thread is ours. Nothing
+ * then waits inside Piscina, and a job costs the main thread the same however many threads there are (in one Piscina of 16
+ * each job cost it a third more).
+ */
+export class Thread {
+  readonly #options: ThreadOptions;
+  readonly #events: ThreadEvents;
+  #pool: Piscina<Task, Run> | null = null;
+  #hello: Hello | null = null;
+  #created = false;
+  #live: Live | null = null;
+  #job: ClaimedJob | null = null;
+  /** Set once the thread is to end: what its job comes to thereby. */
+  #verdict: Outcome | null = null;
+  #exited: Promise<void> = Promise.resolve();
+  #bootError: unknown = null;
+  #retry: NodeJS.Timeout | undefined;
+  #stopping: Promise<void> | null = null;
+
+  constructor(options: ThreadOptions, events: ThreadEvents) {
+    this.#options = options;
+    this.#events = events;
+  }
+
+  /** Whether it can take a job now. */
+  get free(): boolean {
+    return this.#live !== null && this.#job === null && this.#verdict === null;
+  }
+
+  /** The job in it, until its outcome is out. */
+  get job(): ClaimedJob | null {
+    return this.#job;
+  }
+
+  /** Starts the thread; `free` or `failed` tells what came of it. */
+  start(): void {
+    const { resourceLimits } = this.#options;
+    const pool = new Piscina<Task, Run>({
+      filename: ENTRY,
+      name: "run",
+      minThreads: 1,
+      maxThreads: 1,
+      // By default an idle thread sits in Atomics.wait, where no link reaches it and no timer of its own fires.
+      atomics: "disabled",
+      recordTiming: false,
+      ...(resourceLimits && { resourceLimits }),
+    });
+    this.#pool = pool;
+    // A first thread counts as created before it runs, a replacement after it has said hello.
+    pool.on("workerCreate", () => {
+      this.#created = true;
+      this.#up(pool);
+    });
+    pool.on("message", (message: unknown) => {
+      // Jobs can post to the same port: their messages are nobody's.
+      if (this.#hello !== null || !isHello(message)) return;
+      this.#hello = message;
+      this.#up(pool);
+    });
+    pool.on("workerDestroy", () => this.#down(pool));
+    // A thread that died without a job. Unheard, it would take the host down.
+    pool.on("error", (error: unknown) => {
+      this.#bootError = error;
+      this.#report(error);
+    });
+    this.#hold(pool);
+  }
+
+  /**
+   * Runs a job in a thread that is `free`. Never rejects: a job that ends its thread fails, one that its thread died too
+   * early to begin is released. In these cases the outcome comes when the thread has really ended.
+   */
+  async run(job: ClaimedJob, url: string): Promise<Run> {
+    const [pool, live, start] = [this.#pool, this.#live, performance.now()];
+    if (pool === null || live === null) throw new Error("A thread was given a job before it was free");
+    this.#job = job;
+    Atomics.store(live.begun, 0, 0);
+    try {
+      return await pool.run({ job, url, resultLimit: this.#options.resultLimit });
+    } catch (error) {
+      // Without its thread's end, it is Piscina that could not hand the job over.
+      if (this.#live === live) return lost(failure(error, this.#options.resultLimit), start);
+      await live.exited;
+      return lost(this.#verdict ?? this.#crash(job, live, error), start);
+    } finally {
+      this.#job = null;
+      if (this.free) this.#events.free();
+    }
+  }
+
+  /** Asks the running job to end early, by its signal. */
+  abort(reason: string): void {
+    if (this.#live === null || this.#job === null) return;
+    const { id, claim } = this.#job;
+    this.#live.far.abort(id, claim, reason).catch((error: unknown) => this.#report(error));
+  }
+
+  /** Ends the thread under its job, which comes to this outcome unless it ends by itself just now. Resolves when it has ended. */
+  async kill(outcome: Outcome): Promise<void> {
+    this.#verdict ??= outcome;
+    await this.#live?.worker.terminate();
+    await this.#exited;
+  }
+
+  /** Ends the thread for good and resolves when it has ended. A job in it is released. */
+  stop(): Promise<void> {
+    this.#verdict ??= { type: "released" };
+    clearTimeout(this.#retry);
+    this.#stopping ??= this.#pool?.destroy() ?? Promise.resolve();
+    return this.#stopping;
+  }
+
+  #up(pool: Piscina): void {
+    const [worker] = pool.threads;
+    if (this.#hello === null || !this.#created || worker === undefined) return;
+    const hello = this.#hello;
+    const far = connect<ThreadSide>(hello[LINK], { stray: (report) => this.#stray(report) } satisfies HostSide);
+    const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    const ready = (): void => {
+      if (this.#hello !== hello || this.#stopping !== null) return;
+      worker.unref();
+      this.#live = { ...hello, worker, far, exited };
+      this.#exited = exited;
+      this.#verdict = null;
+      if (this.free) this.#events.free();
+    };
+    // Its answer proves that the link carries and that the thread's event loop turns.
+    far.ping().then(ready, (error: unknown) => this.#report(error));
+  }
+
+  #down(pool: Piscina): void {
+    this.#hello?.[LINK].close();
+    this.#hello = null;
+    this.#live = null;
+    this.#created = false;
+    queueMicrotask(() => {
+      if (this.#stopping !== null || this.#hold(pool)) return;
+      // Piscina gives up for good after a thread that did not come up, so its place is taken by another Piscina.
+      this.#retry = setTimeout(() => this.start(), BOOT_RETRY);
+      this.#events.failed(this.#bootError);
+    });
+  }
+
+  /** Keeps the process alive while a thread starts: others wait for it, but Piscina does not count it. False if none does. */
+  #hold(pool: Piscina): boolean {
+    const [worker] = pool.threads;
+    worker?.ref();
+    return worker !== undefined;
+  }
+
+  #crash(job: ClaimedJob, { begun }: Live, cause: unknown): Outcome {
+    if (Atomics.load(begun, 0) === 0) return { type: "released" };
+    const memory = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
+    const problem = memory
+      ? "ran out of memory in its thread: let it hold less at a time, or raise resourceLimits"
+      : `ended its thread (${cause instanceof Error ? cause.message : String(cause)}): jobs must not call process.exit`;
+    const error = new ThreadCrashError(`Job ${job.id} of worker ${JSON.stringify(job.worker)} ${problem}`, { cause });
+    return failure(error, this.#options.resultLimit);
+  }
+
+  #stray({ id, worker, error }: Parameters<HostSide["stray"]>[0]): void {
+    this.#options.telemetry.emit("job:stray", { id, worker, error: unpack(error) });
+  }
+
+  #report(error: unknown): void {
+    this.#options.telemetry.emit("service:error", { service: "threads", error });
+  }
+}
+
+function lost(outcome: Outcome, start: number): Run {
+  return { outcome, duration: performance.now() - start, threadId: -1 };
+}
+
+function isHello(message: unknown): message is Hello {
+  return (
+    typeof message === "object" &&
+    message !== null &&
+    LINK in message &&
+    message[LINK] instanceof MessagePort &&
+    "begun" in message &&
+    message.begun instanceof Int32Array
+  );
+}

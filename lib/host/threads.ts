@@ -1,0 +1,147 @@
+import type { ClaimedJob } from "../job/job.js";
+import type { Outcome } from "../job/outcome.js";
+import type { Run } from "../thread/perform.js";
+import { Thread, type ThreadOptions } from "./thread.js";
+
+export type { Run } from "../thread/perform.js";
+
+export interface ThreadsOptions extends ThreadOptions {
+  /** How many threads. */
+  readonly size: number;
+}
+
+interface Waiting {
+  readonly job: ClaimedJob;
+  readonly url: string;
+  readonly started: (() => void) | undefined;
+  readonly settle: (run: Run) => void;
+}
+
+/**
+ * The threads of a host and the jobs that wait for one, first come first served. Each thread has one job at a time, and
+ * counts as busy until it has really ended, which a killed one in native code may not do for long.
+ */
+export class Threads {
+  readonly #threads: readonly Thread[];
+  readonly #waiting = new Set<Waiting>();
+  readonly #onFree: (() => void)[] = [];
+  #starting: Promise<void> | null = null;
+  #started: { resolve(): void; reject(error: unknown): void } | null = null;
+  #stopping: Promise<void> | null = null;
+
+  constructor({ size, ...options }: ThreadsOptions) {
+    const events = { free: () => this.#freed(), failed: (error: unknown) => this.#started?.reject(error) };
+    this.#threads = Array.from({ length: size }, () => new Thread(options, events));
+  }
+
+  /** How many threads there are, busy or free. */
+  get size(): number {
+    return this.#threads.length;
+  }
+
+  /** How many of them could take a job now. */
+  get free(): number {
+    return this.#threads.reduce((free, thread) => (thread.free ? free + 1 : free), 0);
+  }
+
+  /** How many jobs wait for a thread. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Resolves when every thread is up. Rejects with the reason if one cannot start. Idempotent. */
+  start(): Promise<void> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  /** Ends every thread, whatever it does, and resolves when all have ended. Jobs in them or waiting are released. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /**
+   * Runs a job as soon as a thread is free; `started` is called when it goes in. Never rejects because of what the job
+   * does: whatever that is, even the end of its thread, is an outcome.
+   */
+  run(job: ClaimedJob, url: string, started?: () => void): Promise<Run> {
+    if (this.#stopping !== null) return Promise.resolve(released());
+    return new Promise((settle) => {
+      this.#waiting.add({ job, url, started, settle });
+      this.#dispatch();
+    });
+  }
+
+  /** Asks a job that runs to end early: its `context.signal` aborts, with this message. Does nothing to one that waits. */
+  abort(jobId: number, reason: string): void {
+    this.#threadOf(jobId)?.abort(reason);
+  }
+
+  /**
+   * Ends a job with an outcome, and the thread it runs in; one that waits just never starts. Resolves, as the job's `run`
+   * does, when the thread has really ended. A job that ends by itself at the same moment keeps its own outcome.
+   */
+  async kill(jobId: number, outcome: Outcome): Promise<void> {
+    for (const waiting of this.#waiting) {
+      if (waiting.job.id !== jobId) continue;
+      this.#waiting.delete(waiting);
+      waiting.settle({ ...released(), outcome });
+    }
+    await this.#threadOf(jobId)?.kill(outcome);
+  }
+
+  /** Calls back whenever a thread is free and no job waits for it. */
+  onFree(callback: () => void): void {
+    this.#onFree.push(callback);
+  }
+
+  async #start(): Promise<void> {
+    if (this.#stopping !== null) return;
+    const started = new Promise<void>((resolve, reject) => {
+      this.#started = { resolve, reject };
+    });
+    for (const thread of this.#threads) thread.start();
+    try {
+      await started;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    } finally {
+      this.#started = null;
+    }
+  }
+
+  async #stop(): Promise<void> {
+    for (const waiting of this.#waiting) waiting.settle(released());
+    this.#waiting.clear();
+    await Promise.all(this.#threads.map((thread) => thread.stop()));
+    this.#started?.resolve();
+  }
+
+  #freed(): void {
+    this.#dispatch();
+    if (this.#started !== null && this.#threads.every((thread) => thread.free || thread.job !== null)) {
+      this.#started.resolve();
+    }
+    if (this.free > 0) for (const callback of this.#onFree) callback();
+  }
+
+  #dispatch(): void {
+    for (const waiting of this.#waiting) {
+      const thread = this.#threads.find((thread) => thread.free);
+      if (thread === undefined) return;
+      this.#waiting.delete(waiting);
+      void thread.run(waiting.job, waiting.url).then(waiting.settle);
+      waiting.started?.();
+    }
+  }
+
+  #threadOf(jobId: number): Thread | undefined {
+    return this.#threads.find((thread) => thread.job?.id === jobId);
+  }
+}
+
+function released(): Run {
+  return { outcome: { type: "released" }, duration: 0, threadId: -1 };
+}

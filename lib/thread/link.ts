@@ -1,0 +1,51 @@
+import type { MessagePort } from "node:worker_threads";
+import { type Endpoint, expose, type Remote, wrap } from "comlink";
+import type { Encoded } from "../job/answer.js";
+
+/**
+ * The line between a host and one of its threads beside Piscina's own: what must get through while a job runs. The thread
+ * makes a channel when it starts, keeps one port and posts the other to the host, as `{ [LINK]: port, begun }`.
+ */
+export const LINK = "pg-baton.link";
+
+/** What a thread posts when it is up. */
+export interface Hello {
+  readonly [LINK]: MessagePort;
+  /** Shared memory, one number: the host sets 0 with each job, the thread 1 when it begins it. Outlives the thread. */
+  readonly begun: Int32Array;
+}
+
+/** What a host asks of its thread. */
+export interface ThreadSide {
+  /** Aborts the signal of that job's run, if that is what runs now or next. */
+  abort(id: number, claim: number, reason: string): void;
+  /** Answers with the thread's id: its event loop turns. */
+  ping(): number;
+}
+
+/** What a thread tells its host. */
+export interface HostSide {
+  stray(report: StrayReport): void;
+}
+
+/** Something thrown outside of its job. */
+export interface StrayReport {
+  /** The job that set it off, where that is known. */
+  readonly id: number | null;
+  readonly worker: string | null;
+  readonly error: Encoded;
+}
+
+/** The far side of a link, its calls as promises. They stay open for ever when the far side dies. */
+export type Far<Side> = Remote<Side>;
+
+/** Connects one end: `near` answers the far side's calls, the proxy that comes back makes them. Keeps nothing alive. */
+export function connect<Side>(port: MessagePort, near: object): Far<Side> {
+  // Node's MessagePort is an EventTarget with all that Comlink uses; only their types differ.
+  const endpoint = port as unknown as Endpoint;
+  expose(near, endpoint);
+  const far = wrap<Side>(endpoint);
+  // Listening has referenced it.
+  port.unref();
+  return far;
+}

@@ -1,0 +1,120 @@
+import { pack, packException } from "../codec/codec.js";
+import { failure, summarize } from "../codec/failure.js";
+import { type Control, isControl } from "../control.js";
+import { EncodeError } from "../errors.js";
+import type { Encoded } from "../job/answer.js";
+import type { ClaimedJob, Job, JsonObject } from "../job/job.js";
+import type { Outcome } from "../job/outcome.js";
+import type { AnyWorker } from "../worker.js";
+import type { Attempt } from "./attempt.js";
+import type { Modules } from "./modules.js";
+
+/** What a host hands to a thread. */
+export interface Task {
+  readonly job: ClaimedJob;
+  /** The module that exports the worker. */
+  readonly url: string;
+  /** Bytes compressed. */
+  readonly resultLimit: number;
+}
+
+/** What a thread hands back for it. */
+export interface Run {
+  readonly outcome: Outcome;
+  /** ms in the thread. */
+  readonly duration: number;
+  /** -1 where the thread died, or the job never reached one. */
+  readonly threadId: number;
+}
+
+const CENTURY = 100 * 365 * 86_400_000;
+
+/** Runs a job and says what it came to. Never throws: whatever goes wrong is a failed outcome. */
+export async function perform(
+  attempt: Attempt,
+  { job: claimed, url, resultLimit }: Task,
+  modules: Modules,
+  report: (error: unknown) => void,
+): Promise<Outcome> {
+  let worker: AnyWorker | null = null;
+  let job: Job<never> | null = null;
+  try {
+    // Outside of the attempt: a timer that a module sets for itself is no doing of the first job that needed it.
+    const found = await modules.find(url, claimed.worker);
+    const parsed = parse(claimed);
+    worker = found;
+    job = parsed;
+    const returned = await attempt.settle(() => found.perform(parsed, attempt.context));
+    return isControl(returned) ? controlled(returned, resultLimit) : completed(returned, resultLimit);
+  } catch (error) {
+    const failed = failure(error, resultLimit);
+    const backoff = worker === null || job === null ? null : ownBackoff(attempt, worker, job, report);
+    return backoff === null ? failed : { ...failed, backoff };
+  }
+}
+
+function parse({ claim: _claim, ref: _ref, ...job }: ClaimedJob): Job<never> {
+  return {
+    ...job,
+    args: JSON.parse(job.args) as never,
+    meta: JSON.parse(job.meta) as JsonObject,
+    scheduledAt: new Date(job.scheduledAt),
+    insertedAt: new Date(job.insertedAt),
+    attemptedAt: new Date(job.attemptedAt),
+  };
+}
+
+function completed(value: unknown, resultLimit: number): Outcome {
+  if (value === undefined) return { type: "completed", result: null };
+  const packed = pack(value, { resultLimit });
+  return packed === null ? { type: "too_large" } : { type: "completed", result: packed };
+}
+
+function controlled(control: Control, resultLimit: number): Outcome {
+  switch (control.type) {
+    case "snooze": {
+      const { seconds } = control;
+      return { type: "snoozed", seconds, value: packReason(seconds, resultLimit) };
+    }
+    case "cancel":
+      return { type: "cancelled", ...reasoned("Cancelled", control.reason, resultLimit) };
+    case "discard":
+      return { type: "discarded", ...reasoned("Discarded", control.reason, resultLimit) };
+  }
+}
+
+function reasoned(word: string, reason: unknown, resultLimit: number): { reason: Encoded; summary: string } {
+  const summary = reason === undefined ? word : summarize(`${word}: ${summarize(reason)}`);
+  return { reason: packReason(reason, resultLimit), summary };
+}
+
+/** A reason that cannot be sent must not undo the worker's word: the error that says so takes its place. */
+function packReason(reason: unknown, resultLimit: number): Encoded {
+  try {
+    const packed = pack(reason, { resultLimit });
+    if (packed !== null) return packed;
+    throw new EncodeError("$", `the reason is over the resultLimit of ${resultLimit} bytes`);
+  } catch (error) {
+    return packException(error, { resultLimit });
+  }
+}
+
+/** ms until the retry by the worker's own `backoff`, or null for the default. One that fails is reported and passed over. */
+function ownBackoff(
+  attempt: Attempt,
+  worker: AnyWorker,
+  job: Job<never>,
+  report: (error: unknown) => void,
+): number | null {
+  if (worker.backoff === undefined) return null;
+  try {
+    const delay: unknown = attempt.run(() => worker.backoff?.(job));
+    if (typeof delay === "number" && delay >= 0 && delay <= CENTURY) return delay;
+    throw new RangeError(
+      `backoff of worker ${worker.name} must return ms from 0 to a century, not ${summarize(delay)}: the default is used`,
+    );
+  } catch (error) {
+    report(error);
+    return null;
+  }
+}

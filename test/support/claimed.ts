@@ -1,0 +1,52 @@
+import { unpack } from "../../lib/codec/codec.js";
+import type { ClaimedJob } from "../../lib/job/job.js";
+import type { Outcome } from "../../lib/job/outcome.js";
+
+let lastId = 0;
+
+/** A job as a claim carries it, made by hand. */
+export function claimedJob(worker: string, args: unknown = {}, rest: Partial<ClaimedJob> = {}): ClaimedJob {
+  lastId += 1;
+  return {
+    id: lastId,
+    claim: 1,
+    worker,
+    queue: "default",
+    args: JSON.stringify(args),
+    meta: "{}",
+    tags: [],
+    priority: 0,
+    attempt: 1,
+    maxAttempts: 20,
+    scheduledAt: 1_700_000_000_000,
+    insertedAt: 1_700_000_000_000,
+    attemptedAt: 1_700_000_000_000,
+    ref: null,
+    ...rest,
+  };
+}
+
+/** The URL of a module under test/workers, compiled. */
+export function testModule(name: string): string {
+  return new URL(`../workers/${name}`, import.meta.url).href;
+}
+
+/** The URL of a sample worker's module, compiled. */
+export function sampleModule(name: string): string {
+  return new URL(`../../workers/${name}`, import.meta.url).href;
+}
+
+/** The value that an outcome carries, decoded; undefined where it has none. */
+export function valueIn(outcome: Outcome): unknown {
+  const encoded =
+    outcome.type === "completed"
+      ? outcome.result
+      : outcome.type === "failed"
+        ? outcome.error
+        : outcome.type === "snoozed"
+          ? outcome.value
+          : outcome.type === "cancelled" || outcome.type === "discarded"
+            ? outcome.reason
+            : null;
+  return encoded === null ? undefined : unpack(encoded);
+}

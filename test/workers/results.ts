@@ -1,0 +1,48 @@
+import { cancel, defineWorker, discard, type Job, snooze } from "../../lib/worker.js";
+
+const VALUES: Readonly<Record<string, () => unknown>> = {
+  nothing: () => undefined,
+  null: () => null,
+  late: () => new Promise((resolve) => setImmediate(resolve, "late")),
+  // oxlint-disable-next-line no-thenable -- that is the case
+  thenable: () => ({ then: (resolve: (value: string) => void) => resolve("from a thenable") }),
+  large: () => "x".repeat(100_000),
+  functions: () => ({ rows: [{ callback: () => 1 }] }),
+  deep: () => {
+    let value: unknown = "bottom";
+    for (let depth = 0; depth < 100_000; depth += 1) value = [value];
+    return value;
+  },
+  proxy: () =>
+    new Proxy(
+      {},
+      {
+        getOwnPropertyDescriptor: () => {
+          throw new Error("trap");
+        },
+      },
+    ),
+  snooze: () => snooze(7),
+  cancel: () => cancel("not wanted"),
+  discard: () => discard({ because: "of this" }),
+  "cancel without reason": () => cancel(),
+  "cancel for a function": () => cancel(() => 1),
+  "cancel for too much": () => cancel("x".repeat(100_000)),
+};
+
+/** Returns the value of that name. */
+export const returning = defineWorker(import.meta.url, {
+  name: "returning",
+  perform: ({ args }: Job<{ what: string }>): unknown => VALUES[args.what]?.(),
+});
+
+/** Returns its job and what else it sees, as far as JSON holds it. */
+export const inspecting = defineWorker(import.meta.url, {
+  name: "inspecting",
+  perform: (job: Job<{ a: number }>, { threadId }) => ({
+    ...job,
+    meta: job.meta["m"],
+    isDate: job.scheduledAt instanceof Date,
+    threadId,
+  }),
+});

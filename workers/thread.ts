@@ -1,0 +1,79 @@
+/** What runs in each thread: Piscina's entry. Takes one job at a time and hands back its outcome, already encoded. */
+import os from "node:os";
+import { MessageChannel, parentPort, threadId } from "node:worker_threads";
+import { packException } from "../lib/codec/codec.js";
+import { Attempt } from "../lib/thread/attempt.js";
+import { connect, type Hello, type HostSide, LINK, type ThreadSide } from "../lib/thread/link.js";
+import { Modules } from "../lib/thread/modules.js";
+import { perform, type Run, type Task } from "../lib/thread/perform.js";
+import { movable } from "../lib/thread/transfer.js";
+
+/** Reports are cut to this many bytes, compressed. */
+const REPORT_LIMIT = 8_192;
+
+if (parentPort === null) throw new Error("workers/thread.js is the entry of Baton's threads: it runs in no other way");
+
+const modules = new Modules();
+const { port1, port2 } = new MessageChannel();
+const host = connect<HostSide>(port1, { abort, ping: () => threadId } satisfies ThreadSide);
+const begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+const reports = new Set<Promise<void>>();
+let current: Attempt | null = null;
+/** An abort that overtook its job: the two come through different ports. */
+let early: { readonly id: number; readonly claim: number; readonly reason: string } | null = null;
+
+process.on("uncaughtException", blame);
+process.on("unhandledRejection", blame);
+yieldToHost();
+parentPort.postMessage({ [LINK]: port2, begun } satisfies Hello, [port2]);
+
+/** Piscina calls this for each job. Never rejects. */
+export async function run(task: Task): Promise<unknown> {
+  const start = performance.now();
+  Atomics.store(begun, 0, 1);
+  const attempt = new Attempt(task.job);
+  current = attempt;
+  if (early?.id === attempt.id && early.claim === attempt.claim) attempt.abort(early.reason);
+  early = null;
+  const outcome = await perform(attempt, task, modules, (error) => report(attempt, error));
+  current = null;
+  // What was reported must have arrived before the host may close this thread.
+  if (reports.size > 0) await Promise.all(reports);
+  return movable({ outcome, duration: performance.now() - start, threadId } satisfies Run);
+}
+
+function abort(id: number, claim: number, reason: string): void {
+  if (current?.id === id && current.claim === claim) current.abort(reason);
+  else early = { id, claim, reason };
+}
+
+/**
+ * Finds out whose doing an error is that nobody caught. The running job's own fails it; that of an earlier one, or of
+ * nobody known, is reported and harms nobody. The thread lives on either way.
+ */
+function blame(error: unknown): void {
+  const guilty = Attempt.running;
+  if (guilty !== undefined && guilty === current) guilty.fail(error);
+  else report(guilty, error);
+}
+
+function report(attempt: Attempt | undefined, error: unknown): void {
+  const sent = host
+    .stray({
+      id: attempt?.id ?? null,
+      worker: attempt?.worker ?? null,
+      error: packException(error, { resultLimit: REPORT_LIMIT }),
+    })
+    .finally(() => reports.delete(sent));
+  reports.add(sent);
+}
+
+/** Lets the host's main thread go first. Only Linux has priorities for single threads; elsewhere it would be the whole process. */
+function yieldToHost(): void {
+  if (process.platform !== "linux") return;
+  try {
+    os.setPriority(os.constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch (error) {
+    report(undefined, error);
+  }
+}
