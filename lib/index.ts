@@ -1,1 +1,59 @@
-export { BatonError } from "./errors.js";
+export { type AwaitResults, Baton, type BatonStatus, type InsertedJob, type RelaysOf } from "./baton.js";
+export type { ErrorClass } from "./codec/exception.js";
+export {
+  AwaitTimeoutError,
+  BatonError,
+  DatabaseError,
+  type DatabaseErrorCode,
+  DecodeError,
+  EncodeError,
+  HostLostError,
+  InvalidJobError,
+  InvalidOptionError,
+  InvalidRelayError,
+  JobCancelledError,
+  JobDiscardedError,
+  JobNotFoundError,
+  type JobProblem,
+  JobSnoozedError,
+  NotStartedError,
+  ResultTooLargeError,
+  StoppedError,
+  ThreadCrashError,
+  UnknownWorkerError,
+} from "./errors.js";
+export type { JobErrorEntry, JobRow, JobState } from "./job/job.js";
+export type { NotifierMode } from "./notifier.js";
+export type { BatonOptions, QueueOption } from "./options.js";
+export type { Connection } from "./postgres/database.js";
+export type { QueueCount } from "./postgres/engine.js";
+export type { JobFilter } from "./postgres/scan.js";
+export type { AwaitOptions } from "./relay/awaiter.js";
+export type { Via } from "./relay/mailbox.js";
+export type { Relay } from "./relay/relay.js";
+export type { AwaitedJob, AwaitError, AwaitResult } from "./relay/result.js";
+export type { TelemetryEvent, TelemetryEvents } from "./telemetry.js";
+export {
+  type AnyWorker,
+  type Cancel,
+  type Control,
+  cancel,
+  type Discard,
+  defineWorker,
+  discard,
+  isWorker,
+  type Job,
+  type JobOptions,
+  type Json,
+  type JsonObject,
+  type NewJob,
+  type NewJobOptions,
+  type PerformContext,
+  type ResultOf,
+  type Snooze,
+  snooze,
+  type Worker,
+  type WorkerDefinition,
+  type WorkerRef,
+  workerRef,
+} from "./worker.js";

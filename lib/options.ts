@@ -87,10 +87,14 @@ export function checkOptions(options: BatonOptions): CheckedOptions {
 
 function checkConnection(connection: unknown): Connection {
   if (connection === undefined || connection === "") {
-    throw new InvalidOptionError("connection", "is missing: pass a URL such as postgres://user:password@host:5432/database");
+    throw new InvalidOptionError(
+      "connection",
+      "is missing: pass a URL such as postgres://user:password@host:5432/database",
+    );
   }
   if (typeof connection === "object" && connection !== null) return connection;
-  if (typeof connection === "string" && /^postgres(ql)?:\/\//.test(connection) && URL.canParse(connection)) return connection;
+  if (typeof connection === "string" && /^postgres(ql)?:\/\//.test(connection) && URL.canParse(connection))
+    return connection;
   throw new InvalidOptionError("connection", "must be a postgres:// URL, or an object as pg's Client takes it");
 }
 
@@ -110,7 +114,8 @@ function checkQueues(queues: unknown): CheckedOptions["queues"] {
   }
   const entries = Object.entries(queues as Record<string, QueueOption>).map(([queue, option]) => {
     const problem = queueProblem(queue);
-    if (problem !== null) throw new InvalidOptionError(`queues[${JSON.stringify(queue)}]`, `has a name that ${problem}`);
+    if (problem !== null)
+      throw new InvalidOptionError(`queues[${JSON.stringify(queue)}]`, `has a name that ${problem}`);
     const { limit, paused = false } = typeof option === "object" && option !== null ? option : { limit: option };
     if (typeof paused !== "boolean") throw new InvalidOptionError(`queues.${queue}.paused`, "must be true or false");
     return [queue, { limit: checkInteger(`queues.${queue}`, limit, 1, 10_000), paused }] as const;
@@ -123,7 +128,10 @@ function checkWorkers(workers: unknown): readonly AnyWorker[] {
   const names = new Set<string>();
   for (const [index, worker] of workers.entries()) {
     if (!isWorker(worker)) {
-      throw new InvalidOptionError(`workers[${index}]`, "is no worker: pass what defineWorker returned, not its module or a class");
+      throw new InvalidOptionError(
+        `workers[${index}]`,
+        "is no worker: pass what defineWorker returned, not its module or a class",
+      );
     }
     if (names.has(worker.name)) {
       throw new InvalidOptionError(`workers[${index}]`, `has the name ${worker.name}, which another one has already`);

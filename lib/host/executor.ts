@@ -97,7 +97,8 @@ export class Executor {
     try {
       const written = await acks.push({ id, claim, transition: next });
       if (!written) telemetry.emit("claim:lost", { id, claim });
-      else if (ref !== null && next.answer !== null) deliver(ref, next.answer, { id, state: next.state, attempt, host });
+      else if (ref !== null && next.answer !== null)
+        deliver(ref, next.answer, { id, state: next.state, attempt, host });
     } catch (error) {
       telemetry.emit("service:error", { service: "executor", error });
       // The database refuses this very outcome for good. That is a failure of the attempt, and can be written.

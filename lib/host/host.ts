@@ -73,7 +73,8 @@ export class Host {
       telemetry,
     });
     this.#executor = new Executor({ host: id, workers, threads: this.#threads, acks: this.#acks, deliver, telemetry });
-    for (const [queue, { limit, paused }] of options.queues) this.#producers.set(queue, this.#produce(queue, limit, paused));
+    for (const [queue, { limit, paused }] of options.queues)
+      this.#producers.set(queue, this.#produce(queue, limit, paused));
     this.#lifeline = new Lifeline({
       ...options,
       queues: Object.fromEntries([...options.queues].map(([queue, { limit }]) => [queue, limit])),

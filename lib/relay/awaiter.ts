@@ -172,7 +172,8 @@ function checkAwaitOptions(options: number | AwaitOptions | undefined): CheckedA
   const given = typeof options === "object" ? options : { timeout: options };
   if (given === null) throw new InvalidOptionError("await", "takes a timeout in ms, or an object of options, not null");
   const unknown = Object.keys(given).find((key) => !KNOWN.includes(key));
-  if (unknown !== undefined) throw new InvalidOptionError(unknown, `of await is not known. There are: ${KNOWN.join(", ")}`);
+  if (unknown !== undefined)
+    throw new InvalidOptionError(unknown, `of await is not known. There are: ${KNOWN.join(", ")}`);
   const { timeout = DEFAULT_TIMEOUT, withRetries = false, signal } = given as AwaitOptions;
   if (typeof timeout !== "number" || !(timeout >= 0)) {
     throw new InvalidOptionError("timeout", "of await must be a number of ms, 0 or more, or Infinity");

@@ -87,7 +87,11 @@ export function goneResult(relay: Relay): AwaitResult {
 
 function jobOf(
   { job: { id } }: Relay,
-  { state, attempt, host }: { state?: JobState | undefined; attempt?: number | undefined; host?: string | null | undefined },
+  {
+    state,
+    attempt,
+    host,
+  }: { state?: JobState | undefined; attempt?: number | undefined; host?: string | null | undefined },
 ): AwaitedJob {
   return {
     id,

@@ -1,0 +1,209 @@
+import { NotStartedError, StoppedError } from "./errors.js";
+import { Instance } from "./instance.js";
+import { checkJob, type NewJob } from "./job/draft.js";
+import type { JobRow } from "./job/job.js";
+import type { NotifierMode } from "./notifier.js";
+import { type BatonOptions, type CheckedOptions, checkOptions } from "./options.js";
+import type { QueueCount } from "./postgres/engine.js";
+import { type JobFilter, scanJobs } from "./postgres/scan.js";
+import type { AwaitOptions } from "./relay/awaiter.js";
+import type { Relay } from "./relay/relay.js";
+import type { AwaitResult } from "./relay/result.js";
+import { Telemetry, type TelemetryEvent } from "./telemetry.js";
+import { unwrap } from "./unwrap.js";
+
+/** The results of `awaitMany`, each typed by its relay: tuple in, tuple out. */
+export type AwaitResults<Relays extends readonly Relay[]> = {
+  -readonly [Index in keyof Relays]: Relays[Index] extends Relay<infer Result> ? AwaitResult<Result> : never;
+};
+
+/** The relays of `asyncMany`, each typed by its job. */
+export type RelaysOf<Jobs extends readonly NewJob[]> = {
+  -readonly [Index in keyof Jobs]: Jobs[Index] extends NewJob<infer Result> ? Relay<Result> : never;
+};
+
+/** A job that was inserted. */
+export interface InsertedJob {
+  readonly id: number;
+  readonly worker: string;
+  readonly queue: string;
+}
+
+/** What `status()` tells. */
+export interface BatonStatus {
+  readonly name: string;
+  /** The id of this run; null when it is not started. */
+  readonly host: string | null;
+  readonly state: "idle" | "starting" | "started" | "stopping" | "stopped";
+  /** Whether results come over NOTIFY, or by polling because LISTEN does not work. */
+  readonly notifier: NotifierMode;
+  /** What this host runs now, by queue: jobs in threads, and claimed ones that wait for a thread. */
+  readonly queues: readonly { readonly queue: string; readonly running: number; readonly waiting: number }[];
+  /** Relays that are being awaited, and those whose slot is held. */
+  readonly relays: { readonly awaited: number; readonly held: number };
+  /** How often each telemetry event happened since the start. */
+  readonly events: Partial<Record<TelemetryEvent, number>>;
+}
+
+/**
+ * A host: inserts jobs, awaits their results, and, where it has queues, runs jobs in threads.
+ *
+ * ```ts
+ * const baton = await new Baton({ connection: process.env.DATABASE_URL, queues: { default: 4 }, workers: [Double] }).start();
+ * const four = await baton.call(Double.new({ int: 2 }));
+ * await baton.stop();
+ * ```
+ *
+ * The constructor throws `InvalidOptionError`, and connects to nothing.
+ */
+export class Baton {
+  readonly #options: CheckedOptions;
+  #telemetry: Telemetry;
+  #instance: Instance | undefined;
+  #state: BatonStatus["state"] = "idle";
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: BatonOptions) {
+    this.#options = checkOptions(options);
+    this.#telemetry = new Telemetry(this.#options.name);
+  }
+
+  /**
+   * Connects, brings the schema up to date, proves that notifications arrive, and starts the host where there are queues.
+   * Resolves to this instance. Idempotent; works again after `stop`. Rejects with `DatabaseError`.
+   */
+  async start(): Promise<this> {
+    await this.#stopping;
+    this.#starting ??= this.#start();
+    await this.#starting;
+    return this;
+  }
+
+  /**
+   * Claims no more, lets running jobs end within `shutdownGracePeriod`, gives back the rest, writes every outcome, rejects
+   * open awaits with `StoppedError` and closes all connections. Idempotent, and legal at any time.
+   */
+  async stop(): Promise<void> {
+    this.#stopping ??= this.#stop().finally(() => {
+      this.#stopping = undefined;
+    });
+    await this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /**
+   * Inserts a job to be awaited. When it resolves, the job is committed. Rejects with `InvalidJobError`, and then nothing was
+   * inserted, or with `DatabaseError`.
+   */
+  async async<Result>(job: NewJob<Result>): Promise<Relay<Result>> {
+    const [relay] = await this.#running("insert").insert([checkJob(job)], true);
+    return relay as Relay<Result>;
+  }
+
+  /** Inserts jobs to be awaited, all in one statement or none. One relay each, in their order. */
+  async asyncMany<const Jobs extends readonly NewJob[]>(jobs: Jobs): Promise<RelaysOf<Jobs>> {
+    const relays = await this.#running("insert").insert(jobs.map(checkJob), true);
+    return relays as RelaysOf<Jobs>;
+  }
+
+  /** Inserts a job that nobody will await. */
+  async insert(job: NewJob): Promise<InsertedJob> {
+    const [inserted] = await this.insertMany([job]);
+    return inserted as InsertedJob;
+  }
+
+  /** Inserts jobs that nobody will await, all in one statement or none. */
+  async insertMany(jobs: readonly NewJob[]): Promise<InsertedJob[]> {
+    const relays = await this.#running("insert").insert(jobs.map(checkJob), false);
+    return relays.map(({ job }) => job);
+  }
+
+  /**
+   * The job's first outcome, or with `withRetries` its final one. A job's fate is never thrown: it is `ok: false` with an
+   * `error`, also where the time is over. Any instance on the same database can await any relay, as often as it likes.
+   *
+   * @param options ms, default 5,000, Infinity allowed; or {@link AwaitOptions}.
+   */
+  async await<Result>(relay: Relay<Result>, options?: number | AwaitOptions): Promise<AwaitResult<Result>> {
+    const [result] = await this.#running("await").awaiter.awaitMany([relay], options);
+    return result as AwaitResult<Result>;
+  }
+
+  /** The outcomes of many relays, in their order, under one deadline: those in time keep their values. */
+  async awaitMany<const Relays extends readonly Relay[]>(
+    relays: Relays,
+    options?: number | AwaitOptions,
+  ): Promise<AwaitResults<Relays>> {
+    const results = await this.#running("await").awaiter.awaitMany(relays, options);
+    return results as AwaitResults<Relays>;
+  }
+
+  /**
+   * Inserts a job, awaits it and returns its value. Throws the job's own error, or `JobDiscardedError`, `JobCancelledError`,
+   * `JobSnoozedError`, `ResultTooLargeError`, `AwaitTimeoutError`. Takes what `await` takes.
+   */
+  async call<Result>(job: NewJob<Result>, options?: number | AwaitOptions): Promise<Result> {
+    const relay = await this.async(job);
+    return unwrap(relay, await this.await(relay, options));
+  }
+
+  /** Lists jobs by id, any number in constant memory: `for await (const job of baton.jobs({ state: "discarded" }))`. */
+  jobs(filter: JobFilter = {}): AsyncIterableIterator<JobRow> {
+    return scanJobs(this.#running("list jobs").database, this.#options.prefix, filter);
+  }
+
+  /** How many unfinished jobs there are in the table, by queue and state. Counts rows. */
+  counts(): Promise<QueueCount[]> {
+    return this.#running("count jobs").engine.counts();
+  }
+
+  /** How this instance is doing, as one plain object. Asks nothing of the database. */
+  status(): BatonStatus {
+    const instance = this.#instance;
+    return {
+      name: this.#options.name,
+      host: instance?.id ?? null,
+      state: this.#state,
+      notifier: instance?.notifier.mode ?? "polling",
+      queues: instance?.host?.status() ?? [],
+      relays: { awaited: instance?.mailbox.awaited ?? 0, held: instance?.mailbox.size ?? 0 },
+      events: this.#telemetry.counts(),
+    };
+  }
+
+  async #start(): Promise<void> {
+    this.#state = "starting";
+    this.#telemetry = new Telemetry(this.#options.name);
+    const instance = new Instance(this.#options, this.#telemetry);
+    try {
+      await instance.start();
+      this.#instance = instance;
+      this.#state = "started";
+    } catch (error) {
+      this.#starting = undefined;
+      this.#state = "idle";
+      throw error;
+    }
+  }
+
+  async #stop(): Promise<void> {
+    // One that is about to start is let come up: it can be taken down cleanly then.
+    await this.#starting?.catch(() => {});
+    this.#starting = undefined;
+    if (this.#instance === undefined) return;
+    this.#state = "stopping";
+    await this.#instance.stop();
+    this.#instance = undefined;
+    this.#state = "stopped";
+  }
+
+  #running(call: string): Instance {
+    if (this.#instance !== undefined && this.#state === "started") return this.#instance;
+    if (this.#state === "stopping" || this.#state === "stopped") throw new StoppedError(call);
+    throw new NotStartedError(call);
+  }
+}
