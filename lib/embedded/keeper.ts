@@ -1,0 +1,100 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { DatabaseError } from "../errors.js";
+import type { Installation } from "./installation.js";
+import type { StopMode } from "./server.js";
+
+export interface KeeperOptions {
+  readonly installation: Installation;
+  /** Absolute. Undefined for a temporary one. */
+  readonly directory: string | undefined;
+}
+
+/** What the keeper's process is asked; it answers each in turn. */
+export type Command =
+  | { readonly do: "prepare" }
+  | { readonly do: "start"; readonly port: number | undefined; readonly settings: Readonly<Record<string, string>> }
+  | { readonly do: "stop"; readonly mode: StopMode }
+  | { readonly do: "remove" };
+
+export type Answer = ({ readonly ok: true } & Facts) | { readonly ok: false; readonly message: string };
+
+export interface Facts {
+  readonly port?: number;
+  readonly directory?: string;
+  readonly password?: string;
+}
+
+/**
+ * The process that stands between us and PostgreSQL, so that the server and its data go when this process goes, be it by
+ * SIGKILL, and so that nobody's signal handlers need touching. It keeps this process alive only while a command is open.
+ */
+export class Keeper {
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<void>;
+  #gone: DatabaseError | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: KeeperOptions) {
+    const { NODE_OPTIONS: _, ...env } = process.env;
+    this.#process = fork(new URL("./keeper-process.js", import.meta.url), [JSON.stringify(options)], {
+      // A group of its own: Ctrl-C in a terminal goes to the whole group of the one who pressed it.
+      detached: true,
+      env,
+      execArgv: [],
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
+    });
+    this.#exited = new Promise((resolve) => {
+      this.#process.once("error", (error) => this.#lose(error.message, resolve));
+      this.#process.once("exit", (code, signal) => this.#lose(`ended with ${signal ?? `code ${code}`}`, resolve));
+    });
+    this.#process.unref();
+    this.#process.channel?.unref();
+  }
+
+  /** Asks for one thing and resolves to what the keeper says of it. Commands go one after the other. */
+  ask(command: Command): Promise<Facts> {
+    const asked = this.#last.then(() => this.#exchange(command));
+    this.#last = asked.catch(() => undefined);
+    return asked;
+  }
+
+  /** Stops the server, deletes what was made for it, and resolves when the keeper has ended. Once is enough. */
+  async remove(): Promise<void> {
+    await this.#last;
+    if (this.#gone) return;
+    await this.ask({ do: "remove" });
+    this.#process.ref();
+    await this.#exited;
+  }
+
+  async #exchange(command: Command): Promise<Facts> {
+    if (this.#gone) throw this.#gone;
+    const keeper = this.#process;
+    let settle: ((answer: Answer) => void) | undefined;
+    const answered = new Promise<Answer>((resolve) => {
+      settle = resolve;
+      keeper.once("message", settle);
+    });
+    keeper.channel?.ref();
+    keeper.ref();
+    try {
+      keeper.send(command);
+      const answer = await Promise.race([answered, this.#exited]);
+      if (!answer) throw this.#gone;
+      if (!answer.ok) throw new DatabaseError("ERR_BATON_DATABASE_UNREACHABLE", answer.message);
+      return answer;
+    } finally {
+      if (settle) keeper.off("message", settle);
+      keeper.channel?.unref();
+      keeper.unref();
+    }
+  }
+
+  #lose(how: string, resolve: () => void): void {
+    this.#gone = new DatabaseError(
+      "ERR_BATON_DATABASE_UNREACHABLE",
+      `The process that keeps the embedded PostgreSQL ${how}. Start another one with startEmbedded().`,
+    );
+    resolve();
+  }
+}
