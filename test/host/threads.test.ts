@@ -1,22 +1,16 @@
 import { expect } from "chai";
 import { execFile } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync, watch } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Run, Threads, type ThreadsOptions } from "../../lib/host/threads.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { claimedJob, sampleModule, testModule, valueIn } from "../support/claimed.js";
+import { signOf } from "../support/sign.js";
 
 const KILLED = { type: "released" } as const;
 
 describe("Threads", () => {
-  const folder = mkdtempSync(join(tmpdir(), "baton-threads-"));
   let all: Threads[] = [];
   let signs = 0;
-
-  after(() => rmSync(folder, { recursive: true }));
 
   afterEach(async () => {
     await Promise.all(all.map((threads) => threads.stop()));
@@ -34,13 +28,11 @@ describe("Threads", () => {
     return threads.run(claimedJob("double", { int }), sampleModule("double.js"));
   }
 
-  /** A path at which a job can say that it is where the test wants it; and the moment that it does. */
-  function sign(): { path: string; seen: Promise<unknown> } {
+  /** A name for a sign, and the moment that a job gives it. */
+  function sign(): { name: string; seen: Promise<void> } {
     signs += 1;
-    const name = `sign-${signs}`;
-    const watcher = watch(folder);
-    const seen = once(watcher, "change").then(() => watcher.close());
-    return { path: join(folder, name), seen };
+    const name = `pg-baton-test-${signs}`;
+    return { name, seen: signOf(name) };
   }
 
   function allFree(threads: Threads): Promise<void> {
@@ -126,8 +118,8 @@ describe("Threads", () => {
   describe("kill a job", () => {
     it("in an endless loop, and nothing but that job", async () => {
       const threads = await started(2);
-      const { path, seen } = sign();
-      const [hanging, neighbour] = [claimedJob("hang", { sign: path }), claimedJob("abortable")];
+      const { name, seen } = sign();
+      const [hanging, neighbour] = [claimedJob("hang", { sign: name }), claimedJob("abortable")];
       const run = threads.run(hanging, testModule("crash.js"));
       const other = threads.run(neighbour, testModule("stray.js"));
       await seen;
@@ -142,9 +134,9 @@ describe("Threads", () => {
 
     it("whose module never ends importing", async () => {
       const threads = await started(1);
-      const { path, seen } = sign();
+      const { name, seen } = sign();
       const job = claimedJob("endless");
-      const run = threads.run(job, `${testModule("endless.js")}?sign=${path}`);
+      const run = threads.run(job, `${testModule("endless.js")}?sign=${name}`);
       await seen;
       await threads.kill(job.id, KILLED);
       expect((await run).outcome).to.equal(KILLED);
@@ -153,14 +145,15 @@ describe("Threads", () => {
 
     it("in native code, whose thread counts as busy until it has really ended", async () => {
       const threads = await started(2);
-      const { path, seen } = sign();
-      const job = claimedJob("native", { sign: path, rounds: 500_000 });
+      const { name, seen } = sign();
+      const job = claimedJob("native", { sign: name, rounds: 500_000 });
       let ended = "";
       const run = threads.run(job, testModule("crash.js")).finally(() => (ended += "run "));
       await seen;
+      // By the time that the other thread has done this it is in there.
+      for (let count = 0; count < 5; count += 1) await double(threads);
       const free = allFree(threads);
       const kill = threads.kill(job.id, KILLED).finally(() => (ended += "kill "));
-      // The other thread does whole jobs meanwhile.
       for (let count = 0; count < 5; count += 1) await double(threads);
       expect({ ended, free: threads.free }).to.deep.equal({ ended: "", free: 1 });
       await Promise.all([run, kill]);
@@ -231,8 +224,8 @@ describe("Threads", () => {
   describe("stop", () => {
     it("whatever runs, which is released like what waits, once its thread has ended", async () => {
       const threads = await started(1);
-      const { path, seen } = sign();
-      const run = threads.run(claimedJob("hang", { sign: path }), testModule("crash.js"));
+      const { name, seen } = sign();
+      const run = threads.run(claimedJob("hang", { sign: name }), testModule("crash.js"));
       const waiting = double(threads);
       await seen;
       await Promise.all([threads.stop(), threads.stop()]);
