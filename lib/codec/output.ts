@@ -1,0 +1,149 @@
+import { TAG } from "./tag.js";
+
+/** Encoding came to more bytes than allowed. Never leaves this room: it becomes "too large". */
+export class Overflow extends Error {
+  /** Bytes at least. */
+  readonly size: number;
+
+  constructor(size: number) {
+    super("more bytes than allowed");
+    this.size = size;
+  }
+}
+
+const INITIAL = 8_192;
+/** A larger scratch is given back after use rather than kept for the next value. */
+const KEPT = 1_048_576;
+
+/** A growing row of bytes, used again for value after value. */
+export class Output {
+  #bytes: Buffer = Buffer.allocUnsafeSlow(INITIAL);
+  #view = viewOf(this.#bytes);
+  #at = 0;
+  #limit = 0;
+
+  start(limit: number): void {
+    this.#at = 0;
+    this.#limit = limit;
+  }
+
+  /** Lets go of a large scratch. */
+  stop(): void {
+    if (this.#bytes.length > KEPT) this.#use(Buffer.allocUnsafeSlow(INITIAL));
+  }
+
+  /** What was written, as a view that holds until `stop`. */
+  finish(): Buffer {
+    if (this.#at > this.#limit) throw new Overflow(this.#at);
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  byte(value: number): void {
+    if (this.#at === this.#bytes.length) this.#grow(1);
+    this.#bytes[this.#at++] = value;
+  }
+
+  /** An unsigned integer of up to 32 bits. */
+  varint(value: number): void {
+    this.#room(5);
+    const bytes = this.#bytes;
+    let at = this.#at;
+    let rest = value;
+    while (rest >= 0x80) {
+      bytes[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    bytes[at++] = rest;
+    this.#at = at;
+  }
+
+  number(value: number): void {
+    if ((value | 0) !== value || (value === 0 && 1 / value < 0)) {
+      this.byte(TAG.FLOAT);
+      this.float(value);
+    } else if (value >= 0 && value < 0x80) {
+      this.byte(TAG.SMALL | value);
+    } else {
+      this.byte(TAG.INTEGER);
+      this.varint(((value << 1) ^ (value >> 31)) >>> 0);
+    }
+  }
+
+  float(value: number): void {
+    this.#room(8);
+    this.#view.setFloat64(this.#at, value, true);
+    this.#at += 8;
+  }
+
+  bigint64(value: bigint): void {
+    this.#room(8);
+    this.#view.setBigInt64(this.#at, value, true);
+    this.#at += 8;
+  }
+
+  text(value: string): void {
+    const length = value.length;
+    if (length < 0x40) {
+      this.#room(length + 1);
+      const bytes = this.#bytes;
+      const at = this.#at + 1;
+      let index = 0;
+      for (; index < length; index++) {
+        const unit = value.charCodeAt(index);
+        if (unit > 0xff) break;
+        bytes[at + index] = unit;
+      }
+      if (index === length) {
+        bytes[at - 1] = TAG.SHORT | length;
+        this.#at = at + length;
+        return;
+      }
+    }
+    const size = Buffer.byteLength(value, "utf8");
+    if (size === length) this.#string(TAG.LATIN1, value, "latin1", size);
+    else if (isWellFormed(value)) this.#string(TAG.UTF8, value, "utf8", size);
+    else this.#string(TAG.UTF16, value, "utf16le", length * 2);
+  }
+
+  raw(value: Uint8Array): void {
+    this.varint(value.length);
+    this.#room(value.length);
+    this.#bytes.set(value, this.#at);
+    this.#at += value.length;
+  }
+
+  #string(tag: number, value: string, encoding: BufferEncoding, size: number): void {
+    this.byte(tag);
+    this.varint(size);
+    this.#room(size);
+    this.#bytes.write(value, this.#at, size, encoding);
+    this.#at += size;
+  }
+
+  #room(size: number): void {
+    if (this.#at + size > this.#bytes.length) this.#grow(size);
+  }
+
+  #grow(size: number): void {
+    const needed = this.#at + size;
+    // A varint asks for more room than it may use, hence the slack; `finish` is exact.
+    if (needed > this.#limit + 8) throw new Overflow(needed);
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(this.#bytes.length * 2, this.#limit + 8)));
+    larger.set(this.#bytes.subarray(0, this.#at));
+    this.#use(larger);
+  }
+
+  #use(bytes: Buffer): void {
+    this.#bytes = bytes;
+    this.#view = viewOf(bytes);
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Every Node.js that is supported has `isWellFormed`, the language level of the types does not. */
+function isWellFormed(value: string): boolean {
+  return (value as string & { isWellFormed(): boolean }).isWellFormed();
+}
