@@ -1,7 +1,7 @@
 /** What runs in each thread: Piscina's entry. Takes one job at a time and hands back its outcome, already encoded. */
 import os from "node:os";
 import { MessageChannel, parentPort, threadId } from "node:worker_threads";
-import { packException } from "../lib/codec/exception.js";
+import { packException } from "../lib/codec/codec.js";
 import { Attempt } from "../lib/thread/attempt.js";
 import { connect, type Hello, type HostSide, LINK, type ThreadSide } from "../lib/thread/link.js";
 import { Modules } from "../lib/thread/modules.js";

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { MessagePort, type ResourceLimits, type Worker } from "node:worker_threads";
 import { Piscina } from "piscina";
-import { unpack } from "../codec/exception.js";
+import { unpack } from "../codec/codec.js";
 import { failure } from "../codec/failure.js";
 import { ThreadCrashError } from "../errors.js";
 import type { ClaimedJob } from "../job/job.js";

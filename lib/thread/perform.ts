@@ -1,5 +1,4 @@
-import { pack } from "../codec/codec.js";
-import { packException } from "../codec/exception.js";
+import { pack, packException } from "../codec/codec.js";
 import { failure, summarize } from "../codec/failure.js";
 import { type Control, isControl } from "../control.js";
 import { EncodeError } from "../errors.js";
@@ -9,7 +8,6 @@ import type { Outcome } from "../job/outcome.js";
 import type { AnyWorker } from "../worker.js";
 import type { Attempt } from "./attempt.js";
 import type { Modules } from "./modules.js";
-import { standalone } from "./transfer.js";
 
 /** What a host hands to a thread. */
 export interface Task {
@@ -49,8 +47,7 @@ export async function perform(
     const returned = await attempt.settle(() => found.perform(parsed, attempt.context));
     return isControl(returned) ? controlled(returned, resultLimit) : completed(returned, resultLimit);
   } catch (error) {
-    const thrown = failure(error, resultLimit);
-    const failed = { ...thrown, error: standalone(thrown.error) };
+    const failed = failure(error, resultLimit);
     const backoff = worker === null || job === null ? null : ownBackoff(attempt, worker, job, report);
     return backoff === null ? failed : { ...failed, backoff };
   }
@@ -70,7 +67,7 @@ function parse({ claim: _claim, ref: _ref, ...job }: ClaimedJob): Job<never> {
 function completed(value: unknown, resultLimit: number): Outcome {
   if (value === undefined) return { type: "completed", result: null };
   const packed = pack(value, { resultLimit });
-  return "tooLarge" in packed ? { type: "too_large" } : { type: "completed", result: standalone(packed) };
+  return packed.tooLarge ? { type: "too_large" } : { type: "completed", result: packed };
 }
 
 function controlled(control: Control, resultLimit: number): Outcome {
@@ -95,10 +92,10 @@ function reasoned(word: string, reason: unknown, resultLimit: number): { reason:
 function packReason(reason: unknown, resultLimit: number): Encoded {
   try {
     const packed = pack(reason, { resultLimit });
-    if (!("tooLarge" in packed)) return standalone(packed);
+    if (!packed.tooLarge) return packed;
     throw new EncodeError("$", `the reason has ${packed.size} bytes, over the resultLimit of ${resultLimit}`);
   } catch (error) {
-    return standalone(packException(error, { resultLimit }));
+    return packException(error, { resultLimit });
   }
 }
 

@@ -1,4 +1,4 @@
-import { unpack } from "../../lib/codec/exception.js";
+import { unpack } from "../../lib/codec/codec.js";
 import type { ClaimedJob } from "../../lib/job/job.js";
 import type { Outcome } from "../../lib/job/outcome.js";
 
@@ -48,5 +48,5 @@ export function valueIn(outcome: Outcome): unknown {
           : outcome.type === "cancelled" || outcome.type === "discarded"
             ? outcome.reason
             : null;
-  return encoded === null ? undefined : unpack(encoded.encoding, encoded.bytes);
+  return encoded === null ? undefined : unpack(encoded.encoding, encoded.bytes, { resultLimit: 1_000_000 });
 }
