@@ -161,6 +161,19 @@ describe("Threads", () => {
       await free;
     });
 
+    it("that has just ended by itself: it keeps its outcome, and the next one waits for another thread", async () => {
+      const threads = await started(1);
+      await double(threads);
+      const job = claimedJob("double", { int: 1 });
+      const run = threads.run(job, sampleModule("double.js"));
+      // Its result lies in the port before this loop lets go of the main thread.
+      for (const end = performance.now() + 50; performance.now() < end; );
+      const next = double(threads);
+      await threads.kill(job.id, { type: "too_large" });
+      expect(valueIn((await run).outcome)).to.equal(2);
+      expect(valueIn((await next).outcome)).to.equal(42);
+    });
+
     it("that waits, which then never starts", async () => {
       const threads = await started(1);
       const [running, waiting] = [claimedJob("abortable"), claimedJob("abortable")];
@@ -236,6 +249,22 @@ describe("Threads", () => {
       expect((await double(threads)).outcome).to.deep.equal({ type: "released" });
     });
 
+    it("native code too, whose job is released only when it has really ended", async () => {
+      const threads = await started(2);
+      const { name, seen } = sign();
+      let released = false;
+      const run = threads
+        .run(claimedJob("native", { sign: name, rounds: 500_000 }), testModule("crash.js"))
+        .finally(() => (released = true));
+      await seen;
+      for (let count = 0; count < 5; count += 1) await double(threads);
+      const stopping = threads.stop();
+      for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+      expect(released).to.equal(false);
+      await stopping;
+      expect((await run).outcome).to.deep.equal({ type: "released" });
+    });
+
     it("before, while and after they start", async () => {
       const threads = new Threads({ size: 1, resultLimit: 8_192, telemetry: new Telemetry("test") });
       await threads.stop();
@@ -244,6 +273,15 @@ describe("Threads", () => {
       const others = new Threads({ size: 1, resultLimit: 8_192, telemetry: new Telemetry("test") });
       await Promise.all([others.start(), others.stop()]);
     });
+  });
+
+  it("say why they cannot start", async () => {
+    const telemetry = new Telemetry("test");
+    const resourceLimits = { maxOldGenerationSizeMb: 1 };
+    const threads = new Threads({ size: 1, resultLimit: 8_192, telemetry, resourceLimits });
+    const error: unknown = await threads.start().catch((error: unknown) => error);
+    expect(error).to.include({ code: "ERR_WORKER_OUT_OF_MEMORY" });
+    expect(telemetry.counts()).to.have.property("service:error");
   });
 
   it("keep a process alive while they start and run jobs, and no longer", async () => {
