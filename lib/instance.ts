@@ -57,7 +57,9 @@ export class Instance {
     this.mailbox = new Mailbox(telemetry);
     this.#reconciler = new Reconciler(this.mailbox, this.engine, this.notifier, telemetry);
     this.#dispatcher = new Dispatcher(this.mailbox, this.#reconciler, telemetry);
-    this.awaiter = new Awaiter(this.mailbox, this.#reconciler, (encoded) => unpack(encoded, { errors, resultLimit }));
+    this.awaiter = new Awaiter(this.mailbox, this.#reconciler, ({ encoding, bytes }) =>
+      unpack(encoding, bytes, { errors, resultLimit }),
+    );
     this.#inserts = new Batcher({
       name: "insert",
       flush: (groups: (readonly InsertRow[])[]) => this.#insertGroups(groups),

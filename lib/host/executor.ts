@@ -1,5 +1,5 @@
-import { RESULT_LIMIT } from "../codec/codec.js";
 import { failure } from "../codec/failure.js";
+import { RESULT_LIMIT } from "../codec/limits.js";
 import { DatabaseError, UnknownWorkerError } from "../errors.js";
 import type { Answer } from "../job/answer.js";
 import type { ClaimedJob, JobState } from "../job/job.js";
