@@ -120,7 +120,7 @@ export class Instance {
   }
 
   /** A job that a thread of this very process can take at once is inserted as claimed: it saves the claim's round trip. */
-  #row(job: CheckedJob, awaited: boolean): InsertRow & { ref: string } {
+  #row(job: CheckedJob, awaited: boolean): InsertRow {
     const now = job.scheduledAt === null && (job.scheduleIn ?? 0) === 0;
     const reserved = now && (this.#host?.reserve(job.queue, job.worker) ?? false);
     return { ...job, ref: newRef(), replyTo: awaited ? this.id : null, claimedBy: reserved ? this.id : null };
