@@ -25,6 +25,8 @@ const INSERT_BATCH = 500;
 const INSERT_BYTES = 4 * 1_024 * 1_024;
 /** ms that an insert is tried again while the database is away, before it fails. */
 const INSERT_PATIENCE = 15_000;
+/** ms that inserts under way get when the instance stops. */
+const LAST_INSERTS = 5_000;
 
 /** One run of a Baton, from its start to its stop: the rooms wired together, under an id that no other run has. */
 export class Instance {
@@ -90,9 +92,9 @@ export class Instance {
   }
 
   async stop(): Promise<void> {
+    // Inserts first: what they claimed for this host is still run, or given back.
+    await this.#inserts.close(LAST_INSERTS);
     await this.#host?.stop();
-    await this.#inserts.drain();
-    this.#inserts.stop();
     this.awaiter.stop(new StoppedError("await any longer"));
     this.#reconciler.stop();
     await this.notifier.stop();

@@ -70,8 +70,8 @@ export class Executor {
   }
 
   /** Gives a job back that was claimed but not run. */
-  release(job: ClaimedJob): Promise<void> {
-    return this.#finish(job, { type: "released" });
+  release(job: ClaimedJob): void {
+    void this.#finish(job, { type: "released" });
   }
 
   /** Asks running jobs to end, by their signal. */

@@ -73,12 +73,12 @@ export class Producer {
     this.wake();
   }
 
-  /** Claims no more, and gives back what it holds. Running jobs go on. */
+  /** Claims no more, and gives back what it holds; that is written with the last outcomes. Running jobs go on. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearInterval(this.#poll);
     await this.#claiming;
-    await this.#giveBack();
+    for (const job of this.#waiting.splice(0)) this.#options.executor.release(job);
   }
 
   /** There may be jobs. */
@@ -180,9 +180,5 @@ export class Producer {
     this.#jobTime = blend(this.#jobTime, performance.now() - start);
     this.#running -= 1;
     this.#options.onFree();
-  }
-
-  async #giveBack(): Promise<void> {
-    await Promise.all(this.#waiting.splice(0).map((job) => this.#options.executor.release(job)));
   }
 }

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import pg from "pg";
 import { DatabaseError } from "../errors.js";
 import type { Telemetry } from "../telemetry.js";
@@ -14,6 +15,8 @@ export type Connection = string | pg.ClientConfig;
 
 /** Statements run on few connections: each service has one in flight at a time, batched. */
 const POOL_SIZE = 4;
+/** ms that statements under way get when the connections close. */
+const LAST_STATEMENTS = 2_000;
 
 /**
  * Planner settings for our connections only. A batch statement that is first planned on an empty table would keep its
@@ -46,6 +49,7 @@ export class Database {
   readonly #config: pg.ClientConfig;
   readonly #telemetry: Telemetry;
   #sessionOptions: string | undefined = SESSION_OPTIONS;
+  readonly #sockets = new Set<Socket>();
   #pool: pg.Pool | undefined;
 
   constructor(connection: Connection, applicationName: string, telemetry: Telemetry) {
@@ -86,11 +90,16 @@ export class Database {
     this.#pool = pool;
   }
 
-  /** Closes every connection of the pool. Idempotent. */
+  /** Closes every connection of the pool, those that still have a statement under way after a moment by force. Idempotent. */
   async stop(): Promise<void> {
     const pool = this.#pool;
     this.#pool = undefined;
-    await pool?.end();
+    if (pool === undefined) return;
+    const force = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, LAST_STATEMENTS);
+    await pool.end();
+    clearTimeout(force);
   }
 
   /** Runs a prepared statement on any free connection. Rejects with pg's own error. */
@@ -124,6 +133,11 @@ export class Database {
 
   #openPool(): pg.Pool {
     const pool = new pg.Pool({ ...this.#clientConfig(), max: POOL_SIZE, idleTimeoutMillis: 30_000 });
+    pool.on("connect", (client) => {
+      const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+      this.#sockets.add(stream);
+      stream.once("close", () => this.#sockets.delete(stream));
+    });
     pool.on("error", (error) => this.#telemetry.emit("service:error", { service: "pool", error }));
     return pool;
   }
