@@ -42,7 +42,8 @@ export class Keeper {
       detached: true,
       env,
       execArgv: [],
-      stdio: ["ignore", "ignore", "ignore", "ipc"],
+      // On stderr: what it cannot tell because we are gone.
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     this.#exited = new Promise((resolve) => {
       const end = (how: string): void => {
