@@ -27,6 +27,6 @@ describe("the house", () => {
     const documented = [...table.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
     const known = /const KNOWN[^[]*\[([\s\S]*?)\]/.exec(read("lib/options.ts"))?.[1] ?? "";
     const actual = [...known.matchAll(/"(\w+)"/g)].map(([, name]) => name);
-    expect(documented.toSorted()).to.deep.equal(actual.toSorted());
+    expect(documented).to.have.members(actual);
   });
 });
