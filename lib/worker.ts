@@ -58,7 +58,7 @@ type NewOf<Args, Result> = unknown extends Args
   : (args: Args, options?: NewJobOptions) => NewJob<Result>;
 
 /** A worker as hosts see it: a {@link WorkerRef} with its code and the module that threads import it from. */
-export interface Worker<Args = never, Result = unknown> extends WorkerRef<Args, Result> {
+export interface Worker<Args, Result> extends WorkerRef<Args, Result> {
   /** The URL of the module that exports it. */
   readonly url: string;
   readonly perform: (job: Job<Args>, context: PerformContext) => unknown;
@@ -66,7 +66,13 @@ export interface Worker<Args = never, Result = unknown> extends WorkerRef<Args, 
 }
 
 /** Any worker, whatever its args and result: what a host's `workers` option takes. */
-export type AnyWorker = Worker;
+export interface AnyWorker {
+  readonly name: string;
+  readonly url: string;
+  readonly new: (...args: never[]) => NewJob;
+  readonly perform: (job: never, context: PerformContext) => unknown;
+  readonly backoff: ((job: never) => number) | undefined;
+}
 
 /**
  * Defines a worker. `url` is always `import.meta.url`: threads import that module and look among its exports for this
@@ -101,7 +107,7 @@ export function defineWorker<Args, Return>(
  * await baton.call(resize.new({ path }));
  * ```
  */
-export function workerRef<W extends WorkerRef<never, unknown>>(
+export function workerRef<W extends Pick<AnyWorker, "name" | "new">>(
   name: W["name"],
   defaults: JobOptions = {},
 ): WorkerRef<ArgsOf<W>, ResultTypeOf<W>> {
@@ -109,8 +115,8 @@ export function workerRef<W extends WorkerRef<never, unknown>>(
   return Object.freeze({ name, new: newJob<ArgsOf<W>, ResultTypeOf<W>>(name, defaults) });
 }
 
-type ArgsOf<W> = W extends WorkerRef<infer Args, unknown> ? Args : never;
-type ResultTypeOf<W> = W extends WorkerRef<never, infer Result> ? Result : never;
+type ArgsOf<W> = W extends WorkerRef<infer Args, infer _Result> ? Args : never;
+type ResultTypeOf<W> = W extends WorkerRef<infer _Args, infer Result> ? Result : never;
 
 /** Whether a value is what {@link defineWorker} made, in this or another copy of the package. */
 export function isWorker(value: unknown): value is AnyWorker {
