@@ -70,8 +70,8 @@ export interface AnyWorker {
   readonly name: string;
   readonly url: string;
   readonly new: (...args: never[]) => NewJob;
-  readonly perform: (job: never, context: PerformContext) => unknown;
-  readonly backoff: ((job: never) => number) | undefined;
+  readonly perform: (job: Job<never>, context: PerformContext) => unknown;
+  readonly backoff: ((job: Job<never>) => number) | undefined;
 }
 
 /**
