@@ -65,8 +65,8 @@ export interface Worker<Args = never, Result = unknown> extends WorkerRef<Args, 
   readonly backoff: ((job: Job<Args>) => number) | undefined;
 }
 
-/** Any worker, whatever its args and result: what a host's `workers` option takes. */
-export type AnyWorker = Worker;
+/** Any worker, whatever its args and result: what a host's `workers` option takes. Without `new`, whose type is tied to its args. */
+export type AnyWorker = Omit<Worker, "new">;
 
 /**
  * Defines a worker. `url` is always `import.meta.url`: threads import that module and look among its exports for this
@@ -101,7 +101,7 @@ export function defineWorker<Args, Return>(
  * await baton.call(resize.new({ path }));
  * ```
  */
-export function workerRef<W extends WorkerRef<never, unknown>>(
+export function workerRef<W extends AnyRef>(
   name: W["name"],
   defaults: JobOptions = {},
 ): WorkerRef<ArgsOf<W>, ResultTypeOf<W>> {
@@ -109,8 +109,9 @@ export function workerRef<W extends WorkerRef<never, unknown>>(
   return Object.freeze({ name, new: newJob<ArgsOf<W>, ResultTypeOf<W>>(name, defaults) });
 }
 
-type ArgsOf<W> = W extends WorkerRef<infer Args, unknown> ? Args : never;
-type ResultTypeOf<W> = W extends WorkerRef<never, infer Result> ? Result : never;
+type AnyRef = { readonly name: string; readonly new: (args: never, options?: NewJobOptions) => NewJob };
+type ArgsOf<W> = W extends WorkerRef<infer Args, infer _> ? Args : never;
+type ResultTypeOf<W> = W extends WorkerRef<infer _, infer Result> ? Result : never;
 
 /** Whether a value is what {@link defineWorker} made, in this or another copy of the package. */
 export function isWorker(value: unknown): value is AnyWorker {
