@@ -13,6 +13,7 @@ export function blend(mean: number | null, figure: number): number {
 /** Jobs to hold ahead, for all threads together; both durations in ms, null while they are not known. */
 export function prefetch(threads: number, roundTrip: number | null, jobTime: number | null): number {
   if (roundTrip === null || jobTime === null || jobTime > roundTrip * LONG) return 0;
-  const each = Math.ceil(roundTrip / Math.max(jobTime, 0.01)) + 1;
+  // Twice what a round trip takes, since more is fetched when half of it is left.
+  const each = 2 * Math.ceil(roundTrip / Math.max(jobTime, 0.01)) + 1;
   return threads * Math.min(each, MOST_PER_THREAD);
 }

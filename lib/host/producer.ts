@@ -127,7 +127,9 @@ export class Producer {
     const { limit, capacity } = this.#options;
     if (capacity.clogged) return 0;
     const room = Math.min(limit - this.running, capacity.free);
-    return room + Math.min(prefetch(capacity.size, this.#roundTrip, this.#jobTime), limit * 64) - this.#waiting.length;
+    const ahead = prefetch(Math.min(limit, capacity.size), this.#roundTrip, this.#jobTime);
+    // Small claims cost as much as large ones: it fetches when half is gone, not one for each job that ends.
+    return this.#waiting.length > ahead / 2 ? 0 : room + ahead - this.#waiting.length;
   }
 
   async #claim(demand: number): Promise<void> {

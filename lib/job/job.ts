@@ -19,11 +19,6 @@ export function stateNumber(state: JobState): number {
   return JOB_STATES.indexOf(state);
 }
 
-/** Whether nothing more happens to a job in this state. */
-export function isFinal(state: JobState): boolean {
-  return stateNumber(state) >= stateNumber("completed");
-}
-
 /** Any JSON object: what `meta` is. */
 export type JsonObject = { readonly [key: string]: unknown };
 

@@ -17,9 +17,10 @@ const POOL_SIZE = 4;
 
 /**
  * Planner settings for our connections only. A batch statement that is first planned on an empty table would keep its
- * sequential scan when the table has grown to millions of rows; without the choice of one it takes the index from the start.
+ * sequential scan, or a join that reads all of the table, when that has grown to millions of rows; without the choice it takes
+ * the index for each row from the start.
  */
-const SESSION_OPTIONS = "-c enable_seqscan=off -c jit=off";
+const SESSION_OPTIONS = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
 
 const OLDEST_VERSION = 130_000;
 const { INT8, JSON, JSONB } = pg.types.builtins;

@@ -2,8 +2,9 @@ import type { Statement } from "./database.js";
 
 /**
  * Every statement that runs on the jobs, with the reason for its shape. Batches come as arrays or as one JSON parameter:
- * one statement, one commit, one flush to disk for all of them. Rows are picked by `id = any(...)`, which keeps the plan on
- * the primary key at every table size.
+ * one statement, one commit, one flush to disk for all of them. Rows are looked up one by one in the primary key, at every table
+ * size: the connections' settings leave the planner no other join (`database.ts`), and `state + 0` keeps it from the partial
+ * indexes, which under load are full of entries of rows that have moved on.
  *
  * States are written as numbers: 0 scheduled, 1 available, 2 executing, 3 retryable, 4 completed, 5 discarded, 6 cancelled.
  */
@@ -88,7 +89,7 @@ export function statements(prefix: string) {
         select id from ${jobs} where state = 1 and queue = $1 and exists (select from relaxed)
         order by priority, scheduled_at, id limit $2 for update skip locked
       ) update ${jobs} j set state = 2, claim = j.claim + 1, attempt = j.attempt + 1, attempted_at = now(), attempted_by = $3
-      where j.id = any(array(select id from picked)) and j.state = 1
+      where j.id = any(array(select id from picked)) and j.state + 0 = 1
       returning ${CLAIMED_COLUMNS}`,
     ),
 
@@ -98,7 +99,7 @@ export function statements(prefix: string) {
      */
     complete: named(
       "complete",
-      `with input as (
+      `with input as materialized (
         select i.*, substring($9::bytea from (sum(size) over (order by n) - size + 1)::int for size) as bytes
         from unnest($1::bigint[], $2::int[], $3::smallint[], $4::float8[], $5::boolean[], $6::text[], $7::text[], $8::int[])
           with ordinality as i(id, claim, state, delay, counted, error, head, size, n)
@@ -109,7 +110,7 @@ export function statements(prefix: string) {
           errors = ${withError("i.error")},
           result = case when i.head is null then j.result else convert_to(i.head, 'UTF8') || i.bytes end
         from input i
-        where j.id = any($1) and j.id = i.id and j.state = 2 and j.attempted_by = $10 and j.claim = i.claim
+        where j.id = i.id and j.state + 0 = 2 and j.attempted_by = $10 and j.claim = i.claim
         returning j.id, j.claim, j.state, j.queue, j.ref, j.reply_to, i.head, i.bytes
       ) select id, claim, ${wake("done")} as woken, (
           select count(pg_notify(${relayCh} || host, ${ENVELOPE.replaceAll("j.ref", "d.ref")}))
@@ -133,7 +134,7 @@ export function statements(prefix: string) {
         select id from ${jobs} where state in (0, 3) and scheduled_at <= now() order by scheduled_at limit $1
         for update skip locked
       ), staged as (
-        update ${jobs} set state = 1 where id = any(array(select id from due)) and state in (0, 3) returning queue, state
+        update ${jobs} set state = 1 where id = any(array(select id from due)) and state + 0 in (0, 3) returning queue, state
       ) select count(*)::int as jobs, ${wake("staged")} as woken from staged`,
     ),
 
@@ -189,7 +190,7 @@ export function statements(prefix: string) {
           finished_at = case when attempt < max_attempts then null else now() end,
           errors = ${withError("$4::text")},
           result = case when attempt < max_attempts then j.result else convert_to($2, 'UTF8') || $3::bytea end
-        where id = any(array(select id from held)) and state = 2 and attempted_by = $1
+        where id = any(array(select id from held)) and state + 0 = 2 and attempted_by = $1
         returning j.state, j.queue, j.ref, j.reply_to, $2::text as head, $3::bytea as bytes
       ), gone as (
         delete from ${hosts} where id = $1
