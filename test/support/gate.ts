@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "./until.js";
@@ -17,15 +17,18 @@ export interface GateEvent {
 export class Gate implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "baton-gate-"));
 
+  constructor() {
+    writeFileSync(this.path, "closed");
+    writeFileSync(`${this.path}.log`, "");
+  }
+
   /** For the args of the job. */
   get path(): string {
     return join(this.#folder, "gate");
   }
 
   get events(): readonly GateEvent[] {
-    const log = `${this.path}.log`;
-    if (!existsSync(log)) return [];
-    const lines = readFileSync(log, "utf8").split("\n").filter(Boolean);
+    const lines = readFileSync(`${this.path}.log`, "utf8").split("\n").filter(Boolean);
     return lines.map((line) => {
       const [word = "", label = "", attempt] = line.split(" ");
       return { word, label, attempt: Number(attempt) };
@@ -39,7 +42,7 @@ export class Gate implements Disposable {
   }
 
   open(): void {
-    writeFileSync(`${this.path}.open`, "");
+    rmSync(this.path, { force: true });
   }
 
   /** How many ran at a time at most. */
@@ -54,7 +57,6 @@ export class Gate implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.open();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

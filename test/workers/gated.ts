@@ -6,22 +6,27 @@ import { defineWorker, type Job } from "../../lib/worker.js";
 export const gated = defineWorker(import.meta.url, {
   name: "gated",
   backoff: () => 0,
-  perform: async ({ id, attempt, args }: Job<{ gate: string; label?: string }>, { signal }) => {
-    const log = (word: string): void => appendFileSync(`${args.gate}.log`, `${word} ${args.label ?? id} ${attempt}\n`);
-    log("start");
-    while (!existsSync(`${args.gate}.open`) && !signal.aborted) await sleep(5);
-    log(signal.aborted ? "abort" : "stop");
+  perform: async ({ id, attempt, args: { gate, label = String(id) } }: Job<GateArgs>, { signal }) => {
+    log(gate, "start", label, attempt);
+    while (existsSync(gate) && !signal.aborted) await sleep(5);
+    log(gate, signal.aborted ? "abort" : "stop", label, attempt);
     signal.throwIfAborted();
     return `through on attempt ${attempt}`;
   },
 });
 
-/** Says that it started, and never heeds anything. */
+/** The same, and heeds no signal. */
 export const stubborn = defineWorker(import.meta.url, {
   name: "stubborn",
-  perform: ({ id, attempt, args }: Job<{ gate: string }>) => {
-    appendFileSync(`${args.gate}.log`, `start ${id} ${attempt}\n`);
-    while (!existsSync(`${args.gate}.open`));
-    return "through";
+  perform: ({ id, attempt, args: { gate, label = String(id) } }: Job<GateArgs>) => {
+    log(gate, "start", label, attempt);
+    while (existsSync(gate));
+    return `through on attempt ${attempt}`;
   },
 });
+
+type GateArgs = { readonly gate: string; readonly label?: string };
+
+function log(gate: string, word: string, label: string, attempt: number): void {
+  if (existsSync(`${gate}.log`)) appendFileSync(`${gate}.log`, `${word} ${label} ${attempt}\n`);
+}
