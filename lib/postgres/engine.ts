@@ -38,6 +38,8 @@ export interface QueueCount {
 
 interface InsertedRow extends ClaimedJob {
   readonly state: number;
+  /** Is there only for the notifications that it counts. */
+  readonly woken: number;
 }
 
 interface StoredRow {
@@ -201,7 +203,7 @@ function insertJson({ args, ref, ...row }: InsertRow): string {
   return `{"args":${args},${rest.slice(1)}`;
 }
 
-function toInserted({ state, ...job }: InsertedRow): Inserted {
+function toInserted({ state, woken: _woken, ...job }: InsertedRow): Inserted {
   return { id: job.id, claimed: stateOf(state) === "executing" ? job : null };
 }
 
