@@ -1,12 +1,12 @@
 import { NotStartedError, StoppedError } from "./errors.js";
 import { Instance } from "./instance.js";
-import { checkJob, type NewJob } from "./job/draft.js";
+import { checkJob, checkJobs, type NewJob } from "./job/draft.js";
 import type { JobRow } from "./job/job.js";
 import type { NotifierMode } from "./notifier.js";
 import { type BatonOptions, type CheckedOptions, checkOptions } from "./options.js";
 import type { QueueCount } from "./postgres/engine.js";
 import { type JobFilter, scanJobs } from "./postgres/scan.js";
-import type { AwaitOptions } from "./relay/awaiter.js";
+import { type AwaitOptions, checkAwaitOptions } from "./relay/awaiter.js";
 import type { Relay } from "./relay/relay.js";
 import type { AwaitResult } from "./relay/result.js";
 import { Telemetry, type TelemetryEvent } from "./telemetry.js";
@@ -106,7 +106,7 @@ export class Baton {
 
   /** Inserts jobs to be awaited, all in one statement or none. One relay each, in their order. */
   async asyncMany<const Jobs extends readonly NewJob[]>(jobs: Jobs): Promise<RelaysOf<Jobs>> {
-    const relays = await this.#running("insert").insert(jobs.map(checkJob), true);
+    const relays = await this.#running("insert").insert(checkJobs(jobs), true);
     return relays as RelaysOf<Jobs>;
   }
 
@@ -118,7 +118,7 @@ export class Baton {
 
   /** Inserts jobs that nobody will await, all in one statement or none. */
   async insertMany(jobs: readonly NewJob[]): Promise<InsertedJob[]> {
-    const relays = await this.#running("insert").insert(jobs.map(checkJob), false);
+    const relays = await this.#running("insert").insert(checkJobs(jobs), false);
     return relays.map(({ job }) => job);
   }
 
@@ -147,6 +147,8 @@ export class Baton {
    * `JobSnoozedError`, `ResultTooLargeError`, `AwaitTimeoutError`. Takes what `await` takes.
    */
   async call<Result>(job: NewJob<Result>, options?: number | AwaitOptions): Promise<Result> {
+    // Before the insert: a job must not be left behind by a call that was never going to wait for it.
+    checkAwaitOptions(options).signal?.throwIfAborted();
     const relay = await this.async(job);
     return unwrap(relay, await this.await(relay, options));
   }

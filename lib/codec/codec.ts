@@ -25,6 +25,7 @@ export interface Packed {
 
 /** A value of more than `resultLimit` bytes. `size` is what it came to before compression, or where encoding gave up. */
 export interface TooLarge {
+  readonly bytes?: never;
   readonly tooLarge: true;
   readonly size: number;
 }

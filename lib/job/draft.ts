@@ -89,12 +89,17 @@ export function optionProblems(options: JobOptions): JobProblem[] {
 
 /** Checks a new job and fills in the defaults. Throws {@link InvalidJobError} with every problem found. */
 export function checkJob(job: NewJob): CheckedJob {
-  if (typeof job !== "object" || job === null || typeof job.options !== "object") {
+  if (typeof job !== "object" || job === null || typeof job.options !== "object" || job.options === null) {
     throw new InvalidJobError("?", [{ field: "job", problem: "must be made by a worker: Double.new({ int: 2 })" }]);
   }
   const { worker, options } = job;
   const args = job.args === undefined ? {} : job.args;
-  const problems = [...jsonProblems(args, "args"), ...optionProblems(options), ...timeProblems(options)];
+  const problems = [
+    ...jsonProblems(args, "args"),
+    ...unknownProblems(options),
+    ...optionProblems(options),
+    ...timeProblems(options),
+  ];
   const nameProblem = workerNameProblem(job.worker);
   if (nameProblem !== null) problems.unshift({ field: "worker", problem: nameProblem });
   const text = problems.length === 0 ? JSON.stringify(args) : "";
@@ -113,6 +118,20 @@ export function checkJob(job: NewJob): CheckedJob {
     scheduledAt: options.scheduledAt?.getTime() ?? null,
     scheduleIn: options.scheduleIn ?? null,
   };
+}
+
+/** Checks a list of new jobs. Throws {@link InvalidJobError} for the first that cannot be inserted. */
+export function checkJobs(jobs: readonly NewJob[]): CheckedJob[] {
+  if (Array.isArray(jobs)) return jobs.map(checkJob);
+  throw new InvalidJobError("?", [{ field: "jobs", problem: "must be an array of jobs: [Double.new({ int: 2 })]" }]);
+}
+
+const KNOWN = ["queue", "priority", "maxAttempts", "tags", "meta", "scheduledAt", "scheduleIn"];
+
+/** A misspelt option would otherwise be passed over without a word. */
+function unknownProblems(options: NewJobOptions): JobProblem[] {
+  const unknown = Object.keys(options).filter((key) => !KNOWN.includes(key));
+  return unknown.map((field) => ({ field, problem: `is not known. There are: ${KNOWN.join(", ")}` }));
 }
 
 function timeProblems({ scheduledAt, scheduleIn }: NewJobOptions): JobProblem[] {

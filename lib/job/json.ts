@@ -73,7 +73,10 @@ export function jsonProblems(value: unknown, path: string): JobProblem[] {
     if (ancestors.size >= DEPTH_LIMIT) return add(path, `is nested deeper than ${DEPTH_LIMIT} levels`);
     ancestors.add(value);
     if (Array.isArray(value)) {
-      for (let index = 0; index < value.length; index += 1) visit(value[index], `${path}[${index}]`);
+      const { length } = value;
+      for (let index = 0; index < length && problems.length < PROBLEM_LIMIT; index += 1) {
+        visit(value[index], `${path}[${index}]`);
+      }
     } else if (isPlain(value)) {
       for (const [key, item] of Object.entries(value)) {
         checkText(key, `${path} key ${JSON.stringify(key)}`);

@@ -168,7 +168,8 @@ interface CheckedAwaitOptions {
 
 const KNOWN = ["timeout", "withRetries", "signal"];
 
-function checkAwaitOptions(options: number | AwaitOptions | undefined): CheckedAwaitOptions {
+/** Checks what `await` was given and fills in the defaults. Throws {@link InvalidOptionError}. */
+export function checkAwaitOptions(options: number | AwaitOptions | undefined): CheckedAwaitOptions {
   const given = typeof options === "object" ? options : { timeout: options };
   if (given === null) throw new InvalidOptionError("await", "takes a timeout in ms, or an object of options, not null");
   const unknown = Object.keys(given).find((key) => !KNOWN.includes(key));

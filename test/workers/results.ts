@@ -8,6 +8,7 @@ const VALUES: Readonly<Record<string, () => unknown>> = {
   // oxlint-disable-next-line no-thenable -- that is the case
   thenable: () => ({ then: (resolve: (value: string) => void) => resolve("from a thenable") }),
   large: () => randomBytes(8_193),
+  repetitive: () => "x".repeat(100_000),
   functions: () => ({ rows: [{ callback: () => 1 }] }),
   deep: () => {
     let value: unknown = "bottom";
@@ -40,5 +41,5 @@ export const returning = defineWorker(import.meta.url, {
 /** Returns its job and the thread it sees. */
 export const inspecting = defineWorker(import.meta.url, {
   name: "inspecting",
-  perform: (job: Job<{ a: number }>, { threadId }): unknown => ({ job, threadId }),
+  perform: (job: Job<{ a: number }>, { threadId }) => ({ job, threadId }),
 });

@@ -1,0 +1,110 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { InvalidJobError } from "../../lib/errors.js";
+import { checkJob, type NewJob, type NewJobOptions } from "../../lib/job/draft.js";
+
+function job(args: unknown, options: NewJobOptions = {}): NewJob {
+  return { worker: "w", args, options };
+}
+
+function fieldsOf(draft: unknown): readonly string[] {
+  try {
+    checkJob(draft as NewJob);
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidJobError) return error.problems.map(({ field }) => field);
+    throw error;
+  }
+}
+
+describe("checkJob", () => {
+  it("fills in the defaults", () => {
+    expect(checkJob(job({ a: 1 }))).to.deep.equal({
+      worker: "w",
+      queue: "default",
+      args: '{"a":1}',
+      meta: {},
+      tags: [],
+      priority: 0,
+      maxAttempts: 20,
+      scheduledAt: null,
+      scheduleIn: null,
+    });
+  });
+
+  it("takes no args for none: {}", () => {
+    expect(checkJob(job(undefined)).args).to.equal("{}");
+    expect(checkJob(job(null)).args).to.equal("null");
+  });
+
+  it("takes all that is within the limits", () => {
+    const options = fc.record(
+      {
+        queue: fc.stringMatching(/^[\w.-]{1,64}$/),
+        priority: fc.integer({ min: 0, max: 32_767 }),
+        maxAttempts: fc.integer({ min: 1, max: 32_767 }),
+        tags: fc.array(fc.stringMatching(/^[a-zäß漢 ]{1,255}$/), { maxLength: 64 }),
+        meta: fc.dictionary(fc.stringMatching(/^[a-z]*$/), fc.integer()),
+        scheduleIn: fc.double({ min: 0, max: 100 * 365 * 86_400_000, noNaN: true }),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(options, (given) => {
+        const { args: _args, worker: _worker, scheduledAt, ...checked } = checkJob(job({}, given));
+        expect(scheduledAt).to.equal(null);
+        expect(checked).to.deep.equal({
+          queue: "default",
+          meta: {},
+          tags: [],
+          priority: 0,
+          maxAttempts: 20,
+          scheduleIn: null,
+          ...given,
+        });
+      }),
+    );
+  });
+
+  it("reads a moment as ms since the epoch, from the years 0 to 9999", () => {
+    expect(checkJob(job({}, { scheduledAt: new Date(1_234) }))).to.include({ scheduledAt: 1_234, scheduleIn: null });
+    expect(fieldsOf(job({}, { scheduledAt: new Date("-000001-12-31T23:59:59.999Z") }))).to.deep.equal(["scheduledAt"]);
+    expect(fieldsOf(job({}, { scheduledAt: new Date("0000-01-01T00:00:00Z") }))).to.deep.equal([]);
+    expect(fieldsOf(job({}, { scheduledAt: new Date("9999-12-31T23:59:59.999Z") }))).to.deep.equal([]);
+    expect(fieldsOf(job({}, { scheduledAt: new Date("+010000-01-01T00:00:00Z") }))).to.deep.equal(["scheduledAt"]);
+  });
+
+  it("refuses each bad option by its name", () => {
+    const bad: readonly (readonly [string, unknown[]])[] = [
+      ["queue", ["", "a b", "x".repeat(65), 1, null]],
+      ["priority", [-1, 0.5, 32_768, "1", Number.NaN, null]],
+      ["maxAttempts", [0, -1, 1.5, 32_768, "20", null]],
+      ["tags", ["a", [""], ["x".repeat(256)], ["a\0"], ["\uD83D"], Array(65).fill("t"), [1], null]],
+      ["meta", [[], "a", 1, null]],
+      ["scheduleIn", [-1, Number.NaN, Number.POSITIVE_INFINITY, "1", null]],
+      ["scheduledAt", [0, "2030-01-01", new Date(Number.NaN), null]],
+    ];
+    for (const [field, values] of bad) {
+      for (const value of values) expect(fieldsOf(job({}, { [field]: value })), field).to.deep.equal([field]);
+    }
+  });
+
+  it("refuses args of more than 16 MiB of JSON", () => {
+    const fits = "x".repeat(16 * 1_024 * 1_024 - 2);
+    expect(fieldsOf(job(fits))).to.deep.equal([]);
+    expect(fieldsOf(job(`${fits}x`))).to.deep.equal(["args"]);
+  });
+
+  it("counts those bytes as UTF-8", () => {
+    expect(fieldsOf(job("ü".repeat(8 * 1_024 * 1_024)))).to.deep.equal(["args"]);
+  });
+
+  it("never ends in any other error, whatever it is given", () => {
+    fc.assert(
+      fc.property(fc.anything(), fc.anything(), fc.anything(), (worker, args, options) => {
+        fieldsOf({ worker, args, options });
+        fieldsOf(options);
+      }),
+    );
+  });
+});

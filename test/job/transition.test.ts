@@ -1,0 +1,149 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { ANSWER_KINDS, isFinalKind } from "../../lib/job/answer.js";
+import type { JobState } from "../../lib/job/job.js";
+import type { Outcome } from "../../lib/job/outcome.js";
+import { backoff, transition } from "../../lib/job/transition.js";
+
+const encoded = { encoding: "b", bytes: Uint8Array.of(1, 2, 3) } as const;
+const half = (): number => 0.5;
+
+const OUTCOMES: readonly Outcome[] = [
+  { type: "completed", result: null },
+  { type: "completed", result: encoded },
+  { type: "too_large" },
+  { type: "failed", error: encoded, summary: "Error: no" },
+  { type: "failed", error: encoded, summary: "Error: no", backoff: 1_234 },
+  { type: "discarded", reason: encoded, summary: "Discarded" },
+  { type: "cancelled", reason: encoded, summary: "Cancelled" },
+  { type: "snoozed", seconds: 7, value: encoded },
+  { type: "released" },
+];
+
+function isFinal(state: JobState): boolean {
+  return ["completed", "discarded", "cancelled"].includes(state);
+}
+
+/** An attempt that is not the last, or is. */
+const counts = fc
+  .tuple(fc.integer({ min: 1, max: 32_767 }), fc.integer({ min: 1, max: 32_767 }))
+  .map(([attempt, maxAttempts]) => ({ attempt: Math.min(attempt, maxAttempts), maxAttempts }));
+
+describe("transition", () => {
+  const attempt = { attempt: 3, maxAttempts: 20 };
+
+  it("completes a job with its result, without one, or with one too large", () => {
+    const rest = { state: "completed", delay: 0, counted: true, error: null };
+    expect(transition({ type: "completed", result: encoded }, attempt, half)).to.deep.equal({
+      ...rest,
+      answer: { kind: ANSWER_KINDS.value, ...encoded },
+    });
+    const none = { encoding: "-", bytes: new Uint8Array(0) };
+    expect(transition({ type: "completed", result: null }, attempt, half)).to.deep.equal({
+      ...rest,
+      answer: { kind: ANSWER_KINDS.completed, ...none },
+    });
+    expect(transition({ type: "too_large" }, attempt, half)).to.deep.equal({
+      ...rest,
+      answer: { kind: ANSWER_KINDS.tooLarge, ...none },
+    });
+  });
+
+  it("retries a failure after the backoff, the worker's own before the default", () => {
+    const failed = { type: "failed", error: encoded, summary: "Error: no" } as const;
+    const next = {
+      state: "retryable",
+      answer: { kind: ANSWER_KINDS.failed, ...encoded },
+      counted: true,
+      error: "Error: no",
+    };
+    expect(transition(failed, attempt, half)).to.deep.equal({ ...next, delay: backoff(3, half) });
+    expect(transition({ ...failed, backoff: 0 }, attempt, half)).to.deep.equal({ ...next, delay: 0 });
+  });
+
+  it("discards a failure of the last attempt, with its error for an answer", () => {
+    const failed = { type: "failed", error: encoded, summary: "Error: no", backoff: 5 } as const;
+    expect(transition(failed, { attempt: 3, maxAttempts: 3 }, half)).to.deep.equal({
+      state: "discarded",
+      answer: { kind: ANSWER_KINDS.exhausted, ...encoded },
+      delay: 0,
+      counted: true,
+      error: "Error: no",
+    });
+  });
+
+  it("puts a snoozed job off, the attempt not counted", () => {
+    expect(transition({ type: "snoozed", seconds: 7, value: encoded }, attempt, half)).to.deep.equal({
+      state: "scheduled",
+      answer: { kind: ANSWER_KINDS.snoozed, ...encoded },
+      delay: 7_000,
+      counted: false,
+      error: null,
+    });
+  });
+
+  it("gives a released job back, the attempt not counted and nobody told", () => {
+    expect(transition({ type: "released" }, attempt, half)).to.deep.equal({
+      state: "available",
+      answer: null,
+      delay: 0,
+      counted: false,
+      error: null,
+    });
+  });
+
+  it("answers finally if and only if the state is final", () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...OUTCOMES), counts, (outcome, count) => {
+        const { state, answer } = transition(outcome, count, half);
+        if (answer !== null) expect(isFinalKind(answer.kind)).to.equal(isFinal(state));
+      }),
+    );
+  });
+
+  it("delays only what runs again, and never leaves a job executing", () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...OUTCOMES), counts, fc.double({ min: 0, max: 0.999 }), (outcome, count, random) => {
+        const { state, delay } = transition(outcome, count, () => random);
+        expect(state).not.to.equal("executing");
+        if (isFinal(state)) expect(delay).to.equal(0);
+        expect(delay).to.be.within(0, 15 * 86_400_000);
+      }),
+    );
+  });
+
+  it("lets no job have more attempts than its maximum", () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...OUTCOMES), counts, (outcome, count) => {
+        const { state, counted } = transition(outcome, count, half);
+        if (!isFinal(state) && counted) expect(count.attempt).to.be.lessThan(count.maxAttempts);
+      }),
+    );
+  });
+});
+
+describe("backoff", () => {
+  it("is Oban's: 15 s plus 2^attempt s, plus up to a tenth", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 32_767 }),
+        fc.double({ min: 0, max: 1, maxExcluded: true }),
+        (attempt, random) => {
+          const least = (15 + 2 ** Math.min(attempt, 20)) * 1_000;
+          expect(backoff(attempt, () => random)).to.be.within(least, least * 1.1);
+        },
+      ),
+    );
+  });
+
+  it("grows with the attempts up to the twentieth", () => {
+    const delays = Array.from({ length: 25 }, (_, index) => backoff(index + 1, () => 0));
+    expect(delays.slice(0, 3)).to.deep.equal([17_000, 19_000, 23_000]);
+    expect(delays[19]).to.equal(1_048_591_000);
+    expect(new Set(delays.slice(19)).size).to.equal(1);
+  });
+
+  it("spreads jobs that failed together", () => {
+    expect(backoff(5, () => 0)).to.be.lessThan(backoff(5, () => 0.9));
+  });
+});

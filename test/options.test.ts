@@ -1,0 +1,124 @@
+import { expect } from "chai";
+import { type AnyWorker, Baton, type BatonOptions, InvalidOptionError } from "../lib/index.js";
+import { checkOptions } from "../lib/options.js";
+import double from "../workers/double.js";
+import echo from "../workers/echo.js";
+
+const URL_ = "postgres://localhost/db";
+
+/** Options as JavaScript may give them, the option that is at fault, and a word that the message must hold. */
+const REFUSED: readonly (readonly [what: string, options: unknown, option: string, says: string])[] = [
+  ["no options", undefined, "options", "new Baton({"],
+  ["null", null, "options", "new Baton({"],
+  ["no connection", {}, "connection", "postgres://user:password@host"],
+  ["an empty connection, as of an unset variable", { connection: "" }, "connection", "missing"],
+  ["a connection that is no URL", { connection: "localhost:5432" }, "connection", "postgres://"],
+  ["a connection to something else", { connection: "mysql://localhost" }, "connection", "postgres://"],
+  ["a connection that is a number", { connection: 5432 }, "connection", "postgres://"],
+  ["an option misspelt", { connection: URL_, queue: { default: 1 } }, "queue", "queues"],
+  ["an empty name", { connection: URL_, name: "" }, "name", "1 to 128"],
+  ["a name that is no text", { connection: URL_, name: 1 }, "name", "1 to 128"],
+  ["a prefix in upper case", { connection: URL_, prefix: "Baton" }, "prefix", "lower case"],
+  ["a prefix with SQL in it", { connection: URL_, prefix: 'x"; drop' }, "prefix", "lower case"],
+  ["a prefix too long for the channel", { connection: URL_, prefix: "x".repeat(33) }, "prefix", "32"],
+  ["queues as an array", { connection: URL_, queues: ["default"] }, "queues", "{ default: 4 }"],
+  ["queues as null's like", { connection: URL_, queues: "default" }, "queues", "{ default: 4 }"],
+  ["a queue with a bad name", { connection: URL_, queues: { "a b": 1 } }, 'queues["a b"]', "letters"],
+  ["a limit of 0", { connection: URL_, queues: { default: 0 } }, "queues.default", "from 1"],
+  ["a limit that is a text", { connection: URL_, queues: { default: "4" } }, "queues.default", "integer"],
+  [
+    "a limit of Infinity",
+    { connection: URL_, queues: { default: Number.POSITIVE_INFINITY } },
+    "queues.default",
+    "integer",
+  ],
+  ["a queue without limit", { connection: URL_, queues: { default: { paused: true } } }, "queues.default", "integer"],
+  [
+    "paused as text",
+    { connection: URL_, queues: { a: { limit: 1, paused: "no" } } },
+    "queues.a.paused",
+    "true or false",
+  ],
+  ["workers as an object", { connection: URL_, workers: { double } }, "workers", "[Double]"],
+  ["a module instead of its worker", { connection: URL_, workers: [{ default: double }] }, "workers[0]", "module"],
+  ["a function instead of a worker", { connection: URL_, workers: [double, () => 1] }, "workers[1]", "defineWorker"],
+  ["a worker twice", { connection: URL_, workers: [double, echo, double] }, "workers[2]", "double"],
+  ["no threads", { connection: URL_, threads: 0 }, "threads", "from 1"],
+  ["half a thread", { connection: URL_, threads: 1.5 }, "threads", "integer"],
+  ["NaN threads", { connection: URL_, threads: Number.NaN }, "threads", "integer"],
+  ["a resultLimit of nothing", { connection: URL_, resultLimit: 0 }, "resultLimit", "from 64"],
+  ["a resultLimit over 64 MiB", { connection: URL_, resultLimit: 64 * 1_024 * 1_024 + 1 }, "resultLimit", "from 64"],
+  ["a negative retention", { connection: URL_, retention: -1 }, "retention", "from 0"],
+  ["a retention of NaN", { connection: URL_, retention: Number.NaN }, "retention", "number"],
+  ["a negative grace period", { connection: URL_, shutdownGracePeriod: -1 }, "shutdownGracePeriod", "from 0"],
+  ["an endless grace period", { connection: URL_, shutdownGracePeriod: Infinity }, "shutdownGracePeriod", "from 0"],
+  ["errors that are no classes", { connection: URL_, errors: ["PaperError"] }, "errors", "extend Error"],
+  ["errors that are other classes", { connection: URL_, errors: [Map] }, "errors", "extend Error"],
+  ["one class instead of errors", { connection: URL_, errors: TypeError }, "errors", "array"],
+];
+
+describe("new Baton", () => {
+  for (const [what, options, option, says] of REFUSED) {
+    it(`refuses ${what}`, () => {
+      expect(() => new Baton(options as BatonOptions))
+        .to.throw(InvalidOptionError)
+        .that.satisfies((error: InvalidOptionError) => {
+          expect(error).to.include({ code: "ERR_BATON_INVALID_OPTION", option });
+          expect(error.message).to.include(option).and.include(says);
+          return true;
+        });
+    });
+  }
+
+  it("needs a connection only", () => {
+    const { threads, ...rest } = checkOptions({ connection: URL_ });
+    expect(threads).to.be.greaterThan(0);
+    expect(rest).to.deep.equal({
+      connection: URL_,
+      name: "baton",
+      prefix: "baton",
+      queues: new Map(),
+      workers: [],
+      resultLimit: 8_192,
+      retention: 86_400_000,
+      shutdownGracePeriod: 15_000,
+      errors: [],
+    });
+  });
+
+  it("takes what pg takes for a connection", () => {
+    const connection = { host: "/var/run/postgresql", database: "db" };
+    expect(checkOptions({ connection }).connection).to.equal(connection);
+    expect(checkOptions({ connection: "postgresql://a:b@[::1]:5432/c?sslmode=require" })).to.be.an("object");
+  });
+
+  it("takes a queue as its limit or with paused", () => {
+    const { queues } = checkOptions({ connection: URL_, queues: { a: 4, "b.c-d_1": { limit: 1, paused: true } } });
+    expect([...queues]).to.deep.equal([
+      ["a", { limit: 4, paused: false }],
+      ["b.c-d_1", { limit: 1, paused: true }],
+    ]);
+  });
+
+  it("keeps its own copy of what it was given", () => {
+    const workers: AnyWorker[] = [double];
+    const options = checkOptions({ connection: URL_, workers });
+    workers.push(echo);
+    expect(options.workers).to.deep.equal([double]);
+    expect(options).to.satisfy(Object.isFrozen);
+  });
+
+  it("connects to nothing", async () => {
+    const baton = new Baton({ connection: "postgres://127.0.0.1:1/nowhere" });
+    expect(baton.status()).to.deep.equal({
+      name: "baton",
+      host: null,
+      state: "idle",
+      notifier: "polling",
+      queues: [],
+      relays: { awaited: 0, held: 0 },
+      events: {},
+    });
+    await baton.stop();
+  });
+});

@@ -1,0 +1,62 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { until } from "./until.js";
+
+/** One line of a gate's log: `start`, `stop` or `abort`, of which job and attempt. */
+export interface GateEvent {
+  readonly word: string;
+  readonly label: string;
+  readonly attempt: number;
+}
+
+/**
+ * Holds jobs of the workers in workers/gated.ts, in whatever thread and process they run, until the test opens it, and
+ * tells what they did. Files are what all of them can reach.
+ */
+export class Gate implements Disposable {
+  readonly #folder = mkdtempSync(join(tmpdir(), "baton-gate-"));
+
+  constructor() {
+    writeFileSync(this.path, "closed");
+    writeFileSync(`${this.path}.log`, "");
+  }
+
+  /** For the args of the job. */
+  get path(): string {
+    return join(this.#folder, "gate");
+  }
+
+  get events(): readonly GateEvent[] {
+    const lines = readFileSync(`${this.path}.log`, "utf8").split("\n").filter(Boolean);
+    return lines.map((line) => {
+      const [word = "", label = "", attempt] = line.split(" ");
+      return { word, label, attempt: Number(attempt) };
+    });
+  }
+
+  /** Resolves once so many runs have begun. */
+  async started(count = 1): Promise<void> {
+    const begun = (): boolean => this.events.filter(({ word }) => word === "start").length >= count;
+    await until(begun, `${count} runs to begin`, 20_000);
+  }
+
+  open(): void {
+    rmSync(this.path, { force: true });
+  }
+
+  /** How many ran at a time at most. */
+  get most(): number {
+    let running = 0;
+    let most = 0;
+    for (const { word } of this.events) {
+      running += word === "start" ? 1 : -1;
+      most = Math.max(most, running);
+    }
+    return most;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}

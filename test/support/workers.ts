@@ -1,0 +1,28 @@
+import type { AnyWorker } from "../../lib/index.js";
+import double from "../../workers/double.js";
+import echo from "../../workers/echo.js";
+import { exit } from "../workers/crash.js";
+import { fail, recurse } from "../workers/fail.js";
+import { bytes, defaulted, drowsy, flaky } from "../workers/flaky.js";
+import { gated, stubborn } from "../workers/gated.js";
+import { broken, misplaced } from "../workers/lost.js";
+import { inspecting, returning } from "../workers/results.js";
+
+/** What the hosts of system tests run. */
+export const WORKERS: readonly AnyWorker[] = [
+  double,
+  echo,
+  exit,
+  fail,
+  recurse,
+  bytes,
+  defaulted,
+  drowsy,
+  flaky,
+  gated,
+  stubborn,
+  broken,
+  misplaced,
+  inspecting,
+  returning,
+];

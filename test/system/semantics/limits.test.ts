@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto";
+import { expect } from "chai";
+import pg from "pg";
+import { pack } from "../../../lib/codec/codec.js";
+import type { Baton } from "../../../lib/index.js";
+import { createDatabase, type TestDatabase } from "../../support/database.js";
+import { Hosts, startWay, WAYS } from "../../support/hosts.js";
+import { bytes } from "../../workers/flaky.js";
+import { returning } from "../../workers/results.js";
+
+/** What the worker `bytes` returns. */
+function incompressible(size: number): Buffer {
+  return createHash("shake256", { outputLength: size }).update("bytes").digest();
+}
+
+/** The size for which that worker's packed result has exactly this many bytes. */
+function sizePackedTo(length: number): number {
+  const packedTo = (size: number): number => pack(incompressible(size), { resultLimit: 2_000_000 }).bytes?.length ?? 0;
+  const size = length - (packedTo(length) - length);
+  expect(packedTo(size)).to.equal(length);
+  return size;
+}
+
+for (const way of WAYS) {
+  describe(`semantics of sizes, ${way}:`, () => {
+    let database: TestDatabase;
+    let hosts: Hosts;
+    let caller: Baton;
+
+    before(async () => {
+      database = await createDatabase();
+      hosts = new Hosts(database.url);
+      caller = await startWay(way, hosts, { queues: { default: 4 } });
+    });
+
+    after(async () => {
+      await hosts.stop();
+      await database.drop();
+    });
+
+    for (const length of [5_978, 5_979, 5_980, 8_191, 8_192]) {
+      it(`5. a value of ${length.toLocaleString()} bytes compressed arrives`, async () => {
+        const size = sizePackedTo(length);
+        const relay = await caller.async(bytes.new({ size }));
+        for (const baton of [caller, await hosts.start()]) {
+          const result = await baton.await(relay);
+          if (!result.ok) throw new Error(`${String(result.error)} instead of ${length} bytes`);
+          expect(result.value.equals(incompressible(size))).to.equal(true);
+        }
+      });
+    }
+
+    for (const length of [8_193, 100_000]) {
+      it(`5. one of ${length.toLocaleString()} gives "result_too_large", and the job is completed, not retried`, async () => {
+        const relay = await caller.async(bytes.new({ size: sizePackedTo(length) }));
+        for (const baton of [caller, await hosts.start()]) {
+          const result = await baton.await(relay, { withRetries: true });
+          expect(result).to.include({ ok: false, error: "result_too_large" });
+          expect(result.job).to.include({ state: "completed" });
+        }
+        for await (const job of caller.jobs({ ids: [relay.job.id] })) {
+          expect(job).to.include({ state: "completed", attempt: 1 });
+        }
+      });
+    }
+
+    it("5. it is the compressed size that counts: a hundred thousand like characters arrive", async () => {
+      const result = await caller.await(await caller.async(returning.new({ what: "repetitive" })));
+      expect(result).to.include({ ok: true, value: "x".repeat(100_000) });
+    });
+  });
+
+  describe(`semantics of a raised resultLimit, ${way}:`, () => {
+    let database: TestDatabase;
+    let hosts: Hosts;
+    let caller: Baton;
+
+    before(async () => {
+      database = await createDatabase();
+      hosts = new Hosts(database.url);
+      caller = await startWay(way, hosts, { queues: { default: 4 }, resultLimit: 1_000_000 });
+    });
+
+    after(async () => {
+      await hosts.stop();
+      await database.drop();
+    });
+
+    it("5. a value up to it arrives, a larger one does not", async () => {
+      const size = sizePackedTo(1_000_000);
+      const [fits, over] = await caller.awaitMany(
+        await caller.asyncMany([bytes.new({ size }), bytes.new({ size: size + 1 })]),
+        20_000,
+      );
+      if (!fits.ok) throw new Error(String(fits.error));
+      expect(fits.value.equals(incompressible(size))).to.equal(true);
+      expect(over).to.include({ ok: false, error: "result_too_large" });
+    });
+
+    it("5. one that is too large for a notification came by one all the same", async () => {
+      const result = await caller.await(await caller.async(bytes.new({ size: 50_000 })));
+      expect(result.via).to.equal(way === "same process" ? "local" : "notify");
+      expect(caller.status().events).not.to.have.property("reconcile");
+    });
+  });
+}
+
+describe("what a limit leaves behind", () => {
+  it("a result that is too large is not stored", async () => {
+    const database = await createDatabase();
+    const hosts = new Hosts(database.url);
+    const baton = await hosts.start({ queues: { default: 1 } });
+    const relay = await baton.async(bytes.new({ size: 100_000 }));
+    await baton.await(relay);
+    const sql = new pg.Client(database.url);
+    await sql.connect();
+    const { rows } = await sql.query("select octet_length(result) as bytes from baton.jobs where id = $1", [
+      relay.job.id,
+    ]);
+    await sql.end();
+    await hosts.stop();
+    await database.drop();
+    expect(rows).to.deep.equal([{ bytes: 2 }]);
+  });
+});
