@@ -15,6 +15,8 @@ export type Connection = string | pg.ClientConfig;
 
 /** Statements run on few connections: each service has one in flight at a time, batched. */
 const POOL_SIZE = 4;
+/** ms until a statement without an answer counts as lost, and its connection as dead. */
+const STATEMENT_TIMEOUT = 30_000;
 /** ms that statements under way get when the connections close. */
 const LAST_STATEMENTS = 2_000;
 
@@ -95,11 +97,14 @@ export class Database {
     const pool = this.#pool;
     this.#pool = undefined;
     if (pool === undefined) return;
-    const force = setTimeout(() => {
-      for (const socket of this.#sockets) socket.destroy();
-    }, LAST_STATEMENTS);
+    const force = setTimeout(() => this.reset(), LAST_STATEMENTS);
     await pool.end();
     clearTimeout(force);
+  }
+
+  /** Cuts the pool's connections, because they are known to be dead though no error has shown it. Statements fail, new ones connect anew. */
+  reset(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   /** Runs a prepared statement on any free connection. Rejects with pg's own error. */
@@ -132,7 +137,12 @@ export class Database {
   }
 
   #openPool(): pg.Pool {
-    const pool = new pg.Pool({ ...this.#clientConfig(), max: POOL_SIZE, idleTimeoutMillis: 30_000 });
+    const pool = new pg.Pool({
+      ...this.#clientConfig(),
+      max: POOL_SIZE,
+      idleTimeoutMillis: 30_000,
+      query_timeout: STATEMENT_TIMEOUT,
+    });
     pool.on("connect", (client) => {
       const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
       this.#sockets.add(stream);

@@ -192,6 +192,8 @@ export class PostgresNotifier implements Notifier {
       if (silence >= HEARTBEAT && !(await answers(client))) {
         client.emit("error", new Error(`the connection did not answer within ${HEARTBEAT} ms`));
         void client.end().catch(() => {});
+        // What swallowed this connection's bytes has most likely swallowed the others'.
+        this.#options.database.reset();
         return;
       }
       if (this.#mode === "polling" && performance.now() - probed > REPROBE) {
