@@ -76,9 +76,10 @@ describe("pg-baton", function () {
     after(() => database.drop());
 
     it("runs jobs; at SIGTERM it lets the running one end, and exits with 0", async () => {
-      await using host = cli(["host", "--workers", file("workers/burn.js"), "--queue", "default:1", "--threads", "1"], {
-        DATABASE_URL: database.url,
-      });
+      await using host = cli(
+        ["host", "--workers", file("workers/burn.js"), "--queue", "default:1", "--threads", "1"],
+        database.url,
+      );
       expect(await host.nextLine()).to.match(/is up: queues default:1; workers burn/);
       const baton = await new Baton({ connection: database.url }).start();
       try {
