@@ -172,7 +172,7 @@ describe("jobs:", () => {
       // Twelve attempts without waiting for the stager between them.
       const done = baton.await(relay, FINAL);
       let over = false;
-      void done.then(() => {
+      void done.finally(() => {
         over = true;
       });
       await until(
