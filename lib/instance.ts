@@ -25,6 +25,8 @@ const INSERT_BATCH = 500;
 const INSERT_BYTES = 4 * 1_024 * 1_024;
 /** ms that an insert is tried again while the database is away, before it fails. */
 const INSERT_PATIENCE = 15_000;
+/** ms that inserts under way get when the instance stops. */
+const LAST_INSERTS = 5_000;
 
 /** One run of a Baton, from its start to its stop: the rooms wired together, under an id that no other run has. */
 export class Instance {
@@ -57,7 +59,9 @@ export class Instance {
     this.mailbox = new Mailbox(telemetry);
     this.#reconciler = new Reconciler(this.mailbox, this.engine, this.notifier, telemetry);
     this.#dispatcher = new Dispatcher(this.mailbox, this.#reconciler, telemetry);
-    this.awaiter = new Awaiter(this.mailbox, this.#reconciler, (encoded) => unpack(encoded, { errors, resultLimit }));
+    this.awaiter = new Awaiter(this.mailbox, this.#reconciler, ({ encoding, bytes }) =>
+      unpack(encoding, bytes, { errors, resultLimit }),
+    );
     this.#inserts = new Batcher({
       name: "insert",
       flush: (groups: (readonly InsertRow[])[]) => this.#insertGroups(groups),
@@ -88,9 +92,9 @@ export class Instance {
   }
 
   async stop(): Promise<void> {
+    // Inserts first: what they claimed for this host is still run, or given back.
+    await this.#inserts.close(LAST_INSERTS);
     await this.#host?.stop();
-    await this.#inserts.drain();
-    this.#inserts.stop();
     this.awaiter.stop(new StoppedError("await any longer"));
     this.#reconciler.stop();
     await this.notifier.stop();
@@ -118,7 +122,7 @@ export class Instance {
   }
 
   /** A job that a thread of this very process can take at once is inserted as claimed: it saves the claim's round trip. */
-  #row(job: CheckedJob, awaited: boolean): InsertRow & { ref: string } {
+  #row(job: CheckedJob, awaited: boolean): InsertRow {
     const now = job.scheduledAt === null && (job.scheduleIn ?? 0) === 0;
     const reserved = now && (this.#host?.reserve(job.queue, job.worker) ?? false);
     return { ...job, ref: newRef(), replyTo: awaited ? this.id : null, claimedBy: reserved ? this.id : null };

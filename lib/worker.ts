@@ -58,15 +58,21 @@ type NewOf<Args, Result> = unknown extends Args
   : (args: Args, options?: NewJobOptions) => NewJob<Result>;
 
 /** A worker as hosts see it: a {@link WorkerRef} with its code and the module that threads import it from. */
-export interface Worker<Args = never, Result = unknown> extends WorkerRef<Args, Result> {
+export interface Worker<Args, Result> extends WorkerRef<Args, Result> {
   /** The URL of the module that exports it. */
   readonly url: string;
   readonly perform: (job: Job<Args>, context: PerformContext) => unknown;
   readonly backoff: ((job: Job<Args>) => number) | undefined;
 }
 
-/** Any worker, whatever its args and result: what a host's `workers` option takes. Without `new`, whose type is tied to its args. */
-export type AnyWorker = Omit<Worker, "new">;
+/** Any worker, whatever its args and result: what a host's `workers` option takes. */
+export interface AnyWorker {
+  readonly name: string;
+  readonly url: string;
+  readonly new: (...args: never[]) => NewJob;
+  readonly perform: (job: Job<never>, context: PerformContext) => unknown;
+  readonly backoff: ((job: Job<never>) => number) | undefined;
+}
 
 /**
  * Defines a worker. `url` is always `import.meta.url`: threads import that module and look among its exports for this
@@ -101,7 +107,7 @@ export function defineWorker<Args, Return>(
  * await baton.call(resize.new({ path }));
  * ```
  */
-export function workerRef<W extends AnyRef>(
+export function workerRef<W extends Pick<AnyWorker, "name" | "new">>(
   name: W["name"],
   defaults: JobOptions = {},
 ): WorkerRef<ArgsOf<W>, ResultTypeOf<W>> {
@@ -109,9 +115,8 @@ export function workerRef<W extends AnyRef>(
   return Object.freeze({ name, new: newJob<ArgsOf<W>, ResultTypeOf<W>>(name, defaults) });
 }
 
-type AnyRef = { readonly name: string; readonly new: (args: never, options?: NewJobOptions) => NewJob };
-type ArgsOf<W> = W extends WorkerRef<infer Args, infer _> ? Args : never;
-type ResultTypeOf<W> = W extends WorkerRef<infer _, infer Result> ? Result : never;
+type ArgsOf<W> = W extends WorkerRef<infer Args, infer _Result> ? Args : never;
+type ResultTypeOf<W> = W extends WorkerRef<infer _Args, infer Result> ? Result : never;
 
 /** Whether a value is what {@link defineWorker} made, in this or another copy of the package. */
 export function isWorker(value: unknown): value is AnyWorker {

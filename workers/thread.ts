@@ -58,12 +58,11 @@ function blame(error: unknown): void {
 }
 
 function report(attempt: Attempt | undefined, error: unknown): void {
+  const packed = packException(error, { resultLimit: REPORT_LIMIT });
   const sent = host
-    .stray({
-      id: attempt?.id ?? null,
-      worker: attempt?.worker ?? null,
-      error: packException(error, { resultLimit: REPORT_LIMIT }),
-    })
+    .stray({ id: attempt?.id ?? null, worker: attempt?.worker ?? null, error: packed })
+    // A host that cannot take it leaves nobody to tell; unhandled, it would come round here again.
+    .catch(() => {})
     .finally(() => reports.delete(sent));
   reports.add(sent);
 }

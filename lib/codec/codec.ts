@@ -1,129 +1,172 @@
-import { inspect } from "node:util";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import { DecodeError } from "../errors.js";
-import type { Encoded } from "../job/answer.js";
-import { byName, type ErrorClass, toError } from "./exception.js";
+import { DecodeError, EncodeError } from "../errors.js";
+import type { ErrorClass } from "./exception.js";
+import { inflatedLimit, RESULT_LIMIT } from "./limits.js";
+import { Overflow } from "./output.js";
 import { Reader } from "./reader.js";
-import { TooManyBytes } from "./output.js";
+import { Refusal } from "./refusal.js";
+import { BARE, tellings } from "./thrown.js";
 import { Writer } from "./writer.js";
 
-/**
- * Values to bytes and back: every built-in type that is data, with identity and cycles, and errors. See `tags.ts` for the
- * format. Nothing that exists is at once safe on foreign bytes, faithful and small.
- */
+/** Fewer bytes than this are not compressed: it takes 30 µs and often makes them more. */
+const COMPRESSED_FROM = 1_025;
+/** The least that a thrown error gets, however small `resultLimit` is. */
+const ERROR_LIMIT = 64;
 
-/** Stored results are at most this many bytes by default, after compression. */
-export const RESULT_LIMIT = 8_192;
+/** How the bytes of a result are stored: `b` as encoded, `z` deflated (raw). */
+export type Encoding = "b" | "z";
 
-/** Below this, compressing costs more time than it saves and often makes it larger. */
-const COMPRESS_FROM = 1_024;
-
-/**
- * What a result may inflate to: deflate expands at most 1,032 times, so nothing within the default limit is refused by this.
- * The same for both sides.
- */
-export function inflatedLimit(resultLimit: number): number {
-  return Math.max(16 * 1_024 * 1_024, 4 * resultLimit);
+/** An encoded value as it is stored and sent. `bytes` has its ArrayBuffer to itself and can be transferred. */
+export interface Packed {
+  readonly tooLarge?: never;
+  readonly encoding: Encoding;
+  readonly bytes: Buffer;
 }
 
-/** What decoding may be told. */
-export interface DecodeOptions {
-  /** Error classes that come back as themselves. */
-  readonly errors?: readonly ErrorClass[];
-  /** The limit under which it was packed, in bytes; default 8,192. */
-  readonly resultLimit?: number;
+/** A value of more than `resultLimit` bytes. `size` is what it came to before compression, or where encoding gave up. */
+export interface TooLarge {
+  readonly bytes?: never;
+  readonly tooLarge: true;
+  readonly size: number;
 }
 
-/** A value's bytes. Throws `EncodeError`, with the path, for what cannot be sent. */
-export function encode(value: unknown): Uint8Array<ArrayBuffer> {
-  return Writer.write(value, Number.POSITIVE_INFINITY);
-}
-
-/** The value in the bytes. Throws {@link DecodeError} for whatever {@link encode} has not made. */
-export function decode(bytes: Uint8Array, { errors = [] }: DecodeOptions = {}): unknown {
-  return Reader.read(bytes, byName(errors));
-}
-
-/** The limit under which something is packed: the bytes it may have, compressed. */
 export interface PackOptions {
-  readonly resultLimit: number;
+  /** Most bytes of a result as stored, after compression. Default 8,192; exactly that many pass. */
+  readonly resultLimit?: number | undefined;
+}
+
+export interface EncodeOptions {
+  /** Most bytes. Default 16 MiB. */
+  readonly limit?: number | undefined;
+}
+
+export interface DecodeOptions extends EncodeOptions {
+  /** Classes that errors come back as, found by their name; Baton's own always do. Default none. */
+  readonly errors?: readonly ErrorClass[] | undefined;
+}
+
+export interface UnpackOptions extends PackOptions {
+  /** As in {@link DecodeOptions}. */
+  readonly errors?: readonly ErrorClass[] | undefined;
 }
 
 /**
- * A value as it is stored and sent: encoded, and compressed where that makes it smaller. Null where that takes more than
- * `resultLimit` bytes. Throws `EncodeError`.
+ * The bytes of a value, uncompressed. Identity, cycles and shared buffers survive; instances of classes arrive as plain
+ * objects, as with structuredClone; symbol keys, non-enumerable properties, named properties of arrays and `lastIndex` are left behind.
+ * Throws EncodeError, naming the part, for what cannot be encoded or goes over a limit.
  */
-export function pack(value: unknown, { resultLimit }: PackOptions): Encoded | null {
+export function encode(value: unknown, options?: EncodeOptions): Buffer {
+  const limit = options?.limit ?? inflatedLimit(RESULT_LIMIT);
   try {
-    return compress(Writer.write(value, inflatedLimit(resultLimit)), resultLimit);
+    return write(value, limit, own);
   } catch (error) {
-    if (error instanceof TooManyBytes) return null;
+    if (error instanceof Overflow) throw new EncodeError("$", `it takes more than ${limit} bytes`);
     throw error;
   }
 }
 
-/** Texts of an error that had to be cut to fit. */
-const CUT = 1_000;
+/** The value of bytes, which may be anything: ends in a value, which shares no memory with them, or throws DecodeError. */
+export function decode(bytes: Uint8Array, options?: DecodeOptions): unknown {
+  const limit = options?.limit ?? inflatedLimit(RESULT_LIMIT);
+  if (bytes.length > limit) throw new DecodeError(`it has ${bytes.length} bytes, more than ${limit}`);
+  try {
+    return new Reader(bytes, limit, options?.errors ?? NONE).read();
+  } catch (error) {
+    if (error instanceof DecodeError) throw error;
+    // A regular expression or a URL that does not parse, a Map over V8's limit and the like.
+    throw new DecodeError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Encodes a result, compresses it where that helps, and checks its size. Throws EncodeError as {@link encode} does. */
+export function pack(value: unknown, options?: PackOptions): Packed | TooLarge {
+  const resultLimit = options?.resultLimit ?? RESULT_LIMIT;
+  try {
+    return write(value, inflatedLimit(resultLimit), (raw) => store(raw, resultLimit));
+  } catch (error) {
+    if (error instanceof Overflow) return { tooLarge: true, size: error.size };
+    throw error;
+  }
+}
 
 /**
- * Whatever was thrown, packed. Never throws and always fits: an error too large for the limit loses its properties, and
- * the ends of its message and stack.
+ * Encodes whatever a job threw, as an Error: never throws and is never too large. An error that cannot be encoded whole loses what
+ * cannot be, then more and more; what is no Error becomes one whose message shows it and whose `cause` it is.
  */
-export function packException(thrown: unknown, { resultLimit }: PackOptions): Encoded {
-  const error = toError(thrown, (value) => inspect(value, { depth: 2, maxStringLength: 1_000, breakLength: Infinity }));
-  try {
-    const packed = pack(error, { resultLimit });
-    if (packed !== null) return packed;
-  } catch {
-    // Over some limit in number or depth: what is cut below is within all of them.
-  }
-  return pack(cutShort(error), { resultLimit: Number.POSITIVE_INFINITY }) as Encoded;
-}
-
-/** The value that was packed. Throws {@link DecodeError}, also for bytes that inflate to more than the limit. */
-export function unpack({ encoding, bytes }: Encoded, options: DecodeOptions = {}): unknown {
-  return decode(encoding === "z" ? inflate(bytes, inflatedLimit(options.resultLimit ?? RESULT_LIMIT)) : bytes, options);
-}
-
-function compress(bytes: Uint8Array<ArrayBuffer>, resultLimit: number): Encoded | null {
-  if (bytes.length > COMPRESS_FROM) {
+export function packException(thrown: unknown, options?: PackOptions): Packed {
+  const resultLimit = Math.max(options?.resultLimit ?? RESULT_LIMIT, ERROR_LIMIT);
+  for (const telling of tellings(thrown)) {
     try {
-      const limit = Math.min(bytes.length - 1, resultLimit);
-      const deflated = deflateRawSync(bytes, { level: 6, maxOutputLength: limit });
-      // A copy, since zlib's output may lie in a larger piece of memory, and is handed to another thread whole.
-      return { encoding: "z", bytes: Uint8Array.prototype.slice.call(deflated) };
-    } catch (error) {
-      if ((error as { code?: unknown }).code !== "ERR_BUFFER_TOO_LARGE") throw error;
-    }
-  }
-  return bytes.length <= resultLimit ? { encoding: "b", bytes } : null;
-}
-
-function inflate(bytes: Uint8Array, limit: number): Uint8Array {
-  try {
-    const { buffer, engine } = inflateRawSync(bytes, { maxOutputLength: limit, info: true }) as unknown as {
-      buffer: Buffer;
-      engine: { bytesWritten: number };
-    };
-    if (engine.bytesWritten === bytes.length) return buffer;
-  } catch (error) {
-    const tooLarge = (error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE";
-    throw new DecodeError(tooLarge ? `it inflates to over ${limit} bytes` : "it does not inflate");
-  }
-  throw new DecodeError("there are bytes after the compressed value");
-}
-
-function cutShort(error: Error): Error {
-  const cut = new Error();
-  for (const key of ["name", "message", "stack"] as const) {
-    let text: unknown;
-    try {
-      text = error[key];
+      const packed = pack(telling(), { resultLimit });
+      if (packed.tooLarge === undefined) return packed;
     } catch {
-      text = undefined;
+      // It holds what cannot be encoded, or fights being read: the next telling keeps less of it.
     }
-    const value = typeof text === "string" && text.length > CUT ? `${text.slice(0, CUT)} [cut]` : text;
-    Object.defineProperty(cut, key, { value: value ?? "", configurable: true, writable: true });
   }
-  return cut;
+  return { encoding: "b", bytes: encode(BARE) };
+}
+
+/** The value of stored bytes. Throws DecodeError for bytes that {@link pack} cannot have made. */
+export function unpack(encoding: string, bytes: Uint8Array, options?: UnpackOptions): unknown {
+  const limit = inflatedLimit(options?.resultLimit ?? RESULT_LIMIT);
+  const decoding = { limit, errors: options?.errors };
+  if (encoding === "b") return decode(bytes, decoding);
+  if (encoding === "z") return decode(inflate(bytes, limit), decoding);
+  throw new DecodeError(`unknown encoding ${JSON.stringify(encoding)}; it may come from a newer release`);
+}
+
+const NONE: readonly ErrorClass[] = [];
+
+// One writer serves value after value; a getter that encodes while it is in use gets one of its own.
+let spare: Writer | undefined;
+
+function write<T>(value: unknown, limit: number, use: (raw: Buffer) => T): T {
+  const writer = spare ?? new Writer();
+  spare = undefined;
+  try {
+    return use(writer.write(value, limit));
+  } catch (error) {
+    throw error instanceof Refusal ? error.toEncodeError() : error;
+  } finally {
+    writer.stop();
+    spare = writer;
+  }
+}
+
+function store(raw: Buffer, resultLimit: number): Packed | TooLarge {
+  if (raw.length >= COMPRESSED_FROM) {
+    const deflated = deflate(raw, Math.min(resultLimit, raw.length - 1));
+    if (deflated !== undefined) return { encoding: "z", bytes: own(deflated) };
+  }
+  if (raw.length > resultLimit) return { tooLarge: true, size: raw.length };
+  return { encoding: "b", bytes: own(raw) };
+}
+
+/** At most `limit` bytes, or undefined: compressing stops there. */
+function deflate(raw: Buffer, limit: number): Buffer | undefined {
+  try {
+    return deflateRawSync(raw, { level: 6, maxOutputLength: limit });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return undefined;
+    throw error;
+  }
+}
+
+function inflate(bytes: Uint8Array, limit: number): Buffer {
+  let inflated: { buffer: Buffer; engine: { bytesWritten: number } };
+  try {
+    // With `info` the engine tells how much of the input it used; the types do not know that option's result.
+    inflated = inflateRawSync(bytes, { maxOutputLength: limit, info: true }) as unknown as typeof inflated;
+  } catch (error) {
+    throw new DecodeError(`it does not inflate: ${(error as Error).message}`);
+  }
+  if (inflated.engine.bytesWritten !== bytes.length) throw new DecodeError("bytes follow the compressed ones");
+  return inflated.buffer;
+}
+
+/** A copy with memory of its own: scratch, pools and the chunks of zlib are shared, and some cannot be transferred. */
+function own(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }

@@ -1,29 +1,10 @@
 import { types } from "node:util";
-import * as batonErrors from "../errors.js";
+import * as ours from "../errors.js";
 
-/**
- * Errors on their way: taken apart without ever throwing, whatever a job threw, and put together as real errors. A class
- * comes back as itself where it is built in, Baton's own, or registered by whoever decodes; else as an Error that keeps its name.
- */
-
-/** Any class of errors: what the `errors` option takes. Instances are made without running the constructor. */
+/** A class of errors that may come back as itself. Its constructor is not run: it gets its properties instead. */
 export type ErrorClass = abstract new (...args: never[]) => Error;
 
-export interface ErrorParts {
-  /** The constructor's name, by which a registered class is found. */
-  readonly className: string;
-  readonly name: string;
-  readonly message: string;
-  readonly stack: string | undefined;
-  /** Own properties, `cause` and `errors` among them. */
-  readonly properties: readonly (readonly [key: string, value: unknown])[];
-}
-
-/** Own properties that are not enumerable, but part of what an error says. */
-const HIDDEN = ["cause", "errors"];
-const TOLD_APART = new Set(["name", "message", "stack"]);
-
-const BUILT_IN: readonly ErrorClass[] = [
+const BASES: readonly ErrorClass[] = [
   Error,
   EvalError,
   RangeError,
@@ -33,78 +14,111 @@ const BUILT_IN: readonly ErrorClass[] = [
   URIError,
   AggregateError,
 ];
+const BASE_OF = new Map<unknown, number>(BASES.map((base, index) => [base.prototype, index]));
 
-const KNOWN: ReadonlyMap<string, ErrorClass> = new Map(
-  [...BUILT_IN, ...(Object.values(batonErrors) as ErrorClass[])].map((errorClass) => [errorClass.name, errorClass]),
-);
+/** Names of the built-in classes by their number on the wire. */
+export const BASE_NAMES: readonly string[] = BASES.map((base) => base.name);
 
-/** Reads what there is to an error. A getter that throws counts as absent. */
-export function takeApart(error: object): ErrorParts {
-  const read = (key: string) => attempt(() => (error as Record<string, unknown>)[key]);
-  const name = textOr(read("name"), "Error");
-  const className = attempt(() => (error.constructor as { name?: unknown }).name);
-  const stack = read("stack");
-  const keys = attempt(() => Object.keys(error).filter((key) => !TOLD_APART.has(key))) ?? [];
-  for (const key of HIDDEN) {
-    if (!keys.includes(key) && attempt(() => Object.hasOwn(error, key)) === true) keys.push(key);
+const OURS: readonly ErrorClass[] = Object.values(ours);
+
+/** An error taken apart: what goes over the wire, in its order. */
+export class Exception {
+  /** Number of the nearest built-in class. */
+  base = 0;
+  /** Of its constructor: what a registered class is found by. */
+  className = "Error";
+  /** What it says its name is: `AbortError`, and for most classes the same as `className`. */
+  name = "Error";
+  message: string | undefined;
+  stack: string | undefined;
+  /** Non-enumerable own `cause` and `errors`, in a box of one because they may be undefined. */
+  cause: readonly [unknown] | undefined;
+  errors: readonly [unknown] | undefined;
+  /** Where its other own properties are read from, and which. */
+  source: object = {};
+  keys: readonly string[] = [];
+
+  /** Takes an error apart. Throws what its getters and traps throw. */
+  static of(error: Error): Exception {
+    const exception = new Exception();
+    exception.className = text(error.constructor?.name, "Error");
+    exception.name = text(error.name, exception.className);
+    exception.base = baseOf(error, exception.name);
+    if (hasMessage(error)) exception.message = text(error.message, undefined);
+    exception.stack = text(error.stack, undefined);
+    if (hidden(error, "cause")) exception.cause = [error.cause];
+    if (hidden(error, "errors")) exception.errors = [(error as AggregateError).errors];
+    exception.source = error;
+    exception.keys = Object.keys(error).filter((key) => key !== "stack");
+    return exception;
   }
-  return {
-    className: textOr(className, name),
-    name,
-    message: textOr(read("message"), ""),
-    stack: typeof stack === "string" ? stack : undefined,
-    properties: keys.map((key) => [key, read(key)] as const),
-  };
 }
 
-/** An error whose parts follow: registered first, so that its own properties may refer back to it. */
-export function makeError(className: string, name: string, registered: ReadonlyMap<string, ErrorClass>): Error {
-  const errorClass =
-    registered.get(className) ?? registered.get(name) ?? KNOWN.get(className) ?? KNOWN.get(name) ?? Error;
-  // A native error with the class's prototype; the class's own constructor does not run.
-  return Reflect.construct(Error, [], errorClass) as Error;
+export function isError(value: object): value is Error {
+  return types.isNativeError(value) || value instanceof Error;
 }
 
-/** Puts an error's texts in place. */
-export function setTexts(error: Error, name: string, message: string, stack: string | undefined): void {
-  if (attempt(() => error.name) !== name) setHidden(error, "name", name);
-  setHidden(error, "message", message);
-  setHidden(error, "stack", stack);
-}
-
-/** Puts one of an error's own properties in place, by definition: a setter or `__proto__` has no say. */
-export function setProperty(error: Error, key: string, value: unknown): void {
-  if (HIDDEN.includes(key)) setHidden(error, key, value);
-  else Object.defineProperty(error, key, { value, enumerable: true, configurable: true, writable: true });
-}
-
-/** Registered classes by name. */
-export function byName(classes: readonly ErrorClass[]): ReadonlyMap<string, ErrorClass> {
-  return new Map(classes.map((errorClass) => [errorClass.name, errorClass]));
-}
-
-/** Whatever was thrown, as an error: what is none becomes the cause of one that shows it. */
-export function toError(thrown: unknown, show: (value: unknown) => string): Error {
-  if (attempt(() => types.isNativeError(thrown) || thrown instanceof Error) === true) return thrown as Error;
-  const error = new Error(`Thrown: ${attempt(() => show(thrown)) ?? "a value that cannot be shown"}`, {
-    cause: thrown,
-  });
-  error.stack = error.message;
+/** Makes an error of its parts, without a stack of its own and without running a constructor that is not built in. */
+export function restore(exception: Exception, classes: ReadonlyMap<string, ErrorClass>): Error {
+  const { className, name, message, stack } = exception;
+  const Class = classes.get(className) ?? classes.get(name) ?? BASES[exception.base] ?? Error;
+  const depth = Error.stackTraceLimit;
+  // Walking the stack is nearly all that making an error costs, and the stack of this place would be of no use.
+  Reflect.set(Error, "stackTraceLimit", 0);
+  let error: Error;
+  try {
+    error =
+      className === "DOMException"
+        ? new DOMException(message, name)
+        : (Reflect.construct(Error, message === undefined ? [] : [message], Class) as Error);
+  } finally {
+    Reflect.set(Error, "stackTraceLimit", depth);
+  }
+  if (stack === undefined) delete error.stack;
+  else hide(error, "stack", stack);
+  if (error.name !== name) hide(error, "name", name);
   return error;
 }
 
-function setHidden(error: Error, key: string, value: unknown): void {
-  Object.defineProperty(error, key, { value, enumerable: false, configurable: true, writable: true });
+/** Defines a property as the language defines an error's own ones: not enumerable. */
+export function hide(error: Error, key: string, value: unknown): void {
+  Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: false });
 }
 
-function textOr(value: unknown, otherwise: string): string {
-  return typeof value === "string" ? value : otherwise;
-}
+const registries = new WeakMap<readonly ErrorClass[], ReadonlyMap<string, ErrorClass>>();
 
-function attempt<Result>(read: () => Result): Result | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
+/** Classes by name: Baton's own, then the registered ones, which win. */
+export function registry(classes: readonly ErrorClass[]): ReadonlyMap<string, ErrorClass> {
+  let found = registries.get(classes);
+  if (found === undefined) {
+    found = new Map([...OURS, ...classes].map((each) => [each.name, each]));
+    registries.set(classes, found);
   }
+  return found;
+}
+
+function baseOf(error: Error, name: string): number {
+  for (let proto: unknown = Object.getPrototypeOf(error); proto !== null; proto = Object.getPrototypeOf(proto)) {
+    const base = BASE_OF.get(proto);
+    if (base !== undefined) return base;
+  }
+  // An error of another realm, a vm context for one.
+  return Math.max(BASE_NAMES.indexOf(name), 0);
+}
+
+/** Own as usual, or of the prototype as DOMException has it; an enumerable one is a property like any other. */
+function hasMessage(error: Error): boolean {
+  return Object.hasOwn(error, "message") ? !isEnumerable(error, "message") : error.message !== "";
+}
+
+function hidden(error: Error, key: string): boolean {
+  return Object.hasOwn(error, key) && !isEnumerable(error, key);
+}
+
+function isEnumerable(error: Error, key: string): boolean {
+  return Object.prototype.propertyIsEnumerable.call(error, key);
+}
+
+function text<T>(value: unknown, otherwise: T): string | T {
+  return typeof value === "string" ? value : otherwise;
 }

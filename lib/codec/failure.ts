@@ -1,6 +1,6 @@
-import { inspect } from "node:util";
 import type { FailedOutcome } from "../job/outcome.js";
 import { packException } from "./codec.js";
+import { show } from "./show.js";
 
 /** How much of an error the row's history keeps. */
 const SUMMARY_LIMIT = 4_000;
@@ -15,16 +15,28 @@ export function failure(thrown: unknown, resultLimit: number): FailedOutcome {
  * characters, and none that `jsonb` refuses (NUL, half a surrogate pair). Never throws, whatever traps the value holds.
  */
 export function summarize(value: unknown): string {
-  let text: string;
-  try {
-    text = typeof value === "string" ? value : value instanceof Error ? describe(value) : inspect(value);
-  } catch {
-    text = "a value that cannot be shown: reading it throws";
-  }
-  return text.slice(0, SUMMARY_LIMIT).replaceAll("\0", "\uFFFD").toWellFormed();
+  return describe(value).slice(0, SUMMARY_LIMIT).replaceAll("\0", "\uFFFD").toWellFormed();
 }
 
-function describe({ name, message, stack: written }: { name: unknown; message: unknown; stack?: unknown }): string {
+function describe(value: unknown): string {
+  if (typeof value === "string") return value;
+  try {
+    return value instanceof Error ? describeError(value) : show(value);
+  } catch {
+    // A getter or a proxy's trap threw. `show` runs neither.
+    return show(value);
+  }
+}
+
+function describeError({
+  name,
+  message,
+  stack: written,
+}: {
+  name: unknown;
+  message: unknown;
+  stack?: unknown;
+}): string {
   const head = `${String(name)}: ${String(message)}`;
   const stack = String(written);
   // The stack was written when the error was made, under the name and message of that time.

@@ -1,126 +1,149 @@
-import { SMALL_INTEGER, TAG } from "./tags.js";
+import { TAG } from "./tag.js";
 
-/** Strings up to this length are written character by character: a call into native code costs more. */
-const SHORT = 32;
+/** Encoding came to more bytes than allowed. Never leaves this room: it becomes "too large". */
+export class Overflow extends Error {
+  /** Bytes at least. */
+  readonly size: number;
 
-/** One buffer is kept from value to value, unless a large one made it grow past this. */
-const SPARE_LIMIT = 1_024 * 1_024;
-const FIRST_SIZE = 64 * 1_024;
-let spare: Buffer | null = null;
+  constructor(size: number) {
+    super("more bytes than allowed");
+    this.size = size;
+  }
+}
 
-/** Over the number of bytes that a reader would take. */
-export class TooManyBytes extends Error {}
+const INITIAL = 8_192;
+/** A larger scratch is given back after use rather than kept for the next value. */
+const KEPT = 1_048_576;
 
-/** Growing bytes, and the primitives of the format. Throws {@link TooManyBytes} over its limit. */
+/** A growing row of bytes, used again for value after value. */
 export class Output {
-  readonly #limit: number;
-  #buffer: Buffer;
-  /** How many bytes are written; may be set back. */
-  position = 0;
+  #bytes: Buffer = Buffer.allocUnsafeSlow(INITIAL);
+  #view = viewOf(this.#bytes);
+  #at = 0;
+  #limit = 0;
 
-  constructor(limit: number) {
+  start(limit: number): void {
+    this.#at = 0;
     this.#limit = limit;
-    this.#buffer = spare ?? Buffer.allocUnsafeSlow(FIRST_SIZE);
-    spare = null;
   }
 
-  /** What was written, in memory of its own. */
-  copy(): Uint8Array<ArrayBuffer> {
-    if (this.position > this.#limit) throw new TooManyBytes();
-    const copy = new Uint8Array(this.position);
-    copy.set(this.#buffer.subarray(0, this.position));
-    return copy;
+  /** Lets go of a large scratch. */
+  stop(): void {
+    if (this.#bytes.length > KEPT) this.#use(Buffer.allocUnsafeSlow(INITIAL));
   }
 
-  /** Gives the buffer back for the next value. */
-  release(): void {
-    if (this.#buffer.length <= SPARE_LIMIT) spare = this.#buffer;
+  /** What was written, as a view that holds until `stop`. */
+  finish(): Buffer {
+    if (this.#at > this.#limit) throw new Overflow(this.#at);
+    return this.#bytes.subarray(0, this.#at);
   }
 
   byte(value: number): void {
-    if (this.position === this.#buffer.length) this.#reserve(1);
-    this.#buffer[this.position] = value;
-    this.position += 1;
+    if (this.#at === this.#bytes.length) this.#grow(1);
+    this.#bytes[this.#at++] = value;
   }
 
+  /** An unsigned integer of up to 32 bits. */
   varint(value: number): void {
-    this.#reserve(5);
-    while (value >= 0x80) {
-      this.#buffer[this.position++] = (value & 0x7f) | 0x80;
-      value >>>= 7;
+    this.#room(5);
+    const bytes = this.#bytes;
+    let at = this.#at;
+    let rest = value;
+    while (rest >= 0x80) {
+      bytes[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
     }
-    this.#buffer[this.position++] = value;
-  }
-
-  double(value: number): void {
-    this.#reserve(8);
-    this.#buffer.writeDoubleLE(value, this.position);
-    this.position += 8;
-  }
-
-  /** Their number, then the bytes. */
-  bytes(bytes: Uint8Array): void {
-    this.varint(bytes.length);
-    this.#reserve(bytes.length);
-    this.#buffer.set(bytes, this.position);
-    this.position += bytes.length;
+    bytes[at++] = rest;
+    this.#at = at;
   }
 
   number(value: number): void {
-    if ((value | 0) !== value || Object.is(value, -0)) {
-      this.byte(TAG.DOUBLE);
-      this.double(value);
+    if ((value | 0) !== value || (value === 0 && 1 / value < 0)) {
+      this.byte(TAG.FLOAT);
+      this.float(value);
     } else if (value >= 0 && value < 0x80) {
-      this.byte(SMALL_INTEGER + value);
+      this.byte(TAG.SMALL | value);
     } else {
       this.byte(TAG.INTEGER);
       this.varint(((value << 1) ^ (value >> 31)) >>> 0);
     }
   }
 
-  string(value: string): void {
-    const { length } = value;
-    if (length <= SHORT) {
-      this.#reserve(2 + length);
-      const buffer = this.#buffer;
-      const start = this.position + 2;
-      let at = 0;
-      for (; at < length; at += 1) {
-        const code = value.charCodeAt(at);
-        if (code >= 0x80) break;
-        buffer[start + at] = code;
+  float(value: number): void {
+    this.#room(8);
+    this.#view.setFloat64(this.#at, value, true);
+    this.#at += 8;
+  }
+
+  bigint64(value: bigint): void {
+    this.#room(8);
+    this.#view.setBigInt64(this.#at, value, true);
+    this.#at += 8;
+  }
+
+  text(value: string): void {
+    const length = value.length;
+    if (length < 0x40) {
+      this.#room(length + 1);
+      const bytes = this.#bytes;
+      const at = this.#at + 1;
+      let index = 0;
+      for (; index < length; index++) {
+        const unit = value.charCodeAt(index);
+        if (unit > 0xff) break;
+        bytes[at + index] = unit;
       }
-      if (at === length) {
-        buffer[start - 2] = TAG.ASCII;
-        buffer[start - 1] = length;
-        this.position = start + length;
+      if (index === length) {
+        bytes[at - 1] = TAG.SHORT | length;
+        this.#at = at + length;
         return;
       }
     }
-    this.#anyString(value);
+    const size = Buffer.byteLength(value, "utf8");
+    if (size === length) this.#string(TAG.LATIN1, value, "latin1", size);
+    else if (isWellFormed(value)) this.#string(TAG.UTF8, value, "utf8", size);
+    else this.#string(TAG.UTF16, value, "utf16le", length * 2);
   }
 
-  #anyString(value: string): void {
-    const size = Buffer.byteLength(value);
-    if (size === value.length) this.#text(TAG.ASCII, value, size, "latin1");
-    else if (value.isWellFormed()) this.#text(TAG.UTF8, value, size, "utf8");
-    else this.#text(TAG.UTF16, value, value.length * 2, "utf16le");
+  raw(value: Uint8Array): void {
+    this.varint(value.length);
+    this.#room(value.length);
+    this.#bytes.set(value, this.#at);
+    this.#at += value.length;
   }
 
-  #text(tag: number, value: string, size: number, encoding: BufferEncoding): void {
+  #string(tag: number, value: string, encoding: BufferEncoding, size: number): void {
     this.byte(tag);
     this.varint(size);
-    this.#reserve(size);
-    this.#buffer.write(value, this.position, encoding);
-    this.position += size;
+    this.#room(size);
+    this.#bytes.write(value, this.#at, size, encoding);
+    this.#at += size;
   }
 
-  #reserve(size: number): void {
-    const needed = this.position + size;
-    if (needed <= this.#buffer.length) return;
-    if (needed > this.#limit) throw new TooManyBytes();
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
-    grown.set(this.#buffer.subarray(0, this.position));
-    this.#buffer = grown;
+  #room(size: number): void {
+    if (this.#at + size > this.#bytes.length) this.#grow(size);
   }
+
+  #grow(size: number): void {
+    const needed = this.#at + size;
+    // A varint asks for more room than it may use, hence the slack; `finish` is exact.
+    if (needed > this.#limit + 8) throw new Overflow(needed);
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(this.#bytes.length * 2, this.#limit + 8)));
+    larger.set(this.#bytes.subarray(0, this.#at));
+    this.#use(larger);
+  }
+
+  #use(bytes: Buffer): void {
+    this.#bytes = bytes;
+    this.#view = viewOf(bytes);
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Every Node.js that is supported has `isWellFormed`, the language level of the types does not. */
+function isWellFormed(value: string): boolean {
+  return (value as string & { isWellFormed(): boolean }).isWellFormed();
 }

@@ -1,342 +1,249 @@
 import { DecodeError } from "../errors.js";
-import { type ErrorClass, makeError, setProperty, setTexts } from "./exception.js";
-import { LIMITS, SMALL_INTEGER, TAG, VIEW_TYPES } from "./tags.js";
+import { BASE_NAMES, type ErrorClass, Exception, hide, registry, restore } from "./exception.js";
+import { Input } from "./input.js";
+import { MAX_BIGINT, MAX_DEPTH, MAX_REGEXP, MAX_SHAPE, WEIGHT, weightLimit } from "./limits.js";
+import { ERROR_HEAD, TAG } from "./tag.js";
+import { VIEW_KINDS } from "./views.js";
 
-/**
- * Reads one value out of bytes that may come from anybody. Every length is held against the bytes that are left before
- * anything is allocated, every limit of the writer holds here too, and whatever is wrong ends in a {@link DecodeError}.
- */
+/** Reads one value from bytes that may be anything. */
 export class Reader {
-  readonly #bytes: Buffer;
-  readonly #classes: ReadonlyMap<string, ErrorClass>;
-  #position = 0;
-  #depth = 0;
-  #holes = 0;
-  #errors = 0;
-  #views = 0;
-  readonly #objects: object[] = [];
+  readonly #input: Input;
+  readonly #errors: readonly ErrorClass[];
+  readonly #objects: unknown[] = [];
   readonly #shapes: (readonly string[])[] = [];
+  #weight: number;
 
-  private constructor(bytes: Uint8Array, classes: ReadonlyMap<string, ErrorClass>) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#classes = classes;
+  constructor(bytes: Uint8Array, limit: number, errors: readonly ErrorClass[]) {
+    this.#input = new Input(bytes);
+    this.#errors = errors;
+    this.#weight = weightLimit(limit);
   }
 
-  /** The value in the bytes, all of them. `classes` are the error classes that may come back as themselves, by name. */
-  static read(bytes: Uint8Array, classes: ReadonlyMap<string, ErrorClass>): unknown {
-    const reader = new Reader(bytes, classes);
-    const { stackTraceLimit } = Error;
-    // To build a stack for each error is what costs; theirs come with them.
-    Error.stackTraceLimit = 0;
-    try {
-      const value = reader.#value();
-      if (reader.#position !== bytes.length) throw new DecodeError("there are bytes after the value");
-      return value;
-    } finally {
-      Error.stackTraceLimit = stackTraceLimit;
-    }
+  read(): unknown {
+    const value = this.#value(0);
+    if (this.#input.remaining > 0) throw new DecodeError(`${this.#input.remaining} bytes are left over`);
+    return value;
   }
 
-  #value(): unknown {
-    const tag = this.#byte();
-    if (tag >= SMALL_INTEGER) return tag - SMALL_INTEGER;
+  #value(depth: number): unknown {
+    const input = this.#input;
+    const tag = input.byte();
+    if (tag >= TAG.SMALL) return tag & 0x7f;
+    if (tag >= TAG.SHORT) return input.short(tag & 0x3f);
     switch (tag) {
-      case TAG.UNDEFINED:
-        return undefined;
-      case TAG.NULL:
-        return null;
-      case TAG.FALSE:
-        return false;
+      case TAG.INTEGER:
+        return input.integer();
+      case TAG.FLOAT:
+        return input.float();
       case TAG.TRUE:
         return true;
-      case TAG.INTEGER: {
-        const zigzag = this.#varint();
-        return (zigzag >>> 1) ^ -(zigzag & 1);
-      }
-      case TAG.DOUBLE:
-        return this.#double();
-      case TAG.BIGINT:
-        return this.#bigint();
-      case TAG.ASCII:
+      case TAG.FALSE:
+        return false;
+      case TAG.NULL:
+        return null;
+      case TAG.UNDEFINED:
+        return undefined;
+      case TAG.LATIN1:
       case TAG.UTF8:
       case TAG.UTF16:
-        return this.#text(tag);
-      case TAG.REFERENCE:
-        return this.#reference();
+        return input.text(tag);
+      case TAG.BIGINT64:
+        return input.bigint64();
+      case TAG.BIGINT:
+        return input.bigint(MAX_BIGINT);
+      case TAG.NEGATIVE_BIGINT:
+        return -input.bigint(MAX_BIGINT);
+      case TAG.REF:
+        return this.#ref();
       default:
-        return this.#nested(tag);
+        if (depth === MAX_DEPTH) throw new DecodeError(`more than ${MAX_DEPTH} levels deep`);
+        return this.#object(tag, depth + 1);
     }
   }
 
-  #nested(tag: number): unknown {
-    if (this.#depth >= LIMITS.depth) throw new DecodeError(`it is nested deeper than ${LIMITS.depth} levels`);
-    if (this.#objects.length >= LIMITS.containers) throw new DecodeError(`there are over ${LIMITS.containers} objects`);
-    this.#depth += 1;
-    const object = this.#object(tag);
-    this.#depth -= 1;
-    return object;
-  }
-
-  #object(tag: number): object {
+  #object(tag: number, depth: number): unknown {
     switch (tag) {
       case TAG.OBJECT:
-        return this.#properties(this.#add({}), this.#newShape());
-      case TAG.SHAPED:
-        return this.#properties(this.#add({}), this.#knownShape());
-      case TAG.NULL_OBJECT:
-        return this.#properties(this.#add(Object.create(null) as object), this.#keys());
+        return this.#plain({}, depth);
       case TAG.ARRAY:
-        return this.#array();
-      case TAG.MAP:
-        return this.#map();
-      case TAG.SET:
-        return this.#set();
+        return this.#array(depth);
       case TAG.DATE:
-        return this.#add(new Date(this.#double()));
-      case TAG.REGEXP:
-        return this.#regexp();
-      case TAG.BOXED:
-        return this.#boxed();
-      case TAG.URL:
-        return this.#url();
-      case TAG.ARRAY_BUFFER:
-        return this.#add(this.#arrayBuffer());
+        return this.#keep(new Date(this.#input.float()));
+      case TAG.MAP:
+        return this.#map(depth);
+      case TAG.SET:
+        return this.#set(depth);
+      case TAG.BARE_OBJECT:
+        return this.#plain(Object.create(null) as object, depth);
       case TAG.BUFFER:
-        return this.#add(Buffer.from(this.#arrayBuffer()));
+        return this.#buffer();
       case TAG.VIEW:
         return this.#view();
+      case TAG.REGEXP:
+        return this.#regexp();
+      case TAG.URL:
+        return this.#url();
+      case TAG.BOXED:
+        return this.#boxed(depth);
       case TAG.ERROR:
-        return this.#error();
+        return this.#error(depth);
       default:
-        throw new DecodeError(`the tag 0x${tag.toString(16)} at byte ${this.#position - 1} is not known`);
+        throw new DecodeError(`unknown tag ${tag}; it may come from a newer release`);
     }
   }
 
-  #properties(object: object, keys: readonly string[]): object {
-    for (const key of keys) {
-      const value = this.#value();
-      if (key === "__proto__") {
-        Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
-      } else {
-        (object as Record<string, unknown>)[key] = value;
-      }
+  #ref(): unknown {
+    const object = this.#objects[this.#input.varint()];
+    if (object === undefined) throw new DecodeError("a reference to an object that is not there");
+    return object;
+  }
+
+  #keep<T extends object>(object: T): T {
+    this.#objects.push(object);
+    return object;
+  }
+
+  #plain(object: object, depth: number): object {
+    this.#charge(WEIGHT.object);
+    this.#objects.push(object);
+    const keys = this.#shape();
+    const target = object as Record<string, unknown>;
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index] as string;
+      const value = this.#value(depth);
+      if (key === "__proto__") define(object, key, value);
+      else target[key] = value;
     }
     return object;
   }
 
-  #newShape(): readonly string[] {
-    const keys = this.#keys();
-    this.#shapes.push(keys);
-    return keys;
-  }
-
-  #knownShape(): readonly string[] {
-    const keys = this.#shapes[this.#varint()];
-    if (keys === undefined) throw new DecodeError("it names a shape that does not exist");
-    // Each value takes a byte at least: a shape must not let a few bytes ask for many properties.
-    if (keys.length > this.#left()) throw new DecodeError("it ends too early");
-    return keys;
-  }
-
-  #keys(): readonly string[] {
-    const count = this.#count();
+  #shape(): readonly string[] {
+    const number = this.#input.varint();
+    if (number > 0) {
+      const known = this.#shapes[number - 1];
+      if (known === undefined) throw new DecodeError("a reference to a shape that is not there");
+      // Each of its values takes at least a byte.
+      if (known.length > this.#input.remaining) throw new DecodeError("the bytes end too early");
+      return known;
+    }
+    const count = this.#input.count(2);
     const keys: string[] = [];
-    for (let at = 0; at < count; at += 1) keys.push(this.#string());
+    for (let index = 0; index < count; index++) keys.push(this.#input.string());
+    if (count <= MAX_SHAPE) this.#shapes.push(keys);
     return keys;
   }
 
-  #array(): unknown[] {
-    const length = this.#varint();
-    const array: unknown[] = this.#add([]);
-    while (array.length < length) {
-      if (this.#bytes[this.#position] === TAG.HOLES) {
-        this.#position += 1;
-        this.#skipHoles(array, length);
+  #array(depth: number): unknown[] {
+    this.#charge(WEIGHT.array);
+    const array: unknown[] = this.#keep([]);
+    const length = this.#input.varint();
+    let index = 0;
+    while (index < length) {
+      if (this.#input.passes(TAG.HOLES)) {
+        const count = this.#input.varint();
+        if (count === 0 || count > length - index) throw new DecodeError("an array has more holes than places");
+        this.#charge(count * WEIGHT.hole);
+        index += count;
+        array.length = index;
       } else {
-        array.push(this.#value());
+        array.push(this.#value(depth));
+        index++;
       }
     }
     return array;
   }
 
-  #skipHoles(array: unknown[], length: number): void {
-    const holes = this.#varint();
-    this.#holes += holes;
-    if (holes === 0 || holes > length - array.length || this.#holes > LIMITS.holes) {
-      throw new DecodeError("an array has more holes than it may");
-    }
-    array.length += holes;
-  }
-
-  #map(): Map<unknown, unknown> {
-    const count = this.#count();
-    const map = this.#add(new Map<unknown, unknown>());
-    for (let at = 0; at < count; at += 1) {
-      const key = this.#value();
-      map.set(key, this.#value());
+  #map(depth: number): Map<unknown, unknown> {
+    this.#charge(WEIGHT.map);
+    const map = this.#keep(new Map<unknown, unknown>());
+    for (let count = this.#input.count(2); count > 0; count--) {
+      const key = this.#value(depth);
+      map.set(key, this.#value(depth));
     }
     return map;
   }
 
-  #set(): Set<unknown> {
-    const count = this.#count();
-    const set = this.#add(new Set<unknown>());
-    for (let at = 0; at < count; at += 1) set.add(this.#value());
+  #set(depth: number): Set<unknown> {
+    this.#charge(WEIGHT.set);
+    const set = this.#keep(new Set<unknown>());
+    for (let count = this.#input.count(1); count > 0; count--) set.add(this.#value(depth));
     return set;
   }
 
-  #regexp(): RegExp {
-    const source = this.#string();
-    const flags = this.#string();
-    if (source.length > LIMITS.regexp) throw new DecodeError(`a RegExp is over ${LIMITS.regexp} characters`);
-    try {
-      return this.#add(new RegExp(source, flags));
-    } catch {
-      throw new DecodeError("a RegExp is malformed");
-    }
-  }
-
-  #url(): URL {
-    try {
-      return this.#add(new URL(this.#string()));
-    } catch (error) {
-      throw error instanceof DecodeError ? error : new DecodeError("a URL is malformed");
-    }
-  }
-
-  #boxed(): object {
-    const index = this.#objects.push(BOXED_TO_COME) - 1;
-    const value = this.#value();
-    if (value === null || value === undefined || typeof value === "object") {
-      throw new DecodeError("a boxed primitive holds none");
-    }
-    const object = Object(value) as object;
-    this.#objects[index] = object;
-    return object;
+  #buffer(): ArrayBuffer {
+    this.#charge(WEIGHT.buffer);
+    return this.#keep(this.#input.buffer());
   }
 
   #view(): ArrayBufferView {
-    this.#views += 1;
-    if (this.#views > LIMITS.views) throw new DecodeError(`there are over ${LIMITS.views} views`);
-    const name = VIEW_TYPES[this.#byte()];
-    const View =
-      name === undefined ? undefined : (globalThis as unknown as Record<string, ViewClass | undefined>)[name];
-    if (View === undefined) throw new DecodeError(`views of type ${name ?? "?"} do not exist here`);
-    const index = this.#objects.push(BOXED_TO_COME) - 1;
-    const buffer = this.#value();
-    if (!(buffer instanceof ArrayBuffer)) throw new DecodeError("a view is not of an ArrayBuffer");
-    try {
-      const view = new View(buffer);
-      this.#objects[index] = view;
-      return view;
-    } catch {
-      throw new DecodeError("a view does not fit its buffer");
+    this.#charge(WEIGHT.view);
+    const place = this.#objects.push(undefined) - 1;
+    const number = this.#input.byte();
+    const kind = VIEW_KINDS[number];
+    if (kind === undefined) throw new DecodeError(`this Node.js has no typed array of kind ${number}`);
+    const offset = this.#input.varint();
+    const length = this.#input.varint();
+    const buffer = this.#input.passes(TAG.REF) ? this.#ref() : this.#input.passes(TAG.BUFFER) ? this.#buffer() : null;
+    if (!(buffer instanceof ArrayBuffer)) throw new DecodeError("a view of what is no buffer");
+    if (offset % kind.size !== 0 || offset + length * kind.size > buffer.byteLength) {
+      throw new DecodeError("a view reaches beyond its buffer");
     }
+    const view = kind.make(buffer, offset, length);
+    this.#objects[place] = view;
+    return view;
   }
 
-  #error(): Error {
-    this.#errors += 1;
-    if (this.#errors > LIMITS.errors) throw new DecodeError(`there are over ${LIMITS.errors} errors`);
-    const className = this.#string();
-    const name = this.#string();
-    const error = this.#add(makeError(className, name, this.#classes));
-    const message = this.#string();
-    const stack = this.#value();
-    if (stack !== undefined && typeof stack !== "string") throw new DecodeError("an error's stack is no text");
-    setTexts(error, name, message, stack);
-    const count = this.#count();
-    for (let at = 0; at < count; at += 1) {
-      const key = this.#string();
-      setProperty(error, key, this.#value());
+  #regexp(): RegExp {
+    this.#charge(WEIGHT.regexp);
+    const source = this.#input.string();
+    const flags = this.#input.string();
+    if (source.length > MAX_REGEXP) throw new DecodeError("a regular expression is too long");
+    return this.#keep(new RegExp(source, flags));
+  }
+
+  #url(): URL {
+    this.#charge(WEIGHT.url);
+    return this.#keep(new URL(this.#input.string()));
+  }
+
+  #boxed(depth: number): object {
+    const place = this.#objects.push(undefined) - 1;
+    const primitive = this.#value(depth);
+    if (primitive === null || primitive === undefined || typeof primitive === "object") {
+      throw new DecodeError("a box of what is no primitive");
     }
+    const box = Object(primitive) as object;
+    this.#objects[place] = box;
+    return box;
+  }
+
+  #error(depth: number): Error {
+    this.#charge(WEIGHT.error);
+    const input = this.#input;
+    const place = this.#objects.push(undefined) - 1;
+    const head = input.byte();
+    const parts = new Exception();
+    parts.base = head & ERROR_HEAD.BASE;
+    const named = (head & ERROR_HEAD.NAMES) !== 0;
+    parts.className = named ? input.string() : (BASE_NAMES[parts.base] as string);
+    parts.name = named ? input.string() : parts.className;
+    if (head & ERROR_HEAD.MESSAGE) parts.message = input.string();
+    if (head & ERROR_HEAD.STACK) parts.stack = input.string();
+    const error = restore(parts, registry(this.#errors));
+    this.#objects[place] = error;
+    if (head & ERROR_HEAD.CAUSE) hide(error, "cause", this.#value(depth));
+    if (head & ERROR_HEAD.ERRORS) hide(error, "errors", this.#value(depth));
+    for (const key of this.#shape()) define(error, key, this.#value(depth));
     return error;
   }
 
-  #reference(): object {
-    const object = this.#objects[this.#varint()];
-    if (object === undefined || object === BOXED_TO_COME)
-      throw new DecodeError("it refers to an object that does not exist");
-    return object;
-  }
-
-  #bigint(): bigint {
-    const negative = this.#byte() === 1;
-    const size = this.#count();
-    if (size > LIMITS.bigint || size === 0) throw new DecodeError(`a bigint is not of 1 to ${LIMITS.bigint} bytes`);
-    const magnitude = BigInt(`0x${this.#bytes.toString("hex", this.#position, this.#position + size)}`);
-    this.#position += size;
-    return negative ? -magnitude : magnitude;
-  }
-
-  #string(): string {
-    const tag = this.#byte();
-    if (tag !== TAG.ASCII && tag !== TAG.UTF8 && tag !== TAG.UTF16) throw new DecodeError("a text was expected");
-    return this.#text(tag);
-  }
-
-  #text(tag: number): string {
-    const size = this.#count();
-    const start = this.#position;
-    this.#position += size;
-    if (tag === TAG.ASCII) return this.#bytes.toString("latin1", start, this.#position);
-    if (tag === TAG.UTF8) return this.#bytes.toString("utf8", start, this.#position);
-    return this.#bytes.toString("utf16le", start, this.#position);
-  }
-
-  /** In memory of its own: neither the message it came in nor Node's pool shows through. */
-  #arrayBuffer(): ArrayBuffer {
-    const size = this.#count();
-    const start = this.#position;
-    this.#position += size;
-    const copy = new Uint8Array(size);
-    copy.set(this.#bytes.subarray(start, this.#position));
-    return copy.buffer;
-  }
-
-  #add<T extends object>(object: T): T {
-    this.#objects.push(object);
-    return object;
-  }
-
-  #byte(): number {
-    const byte = this.#bytes[this.#position];
-    if (byte === undefined) throw new DecodeError("it ends too early");
-    this.#position += 1;
-    return byte;
-  }
-
-  #double(): number {
-    if (this.#left() < 8) throw new DecodeError("it ends too early");
-    const value = this.#bytes.readDoubleLE(this.#position);
-    this.#position += 8;
-    return value;
-  }
-
-  /** A count of things that take a byte each at least. */
-  #count(): number {
-    const count = this.#varint();
-    if (count > this.#left()) throw new DecodeError("it ends too early");
-    return count;
-  }
-
-  #varint(): number {
-    let value = this.#byte();
-    if (value < 0x80) return value;
-    value &= 0x7f;
-    for (let shift = 7; shift < 35; shift += 7) {
-      const byte = this.#byte();
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return value >>> 0;
-    }
-    throw new DecodeError("a number is too long");
-  }
-
-  #left(): number {
-    return this.#bytes.length - this.#position;
+  #charge(weight: number): void {
+    this.#weight -= weight;
+    if (this.#weight < 0) throw new DecodeError("too many objects, buffers or holes");
   }
 }
 
-type ViewClass = new (buffer: ArrayBuffer) => ArrayBufferView;
-
-/** Holds the number of an object that is made only after what it holds. */
-const BOXED_TO_COME = {};
+/** Sets an own property as assignment would, but never runs a setter: `__proto__` is a key like any other. */
+function define(object: object, key: string, value: unknown): void {
+  Object.defineProperty(object, key, { value, writable: true, configurable: true, enumerable: true });
+}

@@ -1,326 +1,321 @@
 import { types } from "node:util";
-import { EncodeError } from "../errors.js";
-import { type ErrorParts, takeApart } from "./exception.js";
-import { Output, TooManyBytes } from "./output.js";
-import { LIMITS, TAG, VIEW_TYPES } from "./tags.js";
+import { BASE_NAMES, Exception, isError } from "./exception.js";
+import { MAX_BIGINT, MAX_DEPTH, MAX_REGEXP, MAX_SHAPE, WEIGHT, weightLimit } from "./limits.js";
+import { Output } from "./output.js";
+import { property, Refusal } from "./refusal.js";
+import { Shape } from "./shape.js";
+import { ERROR_HEAD, TAG } from "./tag.js";
+import { isSlice, viewKind } from "./views.js";
 
-/**
- * Writes one value. Failures carry the path of the part that cannot be written; each level adds its step as the error
- * passes through, so that values that can be written pay nothing for it.
- */
+const SHARED = "a SharedArrayBuffer cannot leave its process";
+const MAGNITUDE_BITS = MAX_BIGINT * 8;
+
+/** Writes one value at a time. Not for use from within a getter of the value that it writes. */
 export class Writer {
-  readonly #out: Output;
-  #depth = 0;
-  #holes = 0;
-  #errors = 0;
-  #views = 0;
-  #numbers = new Map<object, number>();
-  #shapes = new Map<string, number>();
-  #lastKeys: readonly string[] = [];
-  #lastShape = -1;
+  readonly #output = new Output();
+  readonly #numbers = new Map<object, number>();
+  #count = 0;
+  #shapes = new Shape();
+  #shapeCount = 0;
+  #weight = 0;
 
-  private constructor(limit: number) {
-    this.#out = new Output(limit);
-  }
-
-  /** The bytes of a value, in memory of their own. Throws {@link EncodeError}, or {@link TooManyBytes} over `limit`. */
-  static write(value: unknown, limit: number): Uint8Array<ArrayBuffer> {
-    const writer = new Writer(limit);
+  /** The bytes of a value, good until `stop`. Throws a Refusal, or an Overflow beyond `limit` bytes. */
+  write(value: unknown, limit: number): Buffer {
+    this.#output.start(limit);
+    this.#weight = weightLimit(limit);
     try {
-      writer.#value(value);
-      return writer.#out.copy();
+      this.#value(value, 0);
     } catch (error) {
-      const { path, problem } = Unwritable.within(error, "");
-      throw new EncodeError(`$${path}`, problem);
-    } finally {
-      writer.#out.release();
+      throw Refusal.below("", error);
     }
+    return this.#output.finish();
   }
 
-  #value(value: unknown): void {
+  /** Forgets the value. */
+  stop(): void {
+    this.#output.stop();
+    this.#numbers.clear();
+    this.#count = 0;
+    this.#shapes = new Shape();
+    this.#shapeCount = 0;
+  }
+
+  #value(value: unknown, depth: number): void {
     switch (typeof value) {
       case "string":
-        return this.#out.string(value);
+        return this.#output.text(value);
       case "number":
-        return this.#out.number(value);
+        return this.#output.number(value);
+      case "object":
+        return value === null ? this.#output.byte(TAG.NULL) : this.#object(value, depth);
       case "boolean":
-        return this.#out.byte(value ? TAG.TRUE : TAG.FALSE);
+        return this.#output.byte(value ? TAG.TRUE : TAG.FALSE);
       case "undefined":
-        return this.#out.byte(TAG.UNDEFINED);
+        return this.#output.byte(TAG.UNDEFINED);
       case "bigint":
         return this.#bigint(value);
-      case "object":
-        return value === null ? this.#out.byte(TAG.NULL) : this.#object(value);
-      default:
-        throw new Unwritable(`a ${typeof value} cannot be sent`);
-    }
-  }
-
-  #object(value: object): void {
-    const number = this.#numbers.get(value);
-    if (number !== undefined) {
-      this.#out.byte(TAG.REFERENCE);
-      this.#out.varint(number);
-      return;
-    }
-    if (this.#depth >= LIMITS.depth) throw new Unwritable(`it is nested deeper than ${LIMITS.depth} levels`);
-    if (this.#numbers.size >= LIMITS.containers) throw new Unwritable(`there are over ${LIMITS.containers} objects`);
-    this.#numbers.set(value, this.#numbers.size);
-    this.#depth += 1;
-    const proto: unknown = Object.getPrototypeOf(value);
-    if (proto === Object.prototype) this.#properties(value, Object.keys(value));
-    else if (Array.isArray(value)) this.#array(value);
-    else if (proto === null) this.#nullObject(value);
-    else this.#special(value);
-    this.#depth -= 1;
-  }
-
-  #properties(value: object, keys: readonly string[]): void {
-    const shape = this.#shapeOf(keys);
-    if (shape === -1) {
-      this.#out.byte(TAG.OBJECT);
-      this.#keys(keys);
-    } else {
-      this.#out.byte(TAG.SHAPED);
-      this.#out.varint(shape);
-    }
-    this.#values(value, keys);
-  }
-
-  #nullObject(value: object): void {
-    const keys = Object.keys(value);
-    this.#out.byte(TAG.NULL_OBJECT);
-    this.#keys(keys);
-    this.#values(value, keys);
-  }
-
-  #keys(keys: readonly string[]): void {
-    this.#out.varint(keys.length);
-    for (const key of keys) this.#out.string(key);
-  }
-
-  #values(value: object, keys: readonly string[]): void {
-    let at = 0;
-    try {
-      for (; at < keys.length; at += 1) this.#value((value as Record<string, unknown>)[keys[at] as string]);
-    } catch (error) {
-      throw Unwritable.within(error, propertyStep(keys[at] as string));
-    }
-  }
-
-  /** The number of the shape that has these keys in this order; -1 where it is new, and then it gets the next number. */
-  #shapeOf(keys: readonly string[]): number {
-    const last = this.#lastKeys;
-    if (last.length === keys.length && this.#lastShape !== -1) {
-      let at = 0;
-      while (at < keys.length && last[at] === keys[at]) at += 1;
-      if (at === keys.length) return this.#lastShape;
-    }
-    // A key with a NUL in it could make two lists look alike: the lengths keep them apart.
-    const list = `${keys.join("\0")}\0${keys.map((key) => key.length).join()}`;
-    const known = this.#shapes.get(list);
-    const shape = known ?? this.#shapes.size;
-    if (known === undefined) this.#shapes.set(list, shape);
-    this.#lastKeys = keys;
-    this.#lastShape = shape;
-    return known ?? -1;
-  }
-
-  #array(array: readonly unknown[]): void {
-    this.#out.byte(TAG.ARRAY);
-    this.#out.varint(array.length);
-    let at = 0;
-    try {
-      while (at < array.length) {
-        const item = array[at];
-        if (item === undefined && !Object.hasOwn(array, at)) {
-          at = this.#holesFrom(array, at);
-        } else {
-          this.#value(item);
-          at += 1;
-        }
-      }
-    } catch (error) {
-      throw Unwritable.within(error, `[${at}]`);
-    }
-  }
-
-  #holesFrom(array: readonly unknown[], start: number): number {
-    let end = start;
-    while (end < array.length && !Object.hasOwn(array, end)) {
-      end += 1;
-      this.#holes += 1;
-      if (this.#holes > LIMITS.holes) throw new Unwritable(`there are over ${LIMITS.holes} holes in arrays`);
-    }
-    this.#out.byte(TAG.HOLES);
-    this.#out.varint(end - start);
-    return end;
-  }
-
-  #special(value: object): void {
-    if (types.isNativeError(value) || value instanceof Error) this.#error(value);
-    else if (value instanceof Date) {
-      this.#out.byte(TAG.DATE);
-      this.#out.double(value.getTime());
-    } else if (types.isMap(value)) this.#map(value);
-    else if (types.isSet(value)) this.#set(value);
-    else if (types.isRegExp(value)) this.#regexp(value);
-    else if (Buffer.isBuffer(value)) this.#bytes(TAG.BUFFER, value);
-    else if (ArrayBuffer.isView(value)) this.#view(value);
-    else if (types.isArrayBuffer(value)) this.#arrayBuffer(value);
-    else if (value instanceof URL) {
-      this.#out.byte(TAG.URL);
-      this.#out.string(value.href);
-    } else if (types.isBoxedPrimitive(value)) {
-      this.#out.byte(TAG.BOXED);
-      this.#value(value.valueOf());
-    } else if (Symbol.toStringTag in value) {
-      // Promise, WeakMap, Blob, Headers, iterators: what they hold is not in their properties.
-      throw new Unwritable(`a ${String(value[Symbol.toStringTag])} cannot be sent`);
-    } else {
-      // An instance of a class travels as its own properties, as in structuredClone.
-      this.#properties(value, Object.keys(value));
-    }
-  }
-
-  #map(map: ReadonlyMap<unknown, unknown>): void {
-    this.#out.byte(TAG.MAP);
-    this.#out.varint(map.size);
-    let at = 0;
-    try {
-      for (const [key, value] of Array.from(map)) {
-        this.#value(key);
-        this.#value(value);
-        at += 1;
-      }
-    } catch (error) {
-      throw Unwritable.within(error, `<entry ${at}>`);
-    }
-  }
-
-  #set(set: ReadonlySet<unknown>): void {
-    this.#out.byte(TAG.SET);
-    this.#out.varint(set.size);
-    let at = 0;
-    try {
-      for (const member of Array.from(set)) {
-        this.#value(member);
-        at += 1;
-      }
-    } catch (error) {
-      throw Unwritable.within(error, `<member ${at}>`);
-    }
-  }
-
-  #regexp(regexp: RegExp): void {
-    if (regexp.source.length > LIMITS.regexp) throw new Unwritable(`its source is over ${LIMITS.regexp} characters`);
-    this.#out.byte(TAG.REGEXP);
-    this.#out.string(regexp.source);
-    this.#out.string(regexp.flags);
-  }
-
-  /**
-   * A view that covers its whole buffer shares it with other such views, as they did. A view of a part is sent with that
-   * part alone: the rest may be anything, above all Node's pool with other people's bytes.
-   */
-  #view(view: ArrayBufferView): void {
-    this.#views += 1;
-    if (this.#views > LIMITS.views) throw new Unwritable(`there are over ${LIMITS.views} views`);
-    const type = VIEW_TYPES.indexOf(view[Symbol.toStringTag as never]);
-    if (type === -1) throw new Unwritable(`a ${String(view[Symbol.toStringTag as never])} cannot be sent`);
-    const { buffer, byteOffset, byteLength } = view;
-    if (!types.isArrayBuffer(buffer)) throw new Unwritable("a SharedArrayBuffer cannot be sent");
-    this.#out.byte(TAG.VIEW);
-    this.#out.byte(type);
-    if (byteLength === buffer.byteLength) this.#object(buffer);
-    else {
-      // The part's buffer takes a number, as the reader will give it one.
-      this.#numbers.set({}, this.#numbers.size);
-      this.#bytes(TAG.ARRAY_BUFFER, new Uint8Array(buffer, byteOffset, byteLength));
-    }
-  }
-
-  #arrayBuffer(buffer: ArrayBuffer): void {
-    this.#bytes(TAG.ARRAY_BUFFER, new Uint8Array(buffer));
-  }
-
-  #bytes(tag: number, bytes: Uint8Array): void {
-    this.#out.byte(tag);
-    this.#out.bytes(bytes);
-  }
-
-  /** An error is always sent: a property that cannot be is replaced by a word on why, and long texts are cut. */
-  #error(error: object): void {
-    this.#errors += 1;
-    if (this.#errors > LIMITS.errors) throw new Unwritable(`there are over ${LIMITS.errors} errors`);
-    const parts: ErrorParts = takeApart(error);
-    this.#out.byte(TAG.ERROR);
-    this.#out.string(parts.className);
-    this.#out.string(parts.name);
-    this.#out.string(parts.message);
-    this.#value(parts.stack);
-    this.#out.varint(parts.properties.length);
-    for (const [key, value] of parts.properties) {
-      this.#out.string(key);
-      this.#orWhyNot(value);
-    }
-  }
-
-  #orWhyNot(value: unknown): void {
-    const position = this.#out.position;
-    const depth = this.#depth;
-    const objects = this.#numbers.size;
-    const shapes = this.#shapes.size;
-    try {
-      this.#value(value);
-    } catch (error) {
-      const { path, problem } = Unwritable.within(error, "");
-      this.#out.position = position;
-      this.#depth = depth;
-      this.#numbers = new Map([...this.#numbers].slice(0, objects));
-      this.#shapes = new Map([...this.#shapes].slice(0, shapes));
-      this.#lastShape = -1;
-      this.#out.string(path === "" ? `[not sent: ${problem}]` : `[not sent: at ${path}, ${problem}]`);
+      case "function":
+        throw new Refusal("a function cannot leave its thread");
+      case "symbol":
+        throw new Refusal("a symbol cannot leave its thread");
     }
   }
 
   #bigint(value: bigint): void {
-    const hex = (value < 0n ? -value : value).toString(16);
-    const magnitude = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex");
-    if (magnitude.length > LIMITS.bigint) throw new Unwritable(`the bigint is over ${LIMITS.bigint} bytes`);
-    this.#out.byte(TAG.BIGINT);
-    this.#out.byte(value < 0n ? 1 : 0);
-    this.#out.bytes(magnitude);
+    if (BigInt.asIntN(64, value) === value) {
+      this.#output.byte(TAG.BIGINT64);
+      return this.#output.bigint64(value);
+    }
+    const magnitude = value < 0n ? -value : value;
+    if (BigInt.asUintN(MAGNITUDE_BITS, magnitude) !== magnitude) {
+      throw new Refusal(`a bigint of more than ${MAX_BIGINT} bytes`);
+    }
+    const hex = magnitude.toString(16);
+    this.#output.byte(value < 0n ? TAG.NEGATIVE_BIGINT : TAG.BIGINT);
+    this.#output.raw(Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex"));
+  }
+
+  #object(value: object, depth: number): void {
+    const number = this.#numbers.get(value);
+    if (number !== undefined) {
+      this.#output.byte(TAG.REF);
+      return this.#output.varint(number);
+    }
+    if (depth === MAX_DEPTH) throw new Refusal(`more than ${MAX_DEPTH} levels deep`);
+    this.#numbers.set(value, this.#count++);
+    if (Array.isArray(value)) return this.#array(value, depth + 1);
+    const proto: unknown = Object.getPrototypeOf(value);
+    if (proto === Object.prototype) return this.#plain(TAG.OBJECT, value, depth + 1);
+    if (proto === null) return this.#plain(TAG.BARE_OBJECT, value, depth + 1);
+    return this.#special(value, depth + 1);
+  }
+
+  #plain(tag: number, value: object, depth: number): void {
+    this.#charge(WEIGHT.object);
+    const keys = Object.keys(value);
+    this.#output.byte(tag);
+    this.#properties(value, keys, depth);
+  }
+
+  #properties(value: object, keys: readonly string[], depth: number): void {
+    this.#shape(keys);
+    let index = 0;
+    try {
+      for (; index < keys.length; index++)
+        this.#value((value as Record<string, unknown>)[keys[index] as string], depth);
+    } catch (error) {
+      throw Refusal.below(property(keys[index] as string), error);
+    }
+  }
+
+  #shape(keys: readonly string[]): void {
+    const shape = keys.length > MAX_SHAPE ? undefined : Shape.find(this.#shapes, keys);
+    if (shape !== undefined) {
+      if (shape.number !== 0) return this.#output.varint(shape.number);
+      shape.number = ++this.#shapeCount;
+    }
+    this.#output.varint(0);
+    this.#output.varint(keys.length);
+    for (const key of keys) this.#output.text(key);
+  }
+
+  #array(value: readonly unknown[], depth: number): void {
+    const length = value.length;
+    this.#charge(WEIGHT.array);
+    this.#output.byte(TAG.ARRAY);
+    this.#output.varint(length);
+    let index = 0;
+    try {
+      while (index < length) {
+        const item = value[index];
+        if (item === undefined && !Object.hasOwn(value, index)) index = this.#holes(value, index, length);
+        else {
+          this.#value(item, depth);
+          index++;
+        }
+      }
+    } catch (error) {
+      throw Refusal.below(`[${index}]`, error);
+    }
+  }
+
+  #holes(value: readonly unknown[], from: number, length: number): number {
+    let end = from;
+    while (end < length && !Object.hasOwn(value, end)) {
+      this.#charge(WEIGHT.hole);
+      end++;
+    }
+    this.#output.byte(TAG.HOLES);
+    this.#output.varint(end - from);
+    return end;
+  }
+
+  #special(value: object, depth: number): void {
+    if (types.isDate(value)) {
+      this.#output.byte(TAG.DATE);
+      this.#output.float(Date.prototype.getTime.call(value));
+    } else if (types.isMap(value)) this.#map(value, depth);
+    else if (types.isSet(value)) this.#set(value, depth);
+    else if (ArrayBuffer.isView(value)) this.#view(value);
+    else if (types.isAnyArrayBuffer(value)) this.#buffer(value);
+    else if (types.isRegExp(value)) this.#regexp(value);
+    else if (types.isBoxedPrimitive(value)) {
+      this.#output.byte(TAG.BOXED);
+      this.#value(unboxed(value), depth);
+    } else if (types.isProxy(value)) throw new Refusal("a Proxy cannot leave its thread: copy what it stands for");
+    else if (value instanceof Exception) this.#exception(value, depth);
+    else if (isError(value)) this.#exception(Exception.of(value), depth);
+    else if (value instanceof URL) {
+      this.#charge(WEIGHT.url);
+      this.#output.byte(TAG.URL);
+      this.#output.text(value.href);
+    } else this.#instance(value, depth);
+  }
+
+  /** An instance of a class: as with structuredClone, its own properties travel and its class does not. */
+  #instance(value: object, depth: number): void {
+    if (typeof (value as { then?: unknown }).then === "function") {
+      throw new Refusal("a promise cannot leave its thread: await it first");
+    }
+    const keys = Object.keys(value);
+    // What names itself and shows nothing keeps its state where nobody can read it: it would arrive as an empty object.
+    const kind = Object.prototype.toString.call(value).slice(8, -1);
+    if (keys.length === 0 && kind !== "Object") throw new Refusal(`a ${kind} cannot leave its thread`);
+    this.#charge(WEIGHT.object);
+    this.#output.byte(TAG.OBJECT);
+    this.#properties(value, keys, depth);
+  }
+
+  #map(value: Map<unknown, unknown>, depth: number): void {
+    const size = value.size;
+    this.#charge(WEIGHT.map);
+    this.#output.byte(TAG.MAP);
+    this.#output.varint(size);
+    let index = 0;
+    let half = "key";
+    try {
+      for (const [key, item] of Map.prototype.entries.call(value) as Iterable<[unknown, unknown]>) {
+        half = "key";
+        this.#value(key, depth);
+        half = "value";
+        this.#value(item, depth);
+        index++;
+      }
+    } catch (error) {
+      throw Refusal.below(`<${half} ${index}>`, error);
+    }
+    if (index !== size) throw new Refusal("it changed while it was read");
+  }
+
+  #set(value: Set<unknown>, depth: number): void {
+    const size = value.size;
+    this.#charge(WEIGHT.set);
+    this.#output.byte(TAG.SET);
+    this.#output.varint(size);
+    let index = 0;
+    try {
+      for (const item of Set.prototype.values.call(value)) {
+        this.#value(item, depth);
+        index++;
+      }
+    } catch (error) {
+      throw Refusal.below(`<item ${index}>`, error);
+    }
+    if (index !== size) throw new Refusal("it changed while it was read");
+  }
+
+  #buffer(value: ArrayBufferLike): void {
+    if (types.isSharedArrayBuffer(value)) throw new Refusal(SHARED);
+    let bytes: Uint8Array;
+    try {
+      bytes = new Uint8Array(value);
+    } catch {
+      throw new Refusal("its ArrayBuffer is detached, it was transferred elsewhere");
+    }
+    this.#charge(WEIGHT.buffer);
+    this.#output.byte(TAG.BUFFER);
+    this.#output.raw(bytes);
+  }
+
+  #view(value: ArrayBufferView): void {
+    const kind = viewKind(value);
+    if (kind === undefined) throw new Refusal("an unknown kind of typed array");
+    const whole = value.buffer;
+    if (types.isSharedArrayBuffer(whole)) throw new Refusal(SHARED);
+    const known = this.#numbers.get(whole);
+    // A slice travels alone, unless the memory around it is in the value anyway.
+    const alone = known === undefined && isSlice(value);
+    this.#charge(WEIGHT.view);
+    this.#output.byte(TAG.VIEW);
+    this.#output.byte(kind);
+    this.#output.varint(alone ? 0 : value.byteOffset);
+    this.#output.varint("length" in value ? (value as Uint8Array).length : value.byteLength);
+    if (known !== undefined) {
+      this.#output.byte(TAG.REF);
+      this.#output.varint(known);
+    } else if (alone) {
+      this.#count++;
+      this.#charge(WEIGHT.buffer);
+      this.#output.byte(TAG.BUFFER);
+      this.#output.raw(new Uint8Array(whole, value.byteOffset, value.byteLength));
+    } else {
+      this.#numbers.set(whole, this.#count++);
+      this.#buffer(whole);
+    }
+  }
+
+  #regexp(value: RegExp): void {
+    if (value.source.length > MAX_REGEXP) {
+      throw new Refusal(`a regular expression of more than ${MAX_REGEXP} characters`);
+    }
+    this.#charge(WEIGHT.regexp);
+    this.#output.byte(TAG.REGEXP);
+    this.#output.text(value.source);
+    this.#output.text(value.flags);
+  }
+
+  #exception(value: Exception, depth: number): void {
+    const { base, className, name, message, stack, cause, errors } = value;
+    const named = className !== BASE_NAMES[base] || name !== className;
+    this.#charge(WEIGHT.error);
+    this.#output.byte(TAG.ERROR);
+    this.#output.byte(
+      base |
+        (named ? ERROR_HEAD.NAMES : 0) |
+        (message === undefined ? 0 : ERROR_HEAD.MESSAGE) |
+        (stack === undefined ? 0 : ERROR_HEAD.STACK) |
+        (cause === undefined ? 0 : ERROR_HEAD.CAUSE) |
+        (errors === undefined ? 0 : ERROR_HEAD.ERRORS),
+    );
+    if (named) {
+      this.#output.text(className);
+      this.#output.text(name);
+    }
+    if (message !== undefined) this.#output.text(message);
+    if (stack !== undefined) this.#output.text(stack);
+    if (cause !== undefined) this.#below(".cause", cause[0], depth);
+    if (errors !== undefined) this.#below(".errors", errors[0], depth);
+    this.#properties(value.source, value.keys, depth);
+  }
+
+  #below(segment: string, value: unknown, depth: number): void {
+    try {
+      this.#value(value, depth);
+    } catch (error) {
+      throw Refusal.below(segment, error);
+    }
+  }
+
+  #charge(weight: number): void {
+    this.#weight -= weight;
+    if (this.#weight < 0) throw new Refusal("there are too many objects, buffers or holes before it");
   }
 }
 
-/** A part that cannot be written, and the steps to it, innermost first. */
-class Unwritable {
-  readonly problem: string;
-  readonly steps: string[] = [];
-
-  constructor(problem: string) {
-    this.problem = problem;
-  }
-
-  /** The way to the part, outermost step first. */
-  get path(): string {
-    return this.steps.toReversed().join("");
-  }
-
-  /** Adds a step. What a getter or a proxy threw becomes the problem. */
-  static within(error: unknown, step: string): Unwritable {
-    if (error instanceof TooManyBytes) throw error;
-    const problem = error instanceof Unwritable ? error : new Unwritable(`reading it throws (${messageOf(error)})`);
-    if (step !== "") problem.steps.push(step);
-    return problem;
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : "not an Error";
-}
-
-function propertyStep(key: string): string {
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+function unboxed(box: object): unknown {
+  if (types.isNumberObject(box)) return Number.prototype.valueOf.call(box);
+  if (types.isStringObject(box)) return String.prototype.valueOf.call(box);
+  if (types.isBooleanObject(box)) return Boolean.prototype.valueOf.call(box);
+  if (types.isBigIntObject(box)) return BigInt.prototype.valueOf.call(box);
+  return Symbol.prototype.valueOf.call(box);
 }

@@ -24,8 +24,8 @@ process.on("message", (command: Command) => {
 process.on("disconnect", () => {
   orphaned = true;
   // At once as well as in the line: a start that is under way must not be waited for.
-  void server?.stop("immediate").catch(() => undefined);
-  last = last.then(end);
+  const stopped = stop();
+  last = last.then(() => stopped).then(end);
 });
 
 async function obey(command: Command): Promise<void> {
@@ -35,15 +35,13 @@ async function obey(command: Command): Promise<void> {
   } catch (error) {
     answer({ ok: false, message: error instanceof Error ? error.message : String(error) });
   }
-  if (command.do === "remove") process.disconnect();
 }
 
 async function carryOut(command: Command): Promise<Facts> {
   if (command.do === "prepare") return await prepare();
-  if (command.do === "remove") await end();
-  else if (server === undefined) throw new Error("There is no data directory to run PostgreSQL on.");
-  else if (command.do === "start") return { port: await server.start(command.port, command.settings) };
-  else await server.stop(command.mode);
+  if (server === undefined) throw new Error("There is no data directory to run PostgreSQL on.");
+  if (command.do === "start") return { port: await server.start(command.port, command.settings) };
+  await server.stop(command.mode);
   return {};
 }
 
@@ -72,10 +70,14 @@ async function dataDirectory(kit: Kit): Promise<string> {
   return options.directory;
 }
 
-/** Nobody wants our own data any more; data in the caller's directory should be left tidy. */
 async function end(): Promise<void> {
-  await server?.stop(made === undefined ? "fast" : "immediate");
+  await stop();
   if (made !== undefined) await rm(made, { recursive: true, force: true, maxRetries: 3 });
+}
+
+/** Nobody wants our own data any more; data in the caller's directory should be left tidy. */
+async function stop(): Promise<void> {
+  await server?.stop(made === undefined ? "fast" : "immediate");
 }
 
 function answer(message: Answer): void {

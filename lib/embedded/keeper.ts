@@ -13,8 +13,7 @@ export interface KeeperOptions {
 export type Command =
   | { readonly do: "prepare" }
   | { readonly do: "start"; readonly port: number | undefined; readonly settings: Readonly<Record<string, string>> }
-  | { readonly do: "stop"; readonly mode: StopMode }
-  | { readonly do: "remove" };
+  | { readonly do: "stop"; readonly mode: StopMode };
 
 export type Answer = ({ readonly ok: true } & Facts) | { readonly ok: false; readonly message: string };
 
@@ -30,8 +29,10 @@ export interface Facts {
  */
 export class Keeper {
   readonly #process: ChildProcess;
-  readonly #exited: Promise<void>;
+  /** Resolves to how it ended. */
+  readonly #exited: Promise<string>;
   #gone: DatabaseError | undefined;
+  #removed: Promise<void> | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: KeeperOptions) {
@@ -41,11 +42,16 @@ export class Keeper {
       detached: true,
       env,
       execArgv: [],
-      stdio: ["ignore", "ignore", "ignore", "ipc"],
+      // On stderr: what it cannot tell because we are gone.
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     this.#exited = new Promise((resolve) => {
-      this.#process.once("error", (error) => this.#lose(error.message, resolve));
-      this.#process.once("exit", (code, signal) => this.#lose(`ended with ${signal ?? `code ${code}`}`, resolve));
+      const end = (how: string): void => {
+        this.#gone ??= unreachable(`The process that keeps the embedded PostgreSQL ended: ${how}. Start a new one.`);
+        resolve(how);
+      };
+      this.#process.on("error", (error) => end(error.message));
+      this.#process.once("exit", (code, signal) => end(signal ?? `code ${code}`));
     });
     this.#process.unref();
     this.#process.channel?.unref();
@@ -58,13 +64,22 @@ export class Keeper {
     return asked;
   }
 
-  /** Stops the server, deletes what was made for it, and resolves when the keeper has ended. Once is enough. */
-  async remove(): Promise<void> {
+  /** Stops the server, deletes what was made for it, and resolves when the keeper has ended. */
+  remove(): Promise<void> {
+    this.#removed ??= this.#remove();
+    return this.#removed;
+  }
+
+  async #remove(): Promise<void> {
+    const keeper = this.#process;
     await this.#last;
-    if (this.#gone) return;
-    await this.ask({ do: "remove" });
-    this.#process.ref();
-    await this.#exited;
+    this.#gone ??= unreachable("This embedded PostgreSQL was removed. Start a new one.");
+    keeper.ref();
+    // The same as if this process had died: then, too, the keeper cleans up.
+    if (keeper.connected) keeper.disconnect();
+    const how = await this.#exited;
+    if (how !== "code 0")
+      throw unreachable(`The embedded PostgreSQL may not be cleaned up, because its keeper ended: ${how}`);
   }
 
   async #exchange(command: Command): Promise<Facts> {
@@ -80,8 +95,8 @@ export class Keeper {
     try {
       keeper.send(command);
       const answer = await Promise.race([answered, this.#exited]);
-      if (!answer) throw this.#gone;
-      if (!answer.ok) throw new DatabaseError("ERR_BATON_DATABASE_UNREACHABLE", answer.message);
+      if (typeof answer === "string") throw this.#gone;
+      if (!answer.ok) throw unreachable(answer.message);
       return answer;
     } finally {
       if (settle) keeper.off("message", settle);
@@ -89,12 +104,8 @@ export class Keeper {
       keeper.unref();
     }
   }
+}
 
-  #lose(how: string, resolve: () => void): void {
-    this.#gone = new DatabaseError(
-      "ERR_BATON_DATABASE_UNREACHABLE",
-      `The process that keeps the embedded PostgreSQL ${how}. Start another one with startEmbedded().`,
-    );
-    resolve();
-  }
+function unreachable(message: string): DatabaseError {
+  return new DatabaseError("ERR_BATON_DATABASE_UNREACHABLE", message);
 }

@@ -1,25 +1,12 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import {
-  chmod,
-  cp,
-  lchown,
-  lstat,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import type { Account } from "./account.js";
 import type { Installation } from "./installation.js";
+import { copyTree, giveTree, listTree } from "./tree.js";
 
 const run = promisify(execFile);
 
@@ -67,14 +54,14 @@ export class Kit {
 
   /** Fills an empty directory with a fresh cluster. */
   async furnish(directory: string): Promise<void> {
-    await cp(join(this.folder, "template"), directory, { recursive: true, mode: constants.COPYFILE_FICLONE });
+    await copyTree(join(this.folder, "template"), directory);
     await chmod(directory, 0o700);
-    await give(directory, this.#account);
+    await giveTree(directory, this.#account);
   }
 }
 
 async function build(folder: string, installation: Installation, account: Account | undefined): Promise<void> {
-  await cp(installation.folder, folder, { recursive: true, mode: constants.COPYFILE_FICLONE });
+  await copyTree(installation.folder, folder);
   // npm may not have run the install script that makes these links.
   const list = await readFile(join(folder, "pg-symlinks.json"), "utf8").catch(() => "[]");
   for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
@@ -83,7 +70,7 @@ async function build(folder: string, installation: Installation, account: Accoun
     await symlink(relative(dirname(target), source), link);
   }
   // npm's umask may have kept them from other users; the folder is closed to them unless one of them shall run it.
-  for (const path of await everything(folder)) {
+  for (const path of await listTree(folder)) {
     const stat = await lstat(path);
     if (!stat.isSymbolicLink()) await chmod(path, stat.isDirectory() || dirname(path).endsWith("bin") ? 0o755 : 0o644);
   }
@@ -93,15 +80,14 @@ async function build(folder: string, installation: Installation, account: Accoun
   const password = join(folder, PASSWORD_FILE);
   await mkdir(template, { mode: 0o700 });
   await writeFile(password, randomBytes(18).toString("base64url"), { mode: 0o600 });
-  await give(template, account);
-  await give(password, account);
+  if (account) for (const path of [template, password]) await chown(path, account.uid, account.gid);
   const cluster = ["-D", template, "--username=postgres", `--pwfile=${password}`, "--auth=scram-sha-256"];
   const locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"];
   // One iteration: the password has 144 random bits, so there is nothing to stretch, and connecting stays fast.
   const speed = ["--set", "scram_iterations=1", "--no-sync", "--no-instructions"];
   await run(binary(folder, "initdb"), [...cluster, ...locale, ...speed], { cwd: folder, ...account });
   await rename(password, join(template, PASSWORD_FILE));
-  const count = (await everything(folder)).length + 1;
+  const count = (await listTree(folder)).length + 1;
   await writeFile(join(folder, COMPLETE), String(count));
 }
 
@@ -114,7 +100,7 @@ async function usable(folder: string): Promise<boolean> {
     throw new Error(`${folder} belongs to someone else. Remove it, or set TMPDIR to a folder of your own.`);
   }
   const count = await readFile(join(folder, COMPLETE), "utf8").catch(ifMissing);
-  return Number(count) === (await everything(folder)).length;
+  return Number(count) === (await listTree(folder)).length;
 }
 
 /** Puts the draft in the kit's place, unless another process has just done so. */
@@ -125,17 +111,6 @@ async function replace(folder: string, draft: string): Promise<void> {
     if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST" && error.code !== "EPERM") throw error;
   });
   await rm(old, { recursive: true, force: true });
-}
-
-async function give(path: string, account: Account | undefined): Promise<void> {
-  if (account === undefined) return;
-  await lchown(path, account.uid, account.gid);
-  if (!(await lstat(path)).isDirectory()) return;
-  for (const inner of await everything(path)) await lchown(inner, account.uid, account.gid);
-}
-
-async function everything(folder: string): Promise<string[]> {
-  return (await readdir(folder, { recursive: true })).map((path) => join(folder, path));
 }
 
 function binary(folder: string, name: string): string {

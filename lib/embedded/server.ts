@@ -57,10 +57,14 @@ export class Server {
 
   /** Whether it came up; when it did not, it has ended. */
   async #launch(port: number, settings: Readonly<Record<string, string>>): Promise<boolean> {
-    const fixed = { port, listen_addresses: "127.0.0.1", unix_socket_directories: "", logging_collector: "off" };
-    const args = Object.entries({ ...settings, ...fixed }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+    const place = { port, listen_addresses: "127.0.0.1", unix_socket_directories: "" };
+    const log = { log_destination: "stderr", logging_collector: "off", log_min_messages: "warning" };
+    const args = Object.entries({ ...settings, ...place, ...log }).flatMap(([name, value]) => [
+      "-c",
+      `${name}=${value}`,
+    ]);
     const child = spawn(this.#kit.binary("postgres"), ["-D", this.#directory, ...args], {
-      cwd: this.#directory,
+      cwd: this.#kit.folder,
       // Its log is read below, so it must not be translated.
       env: { ...process.env, LC_ALL: "C" },
       stdio: ["ignore", "ignore", "pipe"],

@@ -1,5 +1,5 @@
-import { RESULT_LIMIT } from "../codec/codec.js";
 import { failure } from "../codec/failure.js";
+import { RESULT_LIMIT } from "../codec/limits.js";
 import { DatabaseError, UnknownWorkerError } from "../errors.js";
 import type { Answer } from "../job/answer.js";
 import type { ClaimedJob, JobState } from "../job/job.js";
@@ -34,6 +34,8 @@ export class Executor {
   readonly #options: ExecutorOptions;
   readonly #running = new Set<ClaimedJob>();
   readonly #interrupted = new Set<ClaimedJob>();
+  /** Jobs whose outcome is not written yet, by id, with their claim. */
+  readonly #unwritten = new Map<number, number>();
   readonly #idle: (() => void)[] = [];
 
   constructor(options: ExecutorOptions) {
@@ -48,6 +50,7 @@ export class Executor {
   /** Runs a job. Resolves when its thread is free again; the outcome is then on its way to the row. Never rejects. */
   async run(job: ClaimedJob): Promise<void> {
     this.#running.add(job);
+    this.#unwritten.set(job.id, job.claim);
     const outcome = await this.#perform(job);
     this.#running.delete(job);
     if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
@@ -56,14 +59,19 @@ export class Executor {
     void this.#finish(job, interrupted ? { type: "released" } : outcome);
   }
 
+  /** The ids of jobs that it runs, or has outcomes of still to write. */
+  held(): number[] {
+    return [...this.#unwritten.keys()];
+  }
+
   /** Resolves when no job is in a thread. */
   async idle(): Promise<void> {
     if (this.#running.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   /** Gives a job back that was claimed but not run. */
-  release(job: ClaimedJob): Promise<void> {
-    return this.#finish(job, { type: "released" });
+  release(job: ClaimedJob): void {
+    void this.#finish(job, { type: "released" });
   }
 
   /** Asks running jobs to end, by their signal. */
@@ -103,6 +111,8 @@ export class Executor {
       telemetry.emit("service:error", { service: "executor", error });
       // The database refuses this very outcome for good. That is a failure of the attempt, and can be written.
       if (outcome.type === "completed") await this.#finish(job, refused(error));
+    } finally {
+      if (this.#unwritten.get(id) === claim) this.#unwritten.delete(id);
     }
   }
 }

@@ -42,6 +42,8 @@ export interface HostOptions {
 const CLOGGED = 1_000;
 /** ms that jobs get to heed their signal, after the grace period, before their threads are ended. */
 const LAST_CALL = 250;
+/** ms that the last outcomes get to be written; where the database is away for longer, others rescue their jobs. */
+const LAST_ACKS = 5_000;
 const ACK_BATCH = 500;
 const ACK_BYTES = 4 * 1_024 * 1_024;
 
@@ -96,14 +98,18 @@ export class Host {
 
   /**
    * Claims no more, lets running jobs end within the grace period, then interrupts them and gives them back; resolves when
-   * every outcome is written.
+   * every outcome is written, or the database has been away for too long.
    */
   async stop(): Promise<void> {
+    const { telemetry } = this.#options;
     await Promise.all([...this.#services, ...this.#producers.values()].map((service) => service.stop()));
     await this.#settle();
-    await this.#acks.drain();
+    await this.#acks.close(LAST_ACKS);
     await this.#lifeline.stop();
-    await this.#lifeline.leave();
+    // A host that cannot sign off is found gone by the others.
+    await this.#lifeline
+      .leave()
+      .catch((error: unknown) => telemetry.emit("service:error", { service: "lifeline", error }));
     await this.#threads.stop();
   }
 

@@ -1,4 +1,4 @@
-import { packException, RESULT_LIMIT } from "../codec/codec.js";
+import { packException } from "../codec/codec.js";
 import { HostLostError } from "../errors.js";
 import { ANSWER_KINDS, answerWith } from "../job/answer.js";
 import type { Engine } from "../postgres/engine.js";
@@ -88,7 +88,7 @@ export class Lifeline {
     const { engine, telemetry } = this.#options;
     const error = new HostLostError(`Host ${host} was lost while it ran this job, and no attempt is left`);
     error.stack = `${error.name}: ${error.message}`;
-    const answer = answerWith(ANSWER_KINDS.exhausted, packException(error, { resultLimit: RESULT_LIMIT }));
+    const answer = answerWith(ANSWER_KINDS.exhausted, packException(error));
     const rescued = await engine.rescue(host, answer, `HostLostError: host ${host} was lost while it ran this job`);
     telemetry.emit("rescue", { host, ...rescued });
   }

@@ -42,6 +42,8 @@ export class Producer {
   #running = 0;
   #reserved = 0;
   #hungry = true;
+  /** A reply was lost: the table may say that this host holds jobs that it does not know of. */
+  #unsure = false;
   #claiming: Promise<void> | undefined;
   #poll: NodeJS.Timeout | undefined;
   #roundTrip: number | null = null;
@@ -71,12 +73,12 @@ export class Producer {
     this.wake();
   }
 
-  /** Claims no more, and gives back what it holds. Running jobs go on. */
+  /** Claims no more, and gives back what it holds; that is written with the last outcomes. Running jobs go on. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearInterval(this.#poll);
     await this.#claiming;
-    await this.#giveBack();
+    for (const job of this.#waiting.splice(0)) this.#options.executor.release(job);
   }
 
   /** There may be jobs. */
@@ -93,7 +95,7 @@ export class Producer {
     }
     if (this.#claiming !== undefined || !this.#hungry || paused || this.#stopping.signal.aborted) return;
     const demand = this.#demand();
-    if (demand > 0) this.#claiming = this.#claim(demand);
+    if (demand > 0) this.#claiming = this.#fetch(demand);
   }
 
   /**
@@ -113,9 +115,12 @@ export class Producer {
     void this.#run(job);
   }
 
+  /** There is no such job, or its insert failed and nobody knows whether there is. */
   unreserve(): void {
     this.#reserved -= 1;
+    this.#unsure = true;
     this.#options.onFree();
+    this.wake();
   }
 
   /** Forgets what it holds: others have it now. */
@@ -132,22 +137,40 @@ export class Producer {
     return this.#waiting.length > ahead / 2 ? 0 : room + ahead - this.#waiting.length;
   }
 
-  async #claim(demand: number): Promise<void> {
-    const { engine, queue, telemetry } = this.#options;
+  async #fetch(demand: number): Promise<void> {
+    const { queue, telemetry } = this.#options;
     this.#hungry = false;
-    const start = performance.now();
     try {
-      const jobs = await engine.claim(queue, demand);
-      this.#roundTrip = blend(this.#roundTrip, performance.now() - start);
-      this.#waiting.push(...jobs);
-      if (jobs.length === demand) this.#hungry = true;
+      // While a reservation is open, what its insert claimed is not unknown, only not heard of yet.
+      if (this.#unsure && this.#reserved === 0) await this.#recover();
+      else await this.#claim(demand);
     } catch (error) {
       this.#hungry = true;
+      this.#unsure = true;
       telemetry.emit("service:error", { service: `producer ${queue}`, error });
       await sleep(retryDelay(5), undefined, { signal: this.#stopping.signal }).catch(() => {});
     }
     this.#claiming = undefined;
     if (!this.#stopping.signal.aborted) this.advance();
+  }
+
+  async #claim(demand: number): Promise<void> {
+    const start = performance.now();
+    const jobs = await this.#options.engine.claim(this.#options.queue, demand);
+    this.#roundTrip = blend(this.#roundTrip, performance.now() - start);
+    this.#waiting.push(...jobs);
+    if (jobs.length === demand) this.#hungry = true;
+  }
+
+  /** Takes up the jobs that are this host's by the table, and that it does not know of: the reply to their claim was lost. */
+  async #recover(): Promise<void> {
+    const { engine, queue, executor } = this.#options;
+    // Listed before the table is asked: a job that ends meanwhile must not be taken for an unknown one.
+    const known = new Set([...this.#waiting.map(({ id }) => id), ...executor.held()]);
+    const jobs = await engine.held(queue);
+    this.#waiting.push(...jobs.filter(({ id }) => !known.has(id)));
+    this.#unsure = false;
+    this.#hungry = true;
   }
 
   async #run(job: ClaimedJob): Promise<void> {
@@ -157,9 +180,5 @@ export class Producer {
     this.#jobTime = blend(this.#jobTime, performance.now() - start);
     this.#running -= 1;
     this.#options.onFree();
-  }
-
-  async #giveBack(): Promise<void> {
-    await Promise.all(this.#waiting.splice(0).map((job) => this.#options.executor.release(job)));
   }
 }

@@ -194,13 +194,13 @@ export class Thread {
     const memory = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
     const problem = memory
       ? "ran out of memory in its thread: let it hold less at a time, or raise resourceLimits"
-      : `ended its thread (${cause instanceof Error ? cause.message : String(cause)}): jobs must not call process.exit`;
+      : `ended its thread (${cause instanceof Error ? cause.message : String(cause)}): process.exit, or a crash outside of JavaScript`;
     const error = new ThreadCrashError(`Job ${job.id} of worker ${JSON.stringify(job.worker)} ${problem}`, { cause });
     return failure(error, this.#options.resultLimit);
   }
 
   #stray({ id, worker, error }: Parameters<HostSide["stray"]>[0]): void {
-    this.#options.telemetry.emit("job:stray", { id, worker, error: unpack(error) });
+    this.#options.telemetry.emit("job:stray", { id, worker, error: unpack(error.encoding, error.bytes) });
   }
 
   #report(error: unknown): void {

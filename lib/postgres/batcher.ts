@@ -64,6 +64,14 @@ export class Batcher<Item, Result> {
     if (this.pending > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
+  /** Lets everything arrive, for `ms` at most; what has not by then is rejected, with whatever is pushed later. */
+  async close(ms: number): Promise<void> {
+    const done = new AbortController();
+    await Promise.race([this.drain(), sleep(ms, undefined, { signal: done.signal }).catch(() => {})]);
+    done.abort();
+    this.stop();
+  }
+
   /** Rejects what waits and ends retries; what is on its way is let arrive. */
   stop(): void {
     this.#stopping.abort();

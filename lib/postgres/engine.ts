@@ -8,8 +8,8 @@ import { type Statements, statements } from "./statements.js";
 
 /** A job to insert. */
 export interface InsertRow extends CheckedJob {
-  /** The ref of its relay, or null where nobody asked for one. */
-  readonly ref: string | null;
+  /** The ref of its relay. Every job gets one: it is what makes a retried insert harmless. */
+  readonly ref: string;
   /** The host that awaits it. */
   readonly replyTo: string | null;
   /** The host that runs it at once: the row is inserted as executing. Not together with a time in the future. */
@@ -36,10 +36,9 @@ export interface QueueCount {
   readonly jobs: number;
 }
 
-interface InsertedRow extends ClaimedJob {
-  readonly state: number;
-  /** Is there only for the notifications that it counts. */
-  readonly woken: number;
+interface InsertedRow {
+  readonly id: number;
+  readonly at: number;
 }
 
 interface StoredRow {
@@ -67,14 +66,22 @@ export class Engine implements AnswerSource {
   async insert(rows: readonly InsertRow[]): Promise<Inserted[]> {
     const json = `[${rows.map(insertJson).join(",")}]`;
     const inserted = await this.#database.query<InsertedRow>(this.#statements.insert, [json]);
-    if (inserted.length === rows.length) return inserted.map(toInserted);
-    return this.#withExisting(rows, inserted);
+    if (inserted.length < rows.length) return this.#existing(rows);
+    return rows.map((row, index) => {
+      const { id, at } = inserted[index] as InsertedRow;
+      return { id, claimed: row.claimedBy === null ? null : claimedOf(row, id, at) };
+    });
   }
 
   /** Takes up to `limit` available jobs of a queue, first by priority, then by time. */
   async claim(queue: string, limit: number): Promise<ClaimedJob[]> {
     const jobs = await this.#database.query<ClaimedJob>(this.#statements.claim, [queue, limit, this.#host]);
     return jobs.sort((a, b) => a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id);
+  }
+
+  /** All jobs of a queue that this host holds by the table. */
+  held(queue: string): Promise<ClaimedJob[]> {
+    return this.#database.query<ClaimedJob>(this.#statements.held, [this.#host, queue]);
   }
 
   /** Ends attempts and tells those who await elsewhere. False where the fence refused: this host holds that job no more. */
@@ -88,6 +95,7 @@ export class Engine implements AnswerSource {
       acks.map(({ transition }) => transition.counted),
       acks.map(({ transition }) => transition.error),
       acks.map(({ transition: { answer } }) => (answer === null ? null : answer.kind + answer.encoding)),
+      startsOf(bytes),
       bytes.map(({ length }) => length),
       Buffer.concat(bytes),
       this.#host,
@@ -178,33 +186,51 @@ export class Engine implements AnswerSource {
     }
   }
 
-  /** Pairs the rows that were inserted with their order, and looks up those that were there before. */
-  async #withExisting(rows: readonly InsertRow[], inserted: InsertedRow[]): Promise<Inserted[]> {
-    const left = inserted.values();
-    let next = left.next();
-    const results: (Inserted | null)[] = rows.map(({ ref }) => {
-      if (next.done === true || (ref !== null && next.value.ref !== ref)) return null;
-      const result = toInserted(next.value);
-      next = left.next();
-      return result;
+  /** Some of the rows were there before: an earlier try went through, and what it claimed is still this host's to run. */
+  async #existing(rows: readonly InsertRow[]): Promise<Inserted[]> {
+    const stored = new Map(
+      (
+        await this.fetch(
+          rows.map(({ ref }) => ref),
+          false,
+        )
+      ).map((answer) => [answer.ref, answer]),
+    );
+    return rows.map((row) => {
+      const { id = 0, state, host } = stored.get(row.ref) ?? {};
+      const held = row.claimedBy !== null && state === "executing" && host === row.claimedBy;
+      return { id, claimed: held ? claimedOf(row, id, Date.now()) : null };
     });
-    const missing = rows.flatMap(({ ref }, index) => (results[index] === null && ref !== null ? [ref] : []));
-    const existing = new Map((await this.fetch(missing, false)).map(({ ref, id }) => [ref, id]));
-    return rows.map(({ ref }, index) => results[index] ?? { id: existing.get(ref ?? "") ?? 0, claimed: null });
   }
 }
 
 const PROGRAM_LIMIT_EXCEEDED = "54000";
 const NOTHING = new Uint8Array(0);
 
+/** Where each piece begins in all of them together, counted from 1 as SQL does. */
+function startsOf(pieces: readonly Uint8Array[]): number[] {
+  let next = 1;
+  return pieces.map(({ length }) => {
+    next += length;
+    return next - length;
+  });
+}
+
 /** The args are JSON text already: they are put in as they are. */
 function insertJson({ args, ref, ...row }: InsertRow): string {
-  const rest = JSON.stringify({ ...row, ref: ref === null ? null : uuidOf(ref) });
+  const rest = JSON.stringify({ ...row, ref: uuidOf(ref) });
   return `{"args":${args},${rest.slice(1)}`;
 }
 
-function toInserted({ state, woken: _woken, ...job }: InsertedRow): Inserted {
-  return { id: job.id, claimed: stateOf(state) === "executing" ? job : null };
+/** The row as it stands after it was inserted as claimed. */
+function claimedOf(
+  { args, meta, ref, worker, queue, tags, priority, maxAttempts }: InsertRow,
+  id: number,
+  at: number,
+): ClaimedJob {
+  const times = { scheduledAt: at, insertedAt: at, attemptedAt: at };
+  const text = JSON.stringify(meta);
+  return { id, claim: 1, worker, queue, args, meta: text, tags, priority, attempt: 1, maxAttempts, ...times, ref };
 }
 
 function toStored({ ref, id, state, attempt, host, result }: StoredRow): StoredAnswer {

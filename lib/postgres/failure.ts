@@ -30,7 +30,7 @@ export function sqlState(error: unknown): string | null {
   return typeof code === "string" && typeof severity === "string" && code.length === 5 ? code : null;
 }
 
-/** ms until try number `failures` (from 1): doubling from 25 ms to 1 s, jittered by half so that hosts do not come in step. */
+/** ms until try number `failures` (from 1): doubling from 25 ms to 500 ms, jittered by half so that hosts do not come in step. */
 export function retryDelay(failures: number): number {
-  return Math.min(1_000, 25 * 2 ** Math.min(failures - 1, 6)) * (0.5 + Math.random() / 2);
+  return Math.min(500, 25 * 2 ** Math.min(failures - 1, 6)) * (0.5 + Math.random() / 2);
 }

@@ -20,6 +20,8 @@ export interface PostgresNotifierOptions {
   readonly lockKey: string | null;
 }
 
+/** A probe's payload begins with this; an envelope never does. */
+const PROBE = "P1";
 /** ms until a notification to oneself must have arrived. */
 const PROBE_TIMEOUT = 1_000;
 /** ms between looks at a connection that is silent: a half-open one shows no error by itself. */
@@ -52,7 +54,7 @@ export class PostgresNotifier implements Notifier {
 
   constructor(options: PostgresNotifierOptions) {
     this.#options = options;
-    this.#handlers.set(options.probeChannel, [(payload) => this.#onProbe(payload)]);
+    this.#handlers.set(options.probeChannel, []);
   }
 
   get mode(): NotifierMode {
@@ -190,6 +192,8 @@ export class PostgresNotifier implements Notifier {
       if (silence >= HEARTBEAT && !(await answers(client))) {
         client.emit("error", new Error(`the connection did not answer within ${HEARTBEAT} ms`));
         void client.end().catch(() => {});
+        // What swallowed this connection's bytes has most likely swallowed the others'.
+        this.#options.database.reset();
         return;
       }
       if (this.#mode === "polling" && performance.now() - probed > REPROBE) {
@@ -201,6 +205,10 @@ export class PostgresNotifier implements Notifier {
 
   #dispatch(channel: string, payload: string): void {
     this.#heard = performance.now();
+    if (payload.startsWith(PROBE) && channel === this.#options.probeChannel) {
+      if (payload === PROBE + this.#probe?.nonce) this.#probe?.arrived();
+      return;
+    }
     for (const handler of this.#handlers.get(channel) ?? []) {
       try {
         handler(payload);
@@ -209,14 +217,7 @@ export class PostgresNotifier implements Notifier {
       }
     }
   }
-
-  #onProbe(payload: string): void {
-    if (this.#probe !== undefined && payload === PROBE + this.#probe.nonce) this.#probe.arrived();
-  }
 }
-
-/** A probe's payload begins with this; an envelope never does. */
-export const PROBE = "P1";
 
 async function answers(client: pg.Client): Promise<boolean> {
   const answer = client.query("select 1").then(

@@ -10,15 +10,17 @@ import type { Statement } from "./database.js";
  */
 export type Statements = ReturnType<typeof statements>;
 
-/** A uuid as 22 characters of base64url, the form that a ref has everywhere outside of the table. */
-const REF = "translate(encode(uuid_send(j.ref), 'base64'), '+/=', '-_')";
+/** A row's ref as 22 characters of base64url, the form that it has everywhere outside of the table. */
+function refOf(row: string): string {
+  return `translate(encode(uuid_send(${row}.ref), 'base64'), '+/=', '-_')`;
+}
 
 const CLAIMED_COLUMNS = `j.id, j.claim, j.worker, j.queue, j.args, j.meta, j.tags, j.priority, j.attempt,
-  j.max_attempts as "maxAttempts", extract(epoch from j.scheduled_at)::float8 * 1000 as "scheduledAt",
-  extract(epoch from j.inserted_at)::float8 * 1000 as "insertedAt",
-  extract(epoch from j.attempted_at)::float8 * 1000 as "attemptedAt", ${REF} as ref`;
+  j.max_attempts as "maxAttempts", (extract(epoch from j.scheduled_at) * 1000)::float8 as "scheduledAt",
+  (extract(epoch from j.inserted_at) * 1000)::float8 as "insertedAt",
+  (extract(epoch from j.attempted_at) * 1000)::float8 as "attemptedAt", ${refOf("j")} as ref`;
 
-const STORED_COLUMNS = `${REF} as ref, j.id, j.state, j.attempt, j.attempted_by as host, j.result`;
+const STORED_COLUMNS = `${refOf("j")} as ref, j.id, j.state, j.attempt, j.attempted_by as host, j.result`;
 
 /** The channel on which a host hears of new jobs; the payload is the queue. */
 export function insertChannel(prefix: string): string {
@@ -33,10 +35,11 @@ export function relayChannel(prefix: string, host: string): string {
 /** Raw bytes over this do not fit into one notification as base64url; the awaiter is told to fetch them. */
 const NOTIFIED_BYTES = 5_979;
 
-/** The envelope of a row's answer, as `relay/envelope.ts` writes it: made here, so that the bytes travel only once. */
-const ENVELOPE = `'R1' || ${REF} || case
-  when octet_length(d.bytes) > ${NOTIFIED_BYTES} then 'f-'
-  else d.head || translate(encode(d.bytes, 'base64'), E'+/=\\n', '-_') end`;
+/** The envelope of an answer of row `d`, as `relay/envelope.ts` writes it: made here, so that the bytes travel only once. */
+function envelope(size: string, bytes: string): string {
+  return `'R1' || ${refOf("d")} || case when ${size} > ${NOTIFIED_BYTES} then 'f-'
+    else d.head || translate(encode(${bytes}, 'base64'), E'+/=\\n', '-_') end`;
+}
 
 export function statements(prefix: string) {
   const schema = `"${prefix}"`;
@@ -51,8 +54,8 @@ export function statements(prefix: string) {
 
   return {
     /**
-     * Rows come back in the order given, less those whose ref is there already: then an earlier try of the same insert
-     * went through although its reply was lost.
+     * Ids come back in the order given, less those whose ref is there already: then an earlier try of the same insert went
+     * through although its reply was lost. `at` is the database's time, in ms.
      */
     insert: named(
       "insert",
@@ -73,8 +76,8 @@ export function statements(prefix: string) {
           case when claimed_by is not null then now() end, claimed_by
         from timed order by n
         on conflict (ref) where ref is not null do nothing
-        returning j.state, ${CLAIMED_COLUMNS}
-      ) select *, ${wake("inserted")} as woken from inserted`,
+        returning id, state, queue
+      ) select id, (extract(epoch from now()) * 1000)::float8 as at, ${wake("inserted")} as woken from inserted`,
     ),
 
     /**
@@ -93,28 +96,31 @@ export function statements(prefix: string) {
       returning ${CLAIMED_COLUMNS}`,
     ),
 
+    /** What a host holds: after a claim whose reply was lost, it may be more than it knows of. */
+    held: named(
+      "held",
+      `select ${CLAIMED_COLUMNS} from ${jobs} j where state = 2 and attempted_by = $1 and queue = $2`,
+    ),
+
     /**
      * Ends attempts and tells whoever awaits them, in one commit. Fenced: a row that this host does not hold under this
      * claim is left alone and is absent from what comes back. The values come as one binary parameter, cut up here.
      */
     complete: named(
       "complete",
-      `with input as materialized (
-        select i.*, substring($9::bytea from (sum(size) over (order by n) - size + 1)::int for size) as bytes
-        from unnest($1::bigint[], $2::int[], $3::smallint[], $4::float8[], $5::boolean[], $6::text[], $7::text[], $8::int[])
-          with ordinality as i(id, claim, state, delay, counted, error, head, size, n)
-      ), done as (
+      `with done as (
         update ${jobs} j set state = i.state, attempt = j.attempt - (not i.counted)::int,
           scheduled_at = case when i.state in (0, 3) then now() + i.delay * interval '1 ms' else j.scheduled_at end,
           finished_at = case when i.state >= 4 then now() end,
           errors = ${withError("i.error")},
-          result = case when i.head is null then j.result else convert_to(i.head, 'UTF8') || i.bytes end
-        from input i
-        where j.id = i.id and j.state + 0 = 2 and j.attempted_by = $10 and j.claim = i.claim
-        returning j.id, j.claim, j.state, j.queue, j.ref, j.reply_to, i.head, i.bytes
+          result = case when i.head is null then j.result else i.head::bytea || substring($10::bytea from i.start for i.size) end
+        from unnest($1::bigint[], $2::int[], $3::smallint[], $4::float8[], $5::boolean[], $6::text[], $7::text[], $8::int[],
+          $9::int[]) as i(id, claim, state, delay, counted, error, head, start, size)
+        where j.id = i.id and j.state + 0 = 2 and j.attempted_by = $11 and j.claim = i.claim
+        returning j.id, j.claim, j.state, j.queue, j.ref, j.reply_to, i.head, i.start, i.size
       ) select id, claim, ${wake("done")} as woken, (
-          select count(pg_notify(${relayCh} || host, ${ENVELOPE.replaceAll("j.ref", "d.ref")}))
-          from done d, unnest(d.reply_to) host where $11 and host <> $10 and d.head is not null
+          select count(pg_notify(${relayCh} || host, ${envelope("d.size", "substring($10::bytea from d.start for d.size)")}))
+          from done d, unnest(d.reply_to) host where $12 and host <> $11 and d.head is not null
         ) as told
       from done`,
     ),
@@ -189,13 +195,13 @@ export function statements(prefix: string) {
         update ${jobs} j set state = case when attempt < max_attempts then 1 else 5 end,
           finished_at = case when attempt < max_attempts then null else now() end,
           errors = ${withError("$4::text")},
-          result = case when attempt < max_attempts then j.result else convert_to($2, 'UTF8') || $3::bytea end
+          result = case when attempt < max_attempts then j.result else $2::text::bytea || $3::bytea end
         where id = any(array(select id from held)) and state + 0 = 2 and attempted_by = $1
-        returning j.state, j.queue, j.ref, j.reply_to, $2::text as head, $3::bytea as bytes
+        returning j.state, j.queue, j.ref, j.reply_to, $2::text as head
       ), gone as (
         delete from ${hosts} where id = $1
       ) select count(*)::int as jobs, (count(*) filter (where state = 5))::int as discarded, ${wake("done")} as woken, (
-          select count(pg_notify(${relayCh} || host, ${ENVELOPE.replaceAll("j.ref", "d.ref")}))
+          select count(pg_notify(${relayCh} || host, ${envelope("octet_length($3::bytea)", "$3::bytea")}))
           from done d, unnest(d.reply_to) host where d.state = 5
         ) as told
       from done`,

@@ -67,7 +67,7 @@ function parse({ claim: _claim, ref: _ref, ...job }: ClaimedJob): Job<never> {
 function completed(value: unknown, resultLimit: number): Outcome {
   if (value === undefined) return { type: "completed", result: null };
   const packed = pack(value, { resultLimit });
-  return packed === null ? { type: "too_large" } : { type: "completed", result: packed };
+  return packed.tooLarge ? { type: "too_large" } : { type: "completed", result: packed };
 }
 
 function controlled(control: Control, resultLimit: number): Outcome {
@@ -92,8 +92,8 @@ function reasoned(word: string, reason: unknown, resultLimit: number): { reason:
 function packReason(reason: unknown, resultLimit: number): Encoded {
   try {
     const packed = pack(reason, { resultLimit });
-    if (packed !== null) return packed;
-    throw new EncodeError("$", `the reason is over the resultLimit of ${resultLimit} bytes`);
+    if (!packed.tooLarge) return packed;
+    throw new EncodeError("$", `the reason has ${packed.size} bytes, over the resultLimit of ${resultLimit}`);
   } catch (error) {
     return packException(error, { resultLimit });
   }

@@ -1,22 +1,17 @@
 import { expect } from "chai";
 import { execFile } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync, watch } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import { type Run, Threads, type ThreadsOptions } from "../../lib/host/threads.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { claimedJob, sampleModule, testModule, valueIn } from "../support/claimed.js";
+import { signOf } from "../support/sign.js";
 
 const KILLED = { type: "released" } as const;
 
 describe("Threads", () => {
-  const folder = mkdtempSync(join(tmpdir(), "baton-threads-"));
   let all: Threads[] = [];
   let signs = 0;
-
-  after(() => rmSync(folder, { recursive: true }));
 
   afterEach(async () => {
     await Promise.all(all.map((threads) => threads.stop()));
@@ -34,13 +29,11 @@ describe("Threads", () => {
     return threads.run(claimedJob("double", { int }), sampleModule("double.js"));
   }
 
-  /** A path at which a job can say that it is where the test wants it; and the moment that it does. */
-  function sign(): { path: string; seen: Promise<unknown> } {
+  /** A name for a sign, and the moment that a job gives it. */
+  function sign(): { name: string; seen: Promise<void> } {
     signs += 1;
-    const name = `sign-${signs}`;
-    const watcher = watch(folder);
-    const seen = once(watcher, "change").then(() => watcher.close());
-    return { path: join(folder, name), seen };
+    const name = `pg-baton-test-${signs}`;
+    return { name, seen: signOf(name) };
   }
 
   function allFree(threads: Threads): Promise<void> {
@@ -94,7 +87,7 @@ describe("Threads", () => {
 
     it("and hand back long results whole", async () => {
       const threads = await started(1, { resultLimit: 1_000_000 });
-      const value = "x".repeat(200_000);
+      const value = randomBytes(100_000).toString("hex");
       const { outcome } = await threads.run(claimedJob("echo", { value }), sampleModule("echo.js"));
       expect(valueIn(outcome)).to.equal(value);
     });
@@ -126,8 +119,8 @@ describe("Threads", () => {
   describe("kill a job", () => {
     it("in an endless loop, and nothing but that job", async () => {
       const threads = await started(2);
-      const { path, seen } = sign();
-      const [hanging, neighbour] = [claimedJob("hang", { sign: path }), claimedJob("abortable")];
+      const { name, seen } = sign();
+      const [hanging, neighbour] = [claimedJob("hang", { sign: name }), claimedJob("abortable")];
       const run = threads.run(hanging, testModule("crash.js"));
       const other = threads.run(neighbour, testModule("stray.js"));
       await seen;
@@ -142,9 +135,9 @@ describe("Threads", () => {
 
     it("whose module never ends importing", async () => {
       const threads = await started(1);
-      const { path, seen } = sign();
+      const { name, seen } = sign();
       const job = claimedJob("endless");
-      const run = threads.run(job, `${testModule("endless.js")}?sign=${path}`);
+      const run = threads.run(job, `${testModule("endless.js")}?sign=${name}`);
       await seen;
       await threads.kill(job.id, KILLED);
       expect((await run).outcome).to.equal(KILLED);
@@ -153,18 +146,32 @@ describe("Threads", () => {
 
     it("in native code, whose thread counts as busy until it has really ended", async () => {
       const threads = await started(2);
-      const { path, seen } = sign();
-      const job = claimedJob("native", { sign: path, rounds: 500_000 });
+      const { name, seen } = sign();
+      const job = claimedJob("native", { sign: name, rounds: 500_000 });
       let ended = "";
       const run = threads.run(job, testModule("crash.js")).finally(() => (ended += "run "));
       await seen;
+      // By the time that the other thread has done this it is in there.
+      for (let count = 0; count < 5; count += 1) await double(threads);
       const free = allFree(threads);
       const kill = threads.kill(job.id, KILLED).finally(() => (ended += "kill "));
-      // The other thread does whole jobs meanwhile.
       for (let count = 0; count < 5; count += 1) await double(threads);
       expect({ ended, free: threads.free }).to.deep.equal({ ended: "", free: 1 });
       await Promise.all([run, kill]);
       await free;
+    });
+
+    it("that has just ended by itself: it keeps its outcome, and the next one waits for another thread", async () => {
+      const threads = await started(1);
+      await double(threads);
+      const job = claimedJob("double", { int: 1 });
+      const run = threads.run(job, sampleModule("double.js"));
+      // Its result lies in the port before this loop lets go of the main thread.
+      for (const end = performance.now() + 50; performance.now() < end; );
+      const next = double(threads);
+      await threads.kill(job.id, { type: "too_large" });
+      expect(valueIn((await run).outcome)).to.equal(2);
+      expect(valueIn((await next).outcome)).to.equal(42);
     });
 
     it("that waits, which then never starts", async () => {
@@ -231,8 +238,8 @@ describe("Threads", () => {
   describe("stop", () => {
     it("whatever runs, which is released like what waits, once its thread has ended", async () => {
       const threads = await started(1);
-      const { path, seen } = sign();
-      const run = threads.run(claimedJob("hang", { sign: path }), testModule("crash.js"));
+      const { name, seen } = sign();
+      const run = threads.run(claimedJob("hang", { sign: name }), testModule("crash.js"));
       const waiting = double(threads);
       await seen;
       await Promise.all([threads.stop(), threads.stop()]);
@@ -240,6 +247,22 @@ describe("Threads", () => {
       expect((await waiting).outcome).to.deep.equal({ type: "released" });
       expect(threads.free).to.equal(0);
       expect((await double(threads)).outcome).to.deep.equal({ type: "released" });
+    });
+
+    it("native code too, whose job is released only when it has really ended", async () => {
+      const threads = await started(2);
+      const { name, seen } = sign();
+      let released = false;
+      const run = threads
+        .run(claimedJob("native", { sign: name, rounds: 500_000 }), testModule("crash.js"))
+        .finally(() => (released = true));
+      await seen;
+      for (let count = 0; count < 5; count += 1) await double(threads);
+      const stopping = threads.stop();
+      for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+      expect(released).to.equal(false);
+      await stopping;
+      expect((await run).outcome).to.deep.equal({ type: "released" });
     });
 
     it("before, while and after they start", async () => {
@@ -250,6 +273,15 @@ describe("Threads", () => {
       const others = new Threads({ size: 1, resultLimit: 8_192, telemetry: new Telemetry("test") });
       await Promise.all([others.start(), others.stop()]);
     });
+  });
+
+  it("say why they cannot start", async () => {
+    const telemetry = new Telemetry("test");
+    const resourceLimits = { maxOldGenerationSizeMb: 1 };
+    const threads = new Threads({ size: 1, resultLimit: 8_192, telemetry, resourceLimits });
+    const error: unknown = await threads.start().catch((error: unknown) => error);
+    expect(error).to.include({ code: "ERR_WORKER_OUT_OF_MEMORY" });
+    expect(telemetry.counts()).to.have.property("service:error");
   });
 
   it("keep a process alive while they start and run jobs, and no longer", async () => {

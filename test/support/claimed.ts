@@ -48,5 +48,5 @@ export function valueIn(outcome: Outcome): unknown {
           : outcome.type === "cancelled" || outcome.type === "discarded"
             ? outcome.reason
             : null;
-  return encoded === null ? undefined : unpack(encoded);
+  return encoded === null ? undefined : unpack(encoded.encoding, encoded.bytes, { resultLimit: 1_000_000 });
 }

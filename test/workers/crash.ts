@@ -1,6 +1,6 @@
 import { pbkdf2Sync } from "node:crypto";
-import { writeFileSync } from "node:fs";
 import { defineWorker, type Job } from "../../lib/worker.js";
+import { giveSign } from "../support/sign.js";
 
 /** Ends its thread. */
 export const exit = defineWorker(import.meta.url, { name: "exit", perform: () => process.exit(3) });
@@ -24,20 +24,20 @@ export const fill = defineWorker(import.meta.url, {
   },
 });
 
-/** Loops for ever, once it has said so in a file. */
+/** Loops for ever, once it has given a sign. */
 export const hang = defineWorker(import.meta.url, {
   name: "hang",
   perform: ({ args }: Job<{ sign: string }>) => {
-    writeFileSync(args.sign, "hanging");
+    giveSign(args.sign);
     for (;;);
   },
 });
 
-/** Native code that no terminate() interrupts, for about so many rounds; signs a file at its beginning. */
+/** Native code that no terminate() interrupts, for about so many rounds; gives a sign just before. */
 export const native = defineWorker(import.meta.url, {
   name: "native",
   perform: ({ args }: Job<{ sign: string; rounds: number }>) => {
-    writeFileSync(args.sign, "in native code");
+    giveSign(args.sign);
     pbkdf2Sync("a", "b", args.rounds, 64, "sha512");
   },
 });

@@ -1,10 +1,10 @@
-import { writeFileSync } from "node:fs";
 import { defineWorker } from "../../lib/worker.js";
+import { giveSign } from "../support/sign.js";
 
-// A module that never ends importing; imported as `endless.js?sign=<path>` it says so in that file.
+// A module that never ends importing; imported as `endless.js?sign=<name>` it gives that sign.
 const sign = new URL(import.meta.url).searchParams.get("sign");
 if (sign !== null) {
-  writeFileSync(sign, "importing");
+  giveSign(sign);
   for (;;);
 }
 

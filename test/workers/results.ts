@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { cancel, defineWorker, discard, type Job, snooze } from "../../lib/worker.js";
 
 const VALUES: Readonly<Record<string, () => unknown>> = {
@@ -6,7 +7,8 @@ const VALUES: Readonly<Record<string, () => unknown>> = {
   late: () => new Promise((resolve) => setImmediate(resolve, "late")),
   // oxlint-disable-next-line no-thenable -- that is the case
   thenable: () => ({ then: (resolve: (value: string) => void) => resolve("from a thenable") }),
-  large: () => "x".repeat(100_000),
+  large: () => randomBytes(8_193),
+  repetitive: () => "x".repeat(100_000),
   functions: () => ({ rows: [{ callback: () => 1 }] }),
   deep: () => {
     let value: unknown = "bottom";
@@ -27,7 +29,7 @@ const VALUES: Readonly<Record<string, () => unknown>> = {
   discard: () => discard({ because: "of this" }),
   "cancel without reason": () => cancel(),
   "cancel for a function": () => cancel(() => 1),
-  "cancel for too much": () => cancel("x".repeat(100_000)),
+  "cancel for too much": () => cancel(randomBytes(8_193)),
 };
 
 /** Returns the value of that name. */
@@ -36,13 +38,8 @@ export const returning = defineWorker(import.meta.url, {
   perform: ({ args }: Job<{ what: string }>): unknown => VALUES[args.what]?.(),
 });
 
-/** Returns its job and what else it sees, as far as JSON holds it. */
+/** Returns its job and the thread it sees. */
 export const inspecting = defineWorker(import.meta.url, {
   name: "inspecting",
-  perform: (job: Job<{ a: number }>, { threadId }) => ({
-    ...job,
-    meta: job.meta["m"],
-    isDate: job.scheduledAt instanceof Date,
-    threadId,
-  }),
+  perform: (job: Job<{ a: number }>, { threadId }) => ({ job, threadId }),
 });

@@ -1,0 +1,132 @@
+import { types } from "node:util";
+import { Exception, isError } from "./exception.js";
+import { show, showThrown } from "./show.js";
+
+/** How much of an error is kept: characters of each text, levels, properties of each object, objects in all. */
+interface Allowance {
+  readonly text: number;
+  readonly depth: number;
+  readonly width: number;
+  readonly objects: number;
+}
+
+const ALLOWANCES: readonly Allowance[] = [
+  { text: 16_384, depth: 6, width: 64, objects: 512 },
+  { text: 2_048, depth: 4, width: 16, objects: 64 },
+  { text: 256, depth: 2, width: 8, objects: 8 },
+  { text: 64, depth: 0, width: 0, objects: 1 },
+];
+
+/**
+ * Ways to tell what a job threw, from faithful to bare: as it is, then with less and less of it and with a word in the
+ * place of what cannot be encoded. Any of them may throw or come to too many bytes; `BARE` does neither.
+ */
+export function tellings(thrown: unknown): readonly (() => unknown)[] {
+  return [() => asError(thrown), ...ALLOWANCES.map((allowance) => () => new Cleaner(allowance).telling(thrown))];
+}
+
+/** What is left to say when nothing else could be said. */
+export const BARE = Object.assign(new Exception(), { message: "unknown error" });
+
+/** An error, or one made of what was thrown in the place of an error. */
+function asError(thrown: unknown): Error | Exception {
+  if (typeof thrown === "object" && thrown !== null && !types.isProxy(thrown) && isError(thrown)) return thrown;
+  const exception = new Exception();
+  exception.message = `thrown was ${show(thrown)}, which is no Error`;
+  if (typeof thrown !== "function" && typeof thrown !== "symbol" && !types.isProxy(thrown)) exception.cause = [thrown];
+  return exception;
+}
+
+/** Copies what can be encoded, and no more than allowed of it. */
+class Cleaner {
+  readonly #allowance: Allowance;
+  readonly #copies = new Map<object, object>();
+
+  constructor(allowance: Allowance) {
+    this.#allowance = allowance;
+  }
+
+  telling(thrown: unknown): Exception {
+    return this.#exception(asError(thrown), 0);
+  }
+
+  #exception(error: Error | Exception, depth: number): Exception {
+    const parts = error instanceof Exception ? error : takeApart(error);
+    const copy = new Exception();
+    this.#copies.set(error, copy);
+    copy.base = parts.base;
+    copy.className = this.#text(parts.className);
+    copy.name = this.#text(parts.name);
+    if (parts.message !== undefined) copy.message = this.#text(parts.message);
+    if (parts.stack !== undefined) copy.stack = this.#text(parts.stack);
+    if (depth >= this.#allowance.depth) return copy;
+    if (parts.cause !== undefined) copy.cause = [this.#value(parts.cause[0], depth + 1)];
+    if (parts.errors !== undefined) copy.errors = [this.#value(parts.errors[0], depth + 1)];
+    copy.source = this.#fill({}, parts.source, parts.keys, depth + 1);
+    copy.keys = Object.keys(copy.source);
+    return copy;
+  }
+
+  #value(value: unknown, depth: number): unknown {
+    if (typeof value === "string") return this.#text(value);
+    if (typeof value === "function") return "[function]";
+    if (typeof value === "symbol") return `[${this.#text(String(value))}]`;
+    if (typeof value === "bigint" && BigInt.asIntN(64, value) !== value) return "[bigint]";
+    return typeof value === "object" && value !== null ? this.#object(value, depth) : value;
+  }
+
+  #object(value: object, depth: number): unknown {
+    const known = this.#copies.get(value);
+    if (known !== undefined) return known;
+    try {
+      if (types.isProxy(value)) return "[Proxy]";
+      if (types.isDate(value)) return value;
+      if (depth >= this.#allowance.depth || this.#copies.size >= this.#allowance.objects) return "[…]";
+      if (isError(value)) return this.#exception(value, depth);
+      if (Array.isArray(value)) return this.#array(value, depth);
+      const tag = Object.prototype.toString.call(value).slice(8, -1);
+      if (tag !== "Object" || types.isExternal(value)) return this.#text(show(value));
+      const copy = {};
+      this.#copies.set(value, copy);
+      return this.#fill(copy, value, Object.keys(value), depth + 1);
+    } catch {
+      // Its own getters or traps threw; the error that it belongs to matters more than why.
+      return "[unreadable]";
+    }
+  }
+
+  #array(value: readonly unknown[], depth: number): unknown[] {
+    const copy: unknown[] = [];
+    this.#copies.set(value, copy);
+    const length = Math.min(value.length, this.#allowance.width);
+    for (let index = 0; index < length; index++) copy.push(this.#value(value[index], depth + 1));
+    return copy;
+  }
+
+  #fill(copy: object, source: object, keys: readonly string[], depth: number): object {
+    for (const key of keys.slice(0, this.#allowance.width)) {
+      let value: unknown;
+      try {
+        value = this.#value((source as Record<string, unknown>)[key], depth);
+      } catch {
+        value = "[unreadable]";
+      }
+      Object.defineProperty(copy, this.#text(key), { value, writable: true, configurable: true, enumerable: true });
+    }
+    return copy;
+  }
+
+  #text(text: string): string {
+    const { text: length } = this.#allowance;
+    return text.length <= length ? text : `${text.slice(0, length)}… and ${text.length - length} more characters`;
+  }
+}
+
+function takeApart(error: Error): Exception {
+  try {
+    return Exception.of(error);
+  } catch {
+    // One of its getters threw: what it says of itself is all that is left.
+    return Object.assign(new Exception(), { message: showThrown(error) });
+  }
+}

@@ -1,0 +1,56 @@
+import { types } from "node:util";
+
+type ViewConstructor = new (buffer: ArrayBuffer, offset: number, length: number) => ArrayBufferView;
+
+/** One kind of view: how to make it, and the bytes of one of its elements. */
+export interface ViewKind {
+  readonly size: number;
+  readonly make: (buffer: ArrayBuffer, offset: number, length: number) => ArrayBufferView;
+}
+
+// Numbers on the wire are the places in this list: only ever append.
+const NAMES = [
+  "Buffer",
+  "DataView",
+  "Int8Array",
+  "Uint8Array",
+  "Uint8ClampedArray",
+  "Int16Array",
+  "Uint16Array",
+  "Int32Array",
+  "Uint32Array",
+  "Float32Array",
+  "Float64Array",
+  "BigInt64Array",
+  "BigUint64Array",
+  "Float16Array",
+];
+
+/** The kinds that this runtime has; Node.js before 24 has no Float16Array. */
+export const VIEW_KINDS: readonly (ViewKind | undefined)[] = NAMES.map((name) => {
+  if (name === "Buffer") return { size: 1, make: (buffer, offset, length) => Buffer.from(buffer, offset, length) };
+  const View = (globalThis as Record<string, unknown>)[name] as
+    | (ViewConstructor & { BYTES_PER_ELEMENT?: number })
+    | undefined;
+  if (View === undefined) return undefined;
+  return { size: View.BYTES_PER_ELEMENT ?? 1, make: (buffer, offset, length) => new View(buffer, offset, length) };
+});
+
+const KINDS = new Map(NAMES.map((name, kind) => [name, kind]));
+
+/** The number of a view's kind. A subclass of a typed array counts as that typed array. */
+export function viewKind(view: ArrayBufferView): number | undefined {
+  if (Buffer.isBuffer(view)) return 0;
+  if (types.isDataView(view)) return 1;
+  return KINDS.get((view as Uint8Array)[Symbol.toStringTag]);
+}
+
+/**
+ * Whether a view is a slice of memory that is not the value's own. Node.js cuts small Buffers from a pool and gives out
+ * slices of its read and zlib buffers: what lies around them is none of the result's business, and may be secret.
+ */
+export function isSlice(view: ArrayBufferView): boolean {
+  const whole = view.buffer.byteLength;
+  if (view.byteLength === whole) return false;
+  return Buffer.isBuffer(view) || whole === Buffer.poolSize;
+}

@@ -1,0 +1,32 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { expect } from "chai";
+import { sources } from "./support/sources.js";
+import { VERSION } from "../lib/version.js";
+
+const root = new URL("../../", import.meta.url);
+
+function read(path: string): string {
+  return readFileSync(new URL(path, root), "utf8");
+}
+
+describe("the house", () => {
+  it("has the version of its package.json", () => {
+    expect(VERSION).to.equal(
+      (createRequire(import.meta.url)(new URL("package.json", root).pathname) as { version: string }).version,
+    );
+  });
+
+  it("hands on names one by one, never `export *`", () => {
+    const offenders = sources(root, ["lib", "workers"]).filter((path) => /^export \*/m.test(read(path)));
+    expect(offenders).to.deep.equal([]);
+  });
+
+  it("names no option in the README that the code does not have, and leaves none out", () => {
+    const table = /## Options\n([\s\S]*?)\n`Worker\.new/.exec(read("README.md"))?.[1] ?? "";
+    const documented = [...table.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
+    const known = /const KNOWN[^[]*\[([\s\S]*?)\]/.exec(read("lib/options.ts"))?.[1] ?? "";
+    const actual = [...known.matchAll(/"(\w+)"/g)].map(([, name]) => name);
+    expect(documented).to.have.members(actual);
+  });
+});

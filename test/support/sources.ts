@@ -1,0 +1,10 @@
+import { readdirSync } from "node:fs";
+
+/** The TypeScript sources below some folders, as paths from the root. */
+export function sources(root: URL, folders: readonly string[]): string[] {
+  return folders.flatMap((folder) =>
+    readdirSync(new URL(folder, root), { recursive: true, encoding: "utf8" })
+      .filter((path) => path.endsWith(".ts"))
+      .map((path) => `${folder}/${path}`),
+  );
+}

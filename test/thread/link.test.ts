@@ -1,0 +1,43 @@
+import { expect } from "chai";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { Piscina } from "piscina";
+import { connect, type Far, type Hello, LINK, type ThreadSide } from "../../lib/thread/link.js";
+import type { Run, Task } from "../../lib/thread/perform.js";
+import { claimedJob, testModule, valueIn } from "../support/claimed.js";
+
+describe("the link to a thread", () => {
+  let pool: Piscina<Task, Run>;
+  let thread: Far<ThreadSide>;
+
+  before(async () => {
+    const filename = fileURLToPath(new URL("../../workers/thread.js", import.meta.url));
+    pool = new Piscina({ filename, name: "run", minThreads: 1, maxThreads: 1, atomics: "disabled" });
+    const [hello] = (await once(pool, "message")) as [Hello];
+    thread = connect<ThreadSide>(hello[LINK], {});
+  });
+
+  after(() => pool.destroy());
+
+  function abortable(id: number, claim: number): Promise<Run> {
+    const job = claimedJob("abortable", {}, { id, claim });
+    return pool.run({ job, url: testModule("stray.js"), resultLimit: 8_192 });
+  }
+
+  it("answers from the thread", async () => {
+    expect(await thread.ping()).to.equal(pool.threads[0]?.threadId);
+  });
+
+  it("aborts a job that it overtook", async () => {
+    await thread.abort(7, 1, "before it began");
+    expect(valueIn((await abortable(7, 1)).outcome)).to.include({ message: "before it began" });
+  });
+
+  it("aborts no other claim of the same job", async () => {
+    await thread.abort(7, 1, "the first claim");
+    const run = abortable(7, 2);
+    await thread.abort(7, 1, "the first claim");
+    await thread.abort(7, 2, "the second claim");
+    expect(valueIn((await run).outcome)).to.include({ message: "the second claim" });
+  });
+});
