@@ -61,8 +61,8 @@ export class Baton {
   #telemetry: Telemetry;
   #instance: Instance | undefined;
   #state: BatonStatus["state"] = "idle";
-  #starting: Promise<void> | undefined;
-  #stopping: Promise<void> | undefined;
+  /** Starts and stops take their turns, in the order in which they were called. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(options: BatonOptions) {
     this.#options = checkOptions(options);
@@ -74,9 +74,7 @@ export class Baton {
    * Resolves to this instance. Idempotent; works again after `stop`. Rejects with `DatabaseError`.
    */
   async start(): Promise<this> {
-    await this.#stopping;
-    this.#starting ??= this.#start();
-    await this.#starting;
+    await this.#inTurn(() => this.#start());
     return this;
   }
 
@@ -85,10 +83,7 @@ export class Baton {
    * open awaits with `StoppedError` and closes all connections. Idempotent, and legal at any time.
    */
   async stop(): Promise<void> {
-    this.#stopping ??= this.#stop().finally(() => {
-      this.#stopping = undefined;
-    });
-    await this.#stopping;
+    await this.#inTurn(() => this.#stop());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -177,7 +172,14 @@ export class Baton {
     };
   }
 
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
   async #start(): Promise<void> {
+    if (this.#instance !== undefined) return;
     this.#state = "starting";
     this.#telemetry = new Telemetry(this.#options.name);
     const instance = new Instance(this.#options, this.#telemetry);
@@ -186,16 +188,12 @@ export class Baton {
       this.#instance = instance;
       this.#state = "started";
     } catch (error) {
-      this.#starting = undefined;
       this.#state = "idle";
       throw error;
     }
   }
 
   async #stop(): Promise<void> {
-    // One that is about to start is let come up: it can be taken down cleanly then.
-    await this.#starting?.catch(() => {});
-    this.#starting = undefined;
     if (this.#instance === undefined) return;
     this.#state = "stopping";
     await this.#instance.stop();

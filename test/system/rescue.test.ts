@@ -1,0 +1,149 @@
+import { expect } from "chai";
+import pg from "pg";
+import { HostLostError, type JobRow } from "../../lib/index.js";
+import { createDatabase, type TestDatabase } from "../support/database.js";
+import { Gate } from "../support/gate.js";
+import { Hosts } from "../support/hosts.js";
+import { until } from "../support/until.js";
+import { gated, stubborn } from "../workers/gated.js";
+
+const QUEUES = { default: 2 };
+
+describe("rescue:", () => {
+  let database: TestDatabase;
+  let hosts: Hosts;
+  let sql: pg.Client;
+
+  before(async () => {
+    database = await createDatabase();
+    hosts = new Hosts(database.url);
+    sql = new pg.Client(database.url);
+    await sql.connect();
+  });
+
+  afterEach(async () => {
+    await hosts.stop();
+    await sql.query("truncate baton.jobs, baton.hosts");
+  });
+
+  after(async () => {
+    await sql.end();
+    await database.drop();
+  });
+
+  async function rowsOf(ids: readonly number[]): Promise<JobRow[]> {
+    const rows: JobRow[] = [];
+    const baton = await hosts.start();
+    for await (const row of baton.jobs({ ids })) rows.push(row);
+    return rows;
+  }
+
+  for (const worker of [gated, stubborn]) {
+    it(`a host killed with SIGKILL: another one runs its job (${worker.name}) again, and its awaiter gets one result`, async () => {
+      using gate = new Gate();
+      const [caller, { process, host }] = await Promise.all([hosts.start(), hosts.spawn({ queues: QUEUES })]);
+      const relay = await caller.async(worker.new({ gate: gate.path }));
+      const result = caller.await(relay, 25_000);
+      await gate.started();
+      const second = await hosts.start({ queues: QUEUES });
+      process.kill("SIGKILL");
+      await process.exited;
+      await gate.started(2);
+      gate.open();
+      expect(await result).to.include({ ok: true, value: "through on attempt 2", via: "notify" });
+
+      const [row] = await rowsOf([relay.job.id]);
+      expect(row).to.include({ state: "completed", attempt: 2, attemptedBy: second.status().host });
+      expect(row?.errors.map(({ attempt, error }) => `${attempt} ${error}`)).to.deep.equal([
+        `1 HostLostError: host ${host} was lost while it ran this job`,
+      ]);
+      expect(second.status().events).to.include({ rescue: 1 });
+      expect((await sql.query("select id from baton.hosts")).rows).to.deep.equal([{ id: second.status().host }]);
+    });
+  }
+
+  it("a job without an attempt left is discarded, and its awaiters told of a HostLostError", async () => {
+    using gate = new Gate();
+    const [caller, other, { process, host }] = await Promise.all([
+      hosts.start(),
+      hosts.start(),
+      hosts.spawn({ queues: QUEUES }),
+    ]);
+    const relay = await caller.async(gated.new({ gate: gate.path }, { maxAttempts: 1 }));
+    const results = [caller.await(relay, 25_000), other.await(relay, { timeout: 25_000, withRetries: true })];
+    await gate.started();
+    await hosts.start({ queues: QUEUES });
+    process.kill("SIGKILL");
+    for (const result of await Promise.all(results)) {
+      if (result.ok) throw new Error("it was to fail");
+      expect(result.error).to.be.instanceOf(HostLostError);
+      expect(result.error).to.have.property("message").that.includes(host);
+      expect(result.job).to.include({ id: relay.job.id, state: "discarded" });
+    }
+    const [row] = await rowsOf([relay.job.id]);
+    expect(row).to.include({ state: "discarded", attempt: 1 });
+    expect(gate.events.filter(({ word }) => word === "start")).to.have.length(1);
+  });
+
+  it("takes jobs from the dead only: a living host keeps its own, however long they run", async () => {
+    using doomed = new Gate();
+    using long = new Gate();
+    const caller = await hosts.start();
+    const living = await hosts.start({ queues: { long: 1 }, threads: 1 });
+    const { process } = await hosts.spawn({ queues: { doomed: 1 } });
+    const relays = [
+      await caller.async(gated.new({ gate: long.path }, { queue: "long" })),
+      await caller.async(gated.new({ gate: doomed.path }, { queue: "doomed" })),
+    ];
+    await Promise.all([long.started(), doomed.started()]);
+    // Begun long ago, by the row.
+    await sql.query("update baton.jobs set attempted_at = now() - interval '1 day' where id = $1", [relays[0]?.job.id]);
+    process.kill("SIGKILL");
+    await hosts.start({ queues: { doomed: 1 }, threads: 1 });
+    await doomed.started(2);
+    long.open();
+    doomed.open();
+    const results = await caller.awaitMany(relays, 25_000);
+    expect(results.map((result) => result.ok && result.value)).to.deep.equal([
+      "through on attempt 1",
+      "through on attempt 2",
+    ]);
+    expect(results[0]?.job.host ?? living.status().host).to.equal(living.status().host);
+  });
+
+  it("every job that a killed host held is run again, and each result arrives once", async () => {
+    using gate = new Gate();
+    const [caller, { process }] = await Promise.all([
+      hosts.start(),
+      hosts.spawn({ queues: { default: 4 }, threads: 4 }),
+    ]);
+    const relays = await caller.asyncMany(Array.from({ length: 12 }, () => gated.new({ gate: gate.path })));
+    const results = caller.awaitMany(relays, 25_000);
+    await gate.started(4);
+    process.kill("SIGKILL");
+    gate.open();
+    await hosts.start({ queues: { default: 4 }, threads: 4 });
+    for (const result of await results) expect(result).to.include({ ok: true });
+    const rows = await rowsOf(relays.map(({ job }) => job.id));
+    expect(new Set(rows.map(({ state }) => state))).to.deep.equal(new Set(["completed"]));
+  });
+
+  it("a host that lives but lost its job to another: its late outcome is refused, counted and told to nobody", async () => {
+    using gate = new Gate();
+    const caller = await hosts.start();
+    const host = await hosts.start({ queues: QUEUES });
+    const relay = await caller.async(gated.new({ gate: gate.path }));
+    const result = caller.await(relay, 25_000);
+    await gate.started();
+    // What a rescue does. This host runs it again, beside its own first run, under another claim.
+    await sql.query("update baton.jobs set state = 1 where id = $1", [relay.job.id]);
+    await sql.query("select pg_notify('baton.insert', 'default')");
+    await gate.started(2);
+    gate.open();
+    expect(await result).to.include({ ok: true, value: "through on attempt 2" });
+    await until(() => host.status().events["claim:lost"] === 1, "the first run to meet the fence");
+    const [row] = await rowsOf([relay.job.id]);
+    expect(row).to.include({ state: "completed", attempt: 2 });
+    expect(await (await hosts.start()).await(relay)).to.include({ value: "through on attempt 2" });
+  });
+});
