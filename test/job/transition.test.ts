@@ -103,12 +103,17 @@ describe("transition", () => {
 
   it("delays only what runs again, and never leaves a job executing", () => {
     fc.assert(
-      fc.property(fc.constantFrom(...OUTCOMES), counts, fc.double({ min: 0, max: 0.999 }), (outcome, count, random) => {
-        const { state, delay } = transition(outcome, count, () => random);
-        expect(state).not.to.equal("executing");
-        if (isFinal(state)) expect(delay).to.equal(0);
-        expect(delay).to.be.within(0, 15 * 86_400_000);
-      }),
+      fc.property(
+        fc.constantFrom(...OUTCOMES),
+        counts,
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        (outcome, count, random) => {
+          const { state, delay } = transition(outcome, count, () => random);
+          expect(state).not.to.equal("executing");
+          if (isFinal(state)) expect(delay).to.equal(0);
+          expect(delay).to.be.within(0, 15 * 86_400_000);
+        },
+      ),
     );
   });
 
@@ -127,7 +132,7 @@ describe("backoff", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 32_767 }),
-        fc.double({ min: 0, max: 1, maxExcluded: true }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
         (attempt, random) => {
           const least = (15 + 2 ** Math.min(attempt, 20)) * 1_000;
           expect(backoff(attempt, () => random)).to.be.within(least, least * 1.1);
