@@ -41,7 +41,8 @@ export async function hostCommand(args: string[]): Promise<number> {
     throw new UsageError("--workers is missing: name a module, or a folder of modules, that exports workers");
   if (queue.length === 0) throw new UsageError("--queue is missing: name a queue and its limit, such as default:4");
   const connection = values.connection ?? process.env.DATABASE_URL;
-  if (connection === undefined) throw new UsageError("--connection is missing, and DATABASE_URL is not set");
+  if (connection === undefined || connection === "")
+    throw new UsageError("--connection is missing, and DATABASE_URL is not set");
   const workers = await loadWorkers(paths);
   const queues = Object.fromEntries(queue.map(parseQueue));
   const baton = new Baton({
