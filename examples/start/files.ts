@@ -1,37 +1,52 @@
 import { readdir, stat } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Ending } from "./ending.js";
 
-export interface FileToDo {
+/** A file to be worked on. */
+export interface SourceFile {
+  /** Absolute: the other process may have been started somewhere else. */
   readonly path: string;
-  /** The path as people want to read it. */
-  readonly label: string;
   readonly bytes: number;
 }
 
-const LEFT_OUT = new Set(["node_modules", ".git", "dist", "coverage"]);
-const MOST_FILES = 400;
-const MOST_BYTES = 2_000_000;
+/** The clone itself: this file runs as `dist/examples/start/files.js`. */
+export const DEFAULT_FOLDER = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** What is made or installed, and what is hidden. */
+const LEFT_OUT = /^(node_modules|dist|coverage|\..*)$/;
+
+/** Brotli at quality 11 takes about two seconds for a megabyte: larger files are left out. */
+const LARGEST = 1_048_576;
+const MOST = 1_000;
 
 /**
- * The files of a folder and of those within, largest first, less what is empty or over 2 MB; 400 at most, so that the demo ends
- * in time. Throws where there is no such folder, or nothing in it.
+ * The files of a folder and its subfolders, by name, at most 1,000 of at most 1 MiB; `node_modules`, `dist`, `coverage` and
+ * hidden folders are left out. Throws {@link Ending} where there is no such folder, or nothing in it.
  */
-export async function filesIn(folder: string): Promise<FileToDo[]> {
-  const found = await stat(folder).catch(() => null);
-  if (found === null) throw new Error(`There is no ${folder}.`);
-  if (!found.isDirectory()) throw new Error(`${folder} is no folder: name one that has files in it.`);
-  const files: FileToDo[] = [];
-  await walk(folder, folder, files);
-  if (files.length === 0) throw new Error(`There are no files of up to ${MOST_BYTES} bytes in ${folder}.`);
-  return files.toSorted((a, b) => b.bytes - a.bytes || a.path.localeCompare(b.path)).slice(0, MOST_FILES);
+export async function listFiles(folder: string): Promise<SourceFile[]> {
+  const root = resolve(folder);
+  const facts = await stat(root).catch(() => undefined);
+  if (facts === undefined) throw new Ending(`There is no ${folder}. Name a folder: npm start -- PATH`);
+  if (!facts.isDirectory()) throw new Ending(`${folder} is no folder. Name one: npm start -- PATH`);
+  const files: SourceFile[] = [];
+  for await (const file of walk(root)) {
+    if (file.bytes <= LARGEST) files.push(file);
+    if (files.length === MOST) break;
+  }
+  if (files.length === 0) throw new Ending(`${folder} has no file of 1 byte to 1 MiB. Name another folder.`);
+  return files;
 }
 
-async function walk(root: string, folder: string, files: FileToDo[]): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
+async function* walk(folder: string): AsyncGenerator<SourceFile> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    throw new Ending(`${folder} cannot be read (${error.code})`);
+  });
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory() && !LEFT_OUT.has(entry.name)) await walk(root, path, files);
+    if (entry.isDirectory() && !LEFT_OUT.test(entry.name)) yield* walk(path);
     if (!entry.isFile()) continue;
     const { size } = await stat(path);
-    if (size > 0 && size <= MOST_BYTES) files.push({ path, label: relative(root, path), bytes: size });
+    if (size > 0) yield { path, bytes: size };
   }
 }

@@ -1,24 +1,51 @@
-/** The separate host: a process of its own that shares nothing with the caller but the database. */
-import { Baton } from "../../lib/index.js";
-import compress from "../../workers/compress.js";
-import { declined, large, later, pointless, slow } from "./workers.js";
+/**
+ * The other host: a process of its own that shares nothing with its parent but the database. The channel to the parent
+ * serves to say that it is up, and to notice when the parent has ended, however that was.
+ */
+import { Baton } from "../../lib/index.js"; // yours: "pg-baton"
+import Burn from "../../workers/burn.js";
+import Compress from "../../workers/compress.js";
+import Double from "../../workers/double.js";
+import type { HostReport, HostSettings } from "./neighbour.js";
+import { dropSchema } from "./schema.js";
+import { Blob, Patient, Picky, Spender } from "./situations.js";
 
-const { DEMO_URL: connection = "", DEMO_PREFIX: prefix = "", DEMO_THREADS: threads = "1" } = process.env;
+const settings = JSON.parse(process.argv[2] ?? "") as HostSettings;
+const { connection, prefix, threads } = settings;
+/** ms that this process takes to end by itself once its parent is gone: the database may be gone too. */
+const LAST_WORDS = 3_000;
+
+// Ctrl-C in a terminal reaches this process too; its parent says when to end.
+process.on("SIGINT", () => undefined);
+process.on("SIGTERM", () => undefined);
+process.once("disconnect", () => void leave());
 
 const baton = new Baton({
   connection,
   prefix,
-  name: "demo host",
-  threads: Number(threads),
-  queues: { default: Number(threads), asides: Number(threads) },
-  workers: [compress, slow, large, later, pointless, declined],
+  name: "demo-there",
+  threads,
+  queues: { files: threads, there: threads + 1 },
+  workers: [Compress, Double, Burn, Blob, Patient, Picky, Spender],
+  shutdownGracePeriod: 0,
 });
 
-// Ctrl-C reaches the whole group; the caller decides. When it is gone, however it went, this goes too.
-process.on("SIGINT", () => {});
-process.once("disconnect", () => {
-  void baton.stop().finally(() => process.exit());
-});
+try {
+  await baton.start();
+  report({ up: true });
+} catch (error) {
+  report({ up: false, message: (error as Error).message });
+}
+process.once("message", () => void leave());
 
-await baton.start();
-process.send?.("up");
+async function leave(): Promise<void> {
+  setTimeout(() => process.exit(1), LAST_WORDS).unref();
+  await baton.stop();
+  // Nobody else is left to do it.
+  if (!process.connected && settings.drop) await dropSchema(connection, prefix);
+  process.exit(0);
+}
+
+function report(message: HostReport): void {
+  if (process.connected) process.send?.(message);
+}

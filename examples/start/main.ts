@@ -1,84 +1,64 @@
-/** `npm start`: Baton's main job, end to end. The caller, a host in another process, PostgreSQL, and real work on real files. */
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
-import { resolve } from "node:path";
-import { Baton } from "../../lib/index.js";
-import compress from "../../workers/compress.js";
-import { showAsides } from "./asides.js";
-import { compressAll } from "./compression.js";
-import { type DemoDatabase, demoDatabase } from "./database.js";
-import { filesIn } from "./files.js";
-import { heading, line } from "./screen.js";
-import { PaymentError } from "./workers.js";
+/**
+ * `npm start [-- PATH]`: Baton's main job on real input. Every file of a folder becomes a job; this process and another
+ * one run them, and this one awaits the results. Begin reading at demo.ts.
+ */
+import { BatonError } from "../../lib/index.js"; // yours: "pg-baton"
+import { play } from "./demo.js";
+import { Ending } from "./ending.js";
+import { DEFAULT_FOLDER } from "./files.js";
+import { Screen } from "./screen.js";
+import { Stage } from "./stage.js";
 
-const HERE = fileURLToPath(new URL("../../../", import.meta.url));
+/** ms after which something must be wrong. */
+const TOO_LONG = 57_000;
+const USAGE = "npm start [-- PATH]    has every file of a folder compressed by Baton; DATABASE_URL names a database";
 
-const cleanups: (() => Promise<unknown>)[] = [];
+const ending = new AbortController();
+const end = (why: Ending): void => ending.abort(why);
 
-async function main(): Promise<void> {
-  const folder = resolve(process.argv[2] ?? HERE);
-  const files = await filesIn(folder);
-  const database = await demoDatabase();
-  cleanups.unshift(() => database.remove());
-  heading("Baton");
-  line(`${database.name}; a host in another process; the caller, which runs jobs too`);
-
-  const threads = Math.max(1, availableParallelism() - 1);
-  await startHost(database, threads);
-  const baton = new Baton({
-    connection: database.url,
-    prefix: database.prefix,
-    name: "demo caller",
-    queues: { default: 1 },
-    threads: 1,
-    workers: [compress],
-    errors: [PaymentError],
-  });
-  cleanups.unshift(() => baton.stop());
-  await baton.start();
-
-  heading(`${files.length} files of ${folder}, each compressed by brotli and hashed by scrypt in a thread`);
-  await compressAll(baton, files, threads + 3);
-  await showAsides(baton);
-  line("");
-}
-
-async function startHost({ url, prefix }: DemoDatabase, threads: number): Promise<void> {
-  const env = { ...process.env, DEMO_URL: url, DEMO_PREFIX: prefix, DEMO_THREADS: String(threads) };
-  const host: ChildProcess = fork(new URL("./host.js", import.meta.url), { env });
-  const exited = once(host, "exit");
-  cleanups.unshift(async () => {
-    if (host.connected) host.disconnect();
-    await exited;
-  });
-  const failed = exited.then(([code]) => {
-    throw new Error(`The host process ended with status ${String(code)}.`);
-  });
-  failed.catch(() => {});
-  await Promise.race([once(host, "message"), failed]);
-}
-
-/** Last opened, first closed; each once, also when a signal comes while the end is near. */
-async function cleanUp(): Promise<void> {
-  for (let next = cleanups.shift(); next !== undefined; next = cleanups.shift()) await next();
-}
-
-for (const [signal, status] of [
+for (const [signal, exitCode] of [
   ["SIGINT", 130],
   ["SIGTERM", 143],
+  ["SIGHUP", 129],
 ] as const) {
-  process.once(signal, () => {
-    void cleanUp().finally(() => process.exit(status));
+  process.on(signal, () => {
+    // Asked twice, it does not tidy up any more: the other host and the server notice by themselves.
+    if (ending.signal.aborted) process.exit(exitCode);
+    end(new Ending(`Ended by ${signal}.`, exitCode));
   });
 }
+// The reader of our lines has gone, as in `npm start | head`.
+process.stdout.on("error", () => end(new Ending("Nobody reads on.", 141)));
+setTimeout(() => end(new Ending("This took too long. Try a smaller folder: npm start -- PATH")), TOO_LONG).unref();
 
-try {
-  await main();
-} catch (error) {
-  process.stderr.write(`\nnpm start: ${(error as Error).message}\n`);
-  process.exitCode = 1;
-} finally {
-  await cleanUp();
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const [folder = DEFAULT_FOLDER, ...rest] = args;
+  if (folder === "--help" || folder === "-h") {
+    console.log(USAGE);
+    return 0;
+  }
+  const screen = new Screen(process.stdout);
+  const stage = new Stage(ending);
+  try {
+    if (rest.length > 0 || folder.startsWith("-")) throw new Ending(`Usage: ${USAGE}`, 2);
+    await play(folder, stage, screen);
+    return 0;
+  } catch (error) {
+    screen.clear();
+    return explain(ending.signal.aborted ? ending.signal.reason : error);
+  } finally {
+    await stage[Symbol.asyncDispose]();
+  }
+}
+
+/** One line for what is foreseen, everything for what is not. */
+function explain(error: unknown): number {
+  if (error instanceof Ending || error instanceof BatonError) {
+    process.stderr.write(`${error.message}\n`);
+    return error instanceof Ending ? error.exitCode : 1;
+  }
+  console.error(error);
+  return 1;
 }

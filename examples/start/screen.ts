@@ -1,41 +1,71 @@
-/** What the demo shows: a bar that moves in a terminal, plain lines elsewhere. */
+import { styleText } from "node:util";
+
+type Style = Parameters<typeof styleText>[0];
+
 const WIDTH = 32;
-const out = process.stdout;
+/** ms between two pictures of the bar, and between two plain lines where there is no terminal. */
+const FRAME = 80;
+const REPORT = 2_000;
 
-export function heading(text: string): void {
-  out.write(`\n${out.isTTY ? `\u001B[1m${text}\u001B[0m` : text}\n`);
-}
+/** Where the demo writes: lines, and below them a progress bar where there is a terminal; plain lines otherwise. */
+export class Screen {
+  readonly #out: NodeJS.WriteStream;
+  readonly #colors: boolean;
+  #drawn = false;
+  #next = 0;
 
-export function line(text: string): void {
-  out.write(`  ${text}\n`);
-}
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out;
+    this.#colors = out.isTTY && out.hasColors() && !process.env.NO_COLOR;
+  }
 
-/** Rows of a label and a value, the labels aligned. */
-export function table(rows: readonly (readonly [label: string, value: string])[]): void {
-  const width = Math.max(...rows.map(([label]) => label.length));
-  for (const [label, value] of rows) line(`${label.padEnd(width)}  ${value}`);
-}
+  line(text = ""): void {
+    this.clear();
+    this.#out.write(text === "" ? "\n" : `  ${text}\n`);
+  }
 
-/** Progress of so many steps. Call with the number done; the last step ends it. */
-export function progress(total: number): (done: number, label: string) => void {
-  let told = 0;
-  return (done, label) => {
-    if (out.isTTY) {
-      const filled = Math.round((done / total) * WIDTH);
-      const bar = "█".repeat(filled) + "░".repeat(WIDTH - filled);
-      out.write(`\r  ${bar}  ${done}/${total}  ${label.slice(-36).padEnd(36)}`);
-      if (done === total) out.write(`\r  ${"█".repeat(WIDTH)}  ${done}/${total}${" ".repeat(40)}\n`);
-    } else if (done === total || done - told >= total / 5) {
-      told = done;
-      line(`${done} of ${total} files`);
+  /** A name, and what there is to say of it. */
+  fact(name: string, text: string): void {
+    this.line(`${this.paint("gray", name.padEnd(10))} ${text}`);
+  }
+
+  heading(text: string): void {
+    this.line();
+    this.line(this.paint("bold", text));
+    this.line();
+  }
+
+  paint(style: Style, text: string): string {
+    return this.#colors ? styleText(style, text) : text;
+  }
+
+  /** Shows how far it is; so often that it moves, so seldom that it costs nothing. */
+  progress(done: number, total: number, text: string): void {
+    const now = performance.now();
+    if (now < this.#next && done < total) return;
+    if (!this.#out.isTTY) {
+      const percent = Math.floor((100 * done) / total);
+      if (this.#next > 0) this.line(`${String(percent).padStart(3)} %  ${text}`);
+      this.#next = now + REPORT;
+      return;
     }
-  };
-}
+    const full = Math.round((WIDTH * done) / total);
+    const bar = this.paint("cyan", "█".repeat(full)) + this.paint("gray", "░".repeat(WIDTH - full));
+    this.#out.write(`\r\x1b[2K  ${bar}  ${text}`);
+    this.#drawn = true;
+    this.#next = now + FRAME;
+  }
 
-export function kilobytes(bytes: number): string {
-  return `${Math.round(bytes / 1_024).toLocaleString("en")} kB`;
-}
+  /** The work that the progress was about is done. */
+  finish(): void {
+    if (!this.#out.isTTY && this.#next > 0) this.line();
+    this.clear();
+    this.#next = 0;
+  }
 
-export function milliseconds(ms: number): string {
-  return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms).toLocaleString("en")} ms`;
+  /** Takes the bar away. */
+  clear(): void {
+    if (this.#drawn) this.#out.write("\r\x1b[2K");
+    this.#drawn = false;
+  }
 }

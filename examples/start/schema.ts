@@ -1,0 +1,12 @@
+import pg from "pg";
+
+/** Removes a schema and all that is in it. */
+export async function dropSchema(connection: string, schema: string): Promise<void> {
+  const client = new pg.Client({ connectionString: connection, connectionTimeoutMillis: 5_000 });
+  await client.connect();
+  try {
+    await client.query(`drop schema if exists "${schema}" cascade`);
+  } finally {
+    await client.end();
+  }
+}
