@@ -4,6 +4,9 @@ import type { Bench, Contender, Figures, Question } from "./support/question.js"
 import { percentile } from "./support/stats.js";
 import { Same } from "./workers/noop.js";
 
+const HOST = new URL("./processes/baton-host.js", import.meta.url);
+const FLOOR_HOST = new URL("./processes/floor-host.js", import.meta.url);
+
 /** Awaits a round. */
 const AWAITS = 500;
 
@@ -60,7 +63,7 @@ export const sameProcess: Question = {
 
 async function batonApart(bench: Bench): Promise<Contender> {
   const connection = await bench.database();
-  await bench.child("baton-host", { connection, queues: { bench: 1 }, threads: 1 });
+  await bench.child(HOST, { connection, queues: { bench: 1 }, threads: 1 });
   return batonContender(await new Baton({ connection }).start());
 }
 
@@ -79,7 +82,7 @@ function batonContender(baton: Baton): Contender {
 
 async function floorApart(bench: Bench): Promise<Contender> {
   const url = await bench.database();
-  await bench.child("floor-host", { url });
+  await bench.child(FLOOR_HOST, { url });
   const [listening, working] = [await Floor.connect(url), await Floor.connect(url)];
   // A result may come before the reply to its insert does.
   let heard: (int: number) => void = () => {};

@@ -4,6 +4,8 @@ import { THREADS, throughBaton, throughPiscina } from "./support/sides.js";
 import { percentile } from "./support/stats.js";
 import { Noop, Same } from "./workers/noop.js";
 
+const HOST = new URL("./processes/baton-host.js", import.meta.url);
+
 const IN_FLIGHT = 100;
 /** Awaits a round. */
 const AWAITS = 5_000;
@@ -50,7 +52,7 @@ export const noops: Question = {
 
 async function awaiting(bench: Bench): Promise<Contender> {
   const connection = await bench.database();
-  await bench.child("baton-host", { connection, queues: { bench: IN_FLIGHT }, threads: THREADS });
+  await bench.child(HOST, { connection, queues: { bench: IN_FLIGHT }, threads: THREADS });
   const baton = await new Baton({ connection }).start();
   return { name: "baton", round: () => keepInFlight(baton), close: () => baton.stop() };
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { basename } from "node:path";
 
 /** What a child process sends: that it is ready, or what a request came to. */
 export type Reply = { readonly value: unknown } | { readonly error: string };
@@ -14,15 +15,14 @@ export class Child {
     this.#name = name;
   }
 
-  /** Starts `bench/processes/<script>.js` with an argument for it. Resolves when it is ready. */
-  static async start(script: string, argument: object, flags: readonly string[]): Promise<Child> {
-    const path = new URL(`../processes/${script}.js`, import.meta.url);
-    const process = fork(path, [JSON.stringify(argument)], {
+  /** Starts a module of `bench/processes` with an argument for it. Resolves when it is ready. */
+  static async start(script: URL, argument: object, flags: readonly string[]): Promise<Child> {
+    const process = fork(script, [JSON.stringify(argument)], {
       execArgv: ["--enable-source-maps", ...flags],
       // Its stdout is our stderr: on our stdout there is nothing but the report.
       stdio: ["ignore", 2, 2, "ipc"],
     });
-    const child = new Child(process, script);
+    const child = new Child(process, basename(script.pathname, ".js"));
     await child.#reply();
     return child;
   }

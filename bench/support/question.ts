@@ -36,7 +36,7 @@ export interface Bench {
   /** A fresh database, by its URL: one for each contender, since a NOTIFY wakes every listener of its database. */
   database(): Promise<string>;
   /** Another process, running a module of `bench/processes`. */
-  child(script: string, argument: object): Promise<Child>;
+  child(script: URL, argument: object): Promise<Child>;
 }
 
 /** One thing to find out: who takes part, and which of their figures are reported. */

@@ -4,13 +4,16 @@ import type { PiscinaRun } from "../processes/piscina.js";
 import { Drain } from "./drain.js";
 import type { Bench, Contender } from "./question.js";
 
+const HOST = new URL("../processes/baton-host.js", import.meta.url);
+const PISCINA = new URL("../processes/piscina.js", import.meta.url);
+
 /** Threads of a host that is to use the whole machine. */
 export const THREADS = availableParallelism();
 
 /** A host in a process of its own that gets all jobs of a round at once, and nobody awaits them. */
 export async function throughBaton(bench: Bench, count: number, job: () => NewJob): Promise<Contender> {
   const connection = await bench.database();
-  const host = await bench.child("baton-host", { connection, queues: { bench: THREADS }, threads: THREADS });
+  const host = await bench.child(HOST, { connection, queues: { bench: THREADS }, threads: THREADS });
   const caller = await new Baton({ connection }).start();
   const drain = await Drain.connect(caller, connection);
   return {
@@ -28,7 +31,7 @@ export async function throughBaton(bench: Bench, count: number, job: () => NewJo
 
 /** As many calls of what a module of `bench/workers` exports as `run`, by as many threads of bare Piscina, in a process of its own. */
 export async function throughPiscina(bench: Bench, count: number, worker: string, args: object): Promise<Contender> {
-  const piscina = await bench.child("piscina", { worker, threads: THREADS });
+  const piscina = await bench.child(PISCINA, { worker, threads: THREADS });
   return {
     name: "piscina",
     round: async () => {

@@ -17,7 +17,7 @@ export class Workbench implements Bench {
     return this.#server.database();
   }
 
-  async child(script: string, argument: object): Promise<Child> {
+  async child(script: URL, argument: object): Promise<Child> {
     const child = await Child.start(script, argument, this.#flags);
     this.#children.push(child);
     return child;

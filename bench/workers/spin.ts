@@ -19,5 +19,5 @@ export function run({ rounds }: { rounds: number }): number {
 export const Spin = defineWorker(import.meta.url, {
   name: "spin",
   queue: "bench",
-  perform: ({ args }: Job<{ rounds: number }>) => spin(args.rounds),
+  perform: ({ args }: Job<{ rounds: number }>) => run(args),
 });
