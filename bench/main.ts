@@ -7,7 +7,7 @@ import { environment, load } from "./support/environment.js";
 import { type Measured, measure } from "./support/measure.js";
 import type { Question } from "./support/question.js";
 import { jsonReport, type Report, textReport } from "./support/report.js";
-import { Server } from "./support/server.js";
+import { Server, ServerError } from "./support/server.js";
 import { Workbench } from "./support/workbench.js";
 
 const QUESTIONS: readonly Question[] = [twoProcesses, sameProcess, inFlight, noops, small, rows, cpuBound];
@@ -46,7 +46,8 @@ async function main(args: readonly string[]): Promise<void> {
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`bench: ${error instanceof ArgumentsError ? error.message : (error as Error).stack}\n`);
+  const told = error instanceof ArgumentsError || error instanceof ServerError;
+  process.stderr.write(`bench: ${told ? error.message : (error as Error).stack}\n`);
   // Whatever a failed round left open must not keep the process.
   process.exit(1);
 }

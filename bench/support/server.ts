@@ -10,9 +10,14 @@ export interface ServerFacts {
   readonly source: "DATABASE_URL" | "embedded";
 }
 
+/** The server that DATABASE_URL names is of no use here. The message says why. */
+export class ServerError extends Error {
+  override readonly name = "ServerError";
+}
+
 /** The server to measure on: the one that DATABASE_URL names, else an embedded one. Started when it is first asked for. */
 export class Server {
-  readonly #given = process.env["DATABASE_URL"];
+  readonly #given = process.env["DATABASE_URL"] || undefined;
   readonly #databases: string[] = [];
   #embedded: Embedded | undefined;
   #facts: ServerFacts | undefined;
@@ -60,9 +65,13 @@ export class Server {
 
   async #admin<Result>(work: (client: pg.Client) => Promise<Result>): Promise<Result> {
     const client = new pg.Client(this.#url());
-    await client.connect();
     try {
+      await client.connect();
       return await work(client);
+    } catch (error) {
+      if (this.#given === undefined) throw error;
+      const needs = "The bench needs to connect there and to create databases";
+      throw new ServerError(`The server of DATABASE_URL refuses: ${(error as Error).message}. ${needs}.`);
     } finally {
       await client.end();
     }
