@@ -1,0 +1,109 @@
+import { randomUUID } from "node:crypto";
+import pg from "pg";
+
+/**
+ * A durable job by hand on bare `pg`: the statements that nobody can do without, prepared, one row each, on a table with
+ * nothing but what they need. No threads, no retries, no hosts that can die: the floor that latencies are held against.
+ */
+const TABLE = `create table if not exists floor (
+  id bigint generated always as identity primary key, ref uuid not null, state smallint not null, reply_to text,
+  args jsonb not null, result text);
+create index if not exists floor_claim on floor (id) where state = 1`;
+
+const INSERT = {
+  name: "floor_insert",
+  text: "insert into floor (ref, state, args) values ($1, $2, $3) returning id",
+};
+const INSERT_AND_NOTIFY = {
+  name: "floor_insert_notify",
+  text: `with row as (insert into floor (ref, state, args, reply_to) values ($1, 1, $2, $3) returning id)
+    select id, pg_notify('floor', '') from row`,
+};
+const CLAIM = {
+  name: "floor_claim",
+  text: `update floor set state = 2 where id = (select id from floor where state = 1 order by id limit 1 for update skip locked)
+    returning id, args`,
+};
+const COMPLETE = {
+  name: "floor_complete",
+  text: "update floor set state = 4, result = $2 where id = $1 and state = 2",
+};
+const COMPLETE_AND_NOTIFY = {
+  name: "floor_complete_notify",
+  text: `with row as (update floor set state = 4, result = $2 where id = $1 and state = 2 returning ref, reply_to, result)
+    select pg_notify(reply_to, ref || result) from row`,
+};
+
+/** The channel on which the caller hears of results. */
+export const REPLIES = "floor_replies";
+const AVAILABLE = 1;
+const EXECUTING = 2;
+const REF = 36;
+
+interface Claimed {
+  readonly id: string;
+  readonly args: { readonly int: number };
+}
+
+export class Floor {
+  readonly #client: pg.Client;
+
+  private constructor(client: pg.Client) {
+    this.#client = client;
+  }
+
+  static async connect(url: string): Promise<Floor> {
+    const client = new pg.Client(url);
+    await client.connect();
+    await client.query(TABLE);
+    return new Floor(client);
+  }
+
+  /** Calls back on every notification. For a connection that does nothing else. */
+  async listen(channel: string, call: (payload: string) => void): Promise<void> {
+    this.#client.on("notification", ({ payload = "" }) => call(payload));
+    await this.#client.query(`listen ${channel}`);
+  }
+
+  /** Inserts a job for a host elsewhere, and tells it. */
+  async submit(int: number): Promise<string> {
+    const ref = randomUUID();
+    await this.#client.query({ ...INSERT_AND_NOTIFY, values: [ref, { int }, REPLIES] });
+    return ref;
+  }
+
+  /** Runs the next job, if there is one, and tells who awaits it. */
+  async runNext(): Promise<void> {
+    const { rows } = await this.#client.query<Claimed>(CLAIM);
+    const [job] = rows;
+    if (job !== undefined) await this.#client.query({ ...COMPLETE_AND_NOTIFY, values: [job.id, `${job.args.int}`] });
+  }
+
+  /** A job whose caller runs it: two statements. */
+  async runClaimed(int: number): Promise<number> {
+    const { rows } = await this.#client.query<{ id: string }>({
+      ...INSERT,
+      values: [randomUUID(), EXECUTING, { int }],
+    });
+    await this.#client.query({ ...COMPLETE, values: [rows[0]?.id, `${int}`] });
+    return int;
+  }
+
+  /** The same without that shortcut: insert, claim, complete. */
+  async runClaiming(int: number): Promise<number> {
+    await this.#client.query({ ...INSERT, values: [randomUUID(), AVAILABLE, { int }] });
+    const { rows } = await this.#client.query<Claimed>(CLAIM);
+    const job = rows[0] as Claimed;
+    await this.#client.query({ ...COMPLETE, values: [job.id, `${job.args.int}`] });
+    return job.args.int;
+  }
+
+  async close(): Promise<void> {
+    await this.#client.end();
+  }
+}
+
+/** A result's notification, taken apart. */
+export function readReply(payload: string): { ref: string; int: number } {
+  return { ref: payload.slice(0, REF), int: Number(payload.slice(REF)) };
+}
