@@ -45,7 +45,7 @@ export class Screen {
     if (now < this.#next && done < total) return;
     if (!this.#out.isTTY) {
       const percent = Math.floor((100 * done) / total);
-      if (this.#next > 0) this.line(`${String(percent).padStart(3)} %  ${text}`);
+      this.line(`${String(percent).padStart(3)} %  ${text}`);
       this.#next = now + REPORT;
       return;
     }

@@ -32,14 +32,14 @@ export class Tour {
     const jobs = [20, 40, 2_000].map((ms) => Burn.new({ ms }, { queue: "there" }));
     const relays = await this.#baton.asyncMany(jobs);
     const results = await this.#baton.awaitMany(relays, { timeout: 1_000, signal: this.#signal });
-    for (const result of results) this.#outcome(result);
+    for (const result of results) this.#outcome(result, result.ok ? "rounds" : "");
     const [first, second, slow] = results;
     this.#expect(first?.ok === true && second?.ok === true, "the quick jobs were not done in time", results);
     this.#expect(slow?.ok === false && slow.error === "timeout", "the slow job did not time out", slow);
     const [relay] = relays.slice(-1);
     if (relay === undefined) return;
     const later = await this.#baton.await(relay, { timeout: 10_000, signal: this.#signal });
-    this.#outcome(later, "the slow one, awaited again");
+    this.#outcome(later, "rounds: the slow one, awaited again");
     this.#expect(later.ok, "the slow job did not end", later);
   }
 
@@ -57,7 +57,7 @@ export class Tour {
     this.#outcome(first, first.ok ? "" : `it runs again in ${first.seconds} s`);
     this.#expect(!first.ok && first.error === "snoozed", "the job was not snoozed", first);
     const final = await this.#baton.await(relay, { withRetries: true, timeout: 10_000, signal: this.#signal });
-    this.#outcome(final, "awaited with { withRetries: true }");
+    this.#outcome(final, "by awaiting { withRetries: true }");
     for await (const { state, attempt } of this.#baton.jobs({ ids: [relay.job.id] })) {
       this.#detail(`its row says: ${state}, attempt ${attempt}, as a snooze uses none up`);
     }
@@ -103,7 +103,7 @@ export class Tour {
             "yellow",
             result.error === "timeout" ? `it is ${result.job.state}, and goes on` : "",
           ] as const);
-    const text = [said, remark].filter((part) => part !== "").join(": ");
+    const text = [said, remark].filter((part) => part !== "").join(" ");
     this.#screen.line(`  ${this.#screen.paint(style, word.padEnd(17))} ${text}`);
   }
 

@@ -1,6 +1,3 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect } from "chai";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { type NodeProcess, spawnNode } from "../support/process.js";
@@ -48,36 +45,5 @@ describe("the examples", function () {
     expect((await fetch(`${url}/result?ticket=%7B%7D`)).status).to.equal(400);
     server.kill("SIGTERM");
     expect(await server.exited).to.deep.equal({ code: 0, signal: null });
-  });
-
-  describe("npm start", () => {
-    let folder: string;
-
-    before(async () => {
-      folder = await mkdtemp(join(tmpdir(), "pg-baton-start-"));
-      await writeFile(join(folder, "a.txt"), "a".repeat(2_000));
-      await writeFile(join(folder, "b.txt"), "b");
-    });
-
-    after(() => rm(folder, { recursive: true }));
-
-    it("does a folder's files, shows what else there is, and leaves nothing behind", async () => {
-      await using demo = start("examples/start/main.js", [folder]);
-      await demo.nextLine((line) => line.includes("2, none lost"));
-      await demo.nextLine((line) => line.includes("caught a PaymentError"));
-      expect((await demo.exited).code).to.equal(0);
-    });
-
-    it("says in a line what is wrong with a folder", async () => {
-      await using demo = start("examples/start/main.js", [join(folder, "nowhere")]);
-      expect((await demo.exited).code).to.equal(1);
-      expect(demo.stderr.trim()).to.match(/^npm start: There is no .*nowhere\.$/);
-    });
-
-    it("says in a line that the database cannot be reached", async () => {
-      await using demo = start("examples/start/main.js", [folder], { DATABASE_URL: "postgres://127.0.0.1:1/none" });
-      expect((await demo.exited).code).to.equal(1);
-      expect(demo.stderr).to.include("No PostgreSQL answers at 127.0.0.1:1/none");
-    });
   });
 });
