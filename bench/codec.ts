@@ -1,95 +1,80 @@
 import { decode, encode, pack, unpack } from "../lib/codec/codec.js";
-import { ANSWER_KINDS } from "../lib/job/answer.js";
 import { formatEnvelope, parseEnvelope } from "../lib/relay/envelope.js";
-import { newRef } from "../lib/relay/relay.js";
-import type { Question } from "./support/question.js";
-import type { Row } from "./support/report.js";
-import { spread } from "./support/stats.js";
+import type { Contender, Question } from "./support/question.js";
 
-const SMALL = { id: 1, ok: true, name: "resized" };
-const ROWS = Array.from({ length: 1_000 }, (_, id) => ({
+const SMALL = { id: 4_711, name: "report", ok: true, tags: ["a", "b"], ratio: 0.75, note: null };
+/** About 100 KB as JSON: what a query returns. */
+const ROWS = Array.from({ length: 700 }, (_, id) => ({
   id,
-  name: `user ${id}`,
-  email: `user${id}@example.com`,
-  score: id * 1.37,
-  active: id % 2 === 0,
-  tags: ["a", "b"],
+  name: `customer ${id}`,
+  email: `customer.${id}@example.com`,
+  balance: id * 12.37,
+  active: id % 3 === 0,
+  since: `2024-0${1 + (id % 9)}-11T12:00:00.000Z`,
+  note: id % 5 === 0 ? null : "paid in time",
 }));
+const REF = "AAAAAAAAAAAAAAAAAAAAAA";
 
-/** What encoding and decoding cost, beside JSON to bytes and back. */
-export const codec: Question = {
+const throughJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+const throughCodec = (value: unknown): unknown => decode(encode(value));
+
+export const small: Question = {
   scope: "codec",
-  async ask({ rounds }) {
-    const ref = newRef();
-    return [
-      compared(
-        "small result, encode + decode",
-        rounds,
-        50_000,
-        3,
-        () => decode(encode(SMALL)),
-        () => viaJson(SMALL),
-      ),
-      compared(
-        "100 kB of rows, encode + decode",
-        rounds,
-        100,
-        1,
-        () => decode(encode(ROWS)),
-        () => viaJson(ROWS),
-      ),
-      compared(
-        "small result, the whole way with its envelope",
-        rounds,
-        20_000,
-        null,
-        () => wholeWay(SMALL, ref),
-        () => viaJson(SMALL),
-      ),
-    ];
-  },
+  title: "small result, encode and decode",
+  about: `An object of six properties, ${JSON.stringify(SMALL).length} bytes as JSON. Floor: JSON.stringify and JSON.parse.`,
+  lines: [
+    {
+      label: "both ways",
+      unit: "µs",
+      of: ["codec", "time"],
+      against: ["json", "time"],
+      target: { on: "ratio", atMost: 3 },
+    },
+    { label: "thread to awaiter: pack, envelope, unpack", unit: "µs", of: ["path", "time"], against: ["json", "time"] },
+  ],
+  open: async () => [
+    contender("codec", 50_000, () => throughCodec(SMALL)),
+    contender("json", 50_000, () => throughJson(SMALL)),
+    contender("path", 50_000, throughEnvelope),
+  ],
 };
 
-function viaJson(value: unknown): unknown {
-  return JSON.parse(Buffer.from(JSON.stringify(value)).toString());
-}
+export const rows: Question = {
+  scope: "codec",
+  title: "100 KB of rows, encode and decode",
+  about: `${ROWS.length} rows, ${JSON.stringify(ROWS).length} bytes as JSON. Floor: JSON.stringify and JSON.parse.`,
+  lines: [
+    {
+      label: "both ways",
+      unit: "µs",
+      of: ["codec", "time"],
+      against: ["json", "time"],
+      target: { on: "ratio", atMost: 1 },
+    },
+  ],
+  open: async () => [
+    contender("codec", 500, () => throughCodec(ROWS)),
+    contender("json", 500, () => throughJson(ROWS)),
+  ],
+};
 
-function wholeWay(value: unknown, ref: string): unknown {
-  const packed = pack(value);
-  if (packed.tooLarge === true) throw new Error("The value is too large");
-  const { encoding, bytes } = packed;
-  const envelope = parseEnvelope(formatEnvelope(ref, { kind: ANSWER_KINDS.value, encoding, bytes }));
-  if (envelope === null || envelope.answer === "f") throw new Error("The envelope did not come through");
+/** All that becomes of a small result's bytes between the thread and the awaiter, but for the database. */
+function throughEnvelope(): unknown {
+  const packed = pack(SMALL);
+  if (packed.tooLarge) throw new Error("The small result is too large");
+  const envelope = parseEnvelope(formatEnvelope(REF, { kind: "v", ...packed }));
+  if (envelope === null || envelope.answer === "f") throw new Error("The envelope does not parse");
   return unpack(envelope.answer.encoding, envelope.answer.bytes);
 }
 
-function compared(
-  work: string,
-  rounds: number,
-  times: number,
-  most: number | null,
-  own: () => unknown,
-  json: () => unknown,
-): Row {
-  perCall(times, own);
-  perCall(times, json);
-  const measured = Array.from({ length: rounds }, () => ({ own: perCall(times, own), json: perCall(times, json) }));
-  const ratio = spread(measured.map((round) => round.own / round.json));
-  return {
-    scope: "codec",
-    work,
-    figure: "time",
-    unit: "µs",
-    baton: spread(measured.map((round) => round.own)),
-    beside: { name: "JSON", spread: spread(measured.map((round) => round.json)) },
-    ratio,
-    ...(most !== null && { target: { text: `ratio <= ${most}`, met: ratio.median <= most } }),
+function contender(name: string, times: number, work: () => unknown): Contender {
+  const round = async (): Promise<{ time: number }> => {
+    const start = performance.now();
+    let last: unknown;
+    for (let time = 0; time < times; time += 1) last = work();
+    const ms = performance.now() - start;
+    if (last === undefined) throw new Error(`${name} came to nothing`);
+    return { time: (ms * 1_000) / times };
   };
-}
-
-/** µs a call. */
-function perCall(times: number, work: () => unknown): number {
-  const start = performance.now();
-  for (let at = 0; at < times; at += 1) work();
-  return ((performance.now() - start) / times) * 1_000;
+  return { name, round };
 }

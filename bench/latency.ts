@@ -1,105 +1,117 @@
 import { Baton } from "../lib/index.js";
-import double from "../workers/double.js";
-import { startChild } from "./support/child.js";
-import { createFloor, dropFloor, startFloorCaller } from "./support/floor.js";
-import type { Question, Setting } from "./support/question.js";
-import type { Row } from "./support/report.js";
-import { median, percentile, spread } from "./support/stats.js";
+import { Floor, readReply, REPLIES } from "./support/floor.js";
+import type { Bench, Contender, Figures, Question } from "./support/question.js";
+import { percentile } from "./support/stats.js";
+import { Same } from "./workers/noop.js";
 
-const WARM_UP = 200;
-const CALLS = 400;
+const HOST = new URL("./processes/baton-host.js", import.meta.url);
+const FLOOR_HOST = new URL("./processes/floor-host.js", import.meta.url);
 
-/** How long from async to the value in hand, one call at a time, each beside the floor: a call of one, a call of the other. */
-export const latency: Question = {
+/** Awaits a round. */
+const AWAITS = 500;
+
+export const twoProcesses: Question = {
   scope: "latency",
-  async ask(setting) {
-    await createFloor(setting.url);
-    try {
-      return [...(await twoProcesses(setting)), ...(await oneProcess(setting))];
-    } finally {
-      await dropFloor(setting.url);
-    }
-  },
+  title: "await, two processes, one at a time",
+  about:
+    "A inserts a job, B runs it, A gets the result. Floor: insert with NOTIFY, claim, completion with NOTIFY, by hand on bare pg, no threads.",
+  lines: [
+    {
+      label: "p50",
+      unit: "ms",
+      of: ["baton", "p50"],
+      against: ["by hand", "p50"],
+      target: { on: "ratio", atMost: 2 },
+    },
+    {
+      label: "p99",
+      unit: "ms",
+      of: ["baton", "p99"],
+      against: ["by hand", "p99"],
+      target: { on: "figure", atMost: 10 },
+    },
+  ],
+  open: async (bench) => [await batonApart(bench), await floorApart(bench)],
 };
 
-async function twoProcesses({ url, prefix, rounds }: Setting): Promise<Row[]> {
-  const host = await startChild("host.js", [url, prefix]);
-  const floor = await startFloorCaller(url);
-  const baton = await new Baton({ connection: url, prefix }).start();
-  const measured = await inTurn(
-    rounds,
-    () => baton.call(double.new({ int: 42 })),
-    () => floor.callRemote(),
-  );
-  await Promise.all([baton.stop(), floor.stop()]);
-  await host.stop();
-  return rows("two processes, one await at a time", "three statements and NOTIFY by hand", measured, 2);
-}
-
-async function oneProcess({ url, prefix, rounds }: Setting): Promise<Row[]> {
-  const floor = await startFloorCaller(url);
-  const baton = await new Baton({ connection: url, prefix, queues: { default: 10 }, workers: [double] }).start();
-  const measured = await inTurn(
-    rounds,
-    () => baton.call(double.new({ int: 42 })),
-    () => floor.callLocal(),
-  );
-  await Promise.all([baton.stop(), floor.stop()]);
-  return rows("one process, one await at a time", "two statements by hand, no thread", measured, 1.5);
-}
-
-interface Measured {
-  readonly baton: number[];
-  readonly floor: number[];
-}
-
-/** One round is a list of times for each side. The sides take turns within a round, so that both meet the same machine. */
-async function inTurn(
-  rounds: number,
-  call: () => Promise<unknown>,
-  floorCall: () => Promise<unknown>,
-): Promise<Measured[]> {
-  for (let at = 0; at < WARM_UP; at += 1) {
-    await call();
-    await floorCall();
-  }
-  const measured: Measured[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    const times: Measured = { baton: [], floor: [] };
-    for (let at = 0; at < CALLS; at += 1) {
-      times.baton.push(await timed(call));
-      times.floor.push(await timed(floorCall));
-    }
-    measured.push(times);
-  }
-  return measured;
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
-}
-
-function rows(work: string, floorName: string, measured: readonly Measured[], most: number): Row[] {
-  const ratio = spread(measured.map(({ baton, floor }) => median(baton) / median(floor)));
-  const p99 = spread(measured.map(({ baton }) => percentile(baton, 0.99)));
-  const row = { scope: "latency", work, unit: "ms" };
-  return [
+/**
+ * Two floors, since a caller that runs its own job needs no claim: two durable statements, and beside it the three of a
+ * caller that goes by the table.
+ */
+export const sameProcess: Question = {
+  scope: "latency",
+  title: "await, same process, one at a time",
+  about:
+    "Caller and host are one. Floor: insert as already claimed, completion, by hand on bare pg, no threads, no NOTIFY.",
+  lines: [
     {
-      ...row,
-      figure: "p50",
-      baton: spread(measured.map(({ baton }) => median(baton))),
-      beside: { name: floorName, spread: spread(measured.map(({ floor }) => median(floor))) },
-      ratio,
-      target: { text: `ratio <= ${most}`, met: ratio.median <= most },
+      label: "p50",
+      unit: "ms",
+      of: ["baton", "p50"],
+      against: ["two statements", "p50"],
+      target: { on: "ratio", atMost: 1.5 },
     },
-    {
-      ...row,
-      figure: "p99",
-      baton: p99,
-      beside: { name: floorName, spread: spread(measured.map(({ floor }) => percentile(floor, 0.99))) },
-      target: { text: "< 10 ms", met: p99.median < 10 },
-    },
-  ];
+    { label: "p99", unit: "ms", of: ["baton", "p99"], against: ["two statements", "p99"] },
+    { label: "p50 to insert, claim, complete", unit: "ms", of: ["baton", "p50"], against: ["three statements", "p50"] },
+  ],
+  open: async (bench) => [
+    await batonTogether(bench),
+    await floorTogether("two statements", bench, (floor, int) => floor.runClaimed(int)),
+    await floorTogether("three statements", bench, (floor, int) => floor.runClaiming(int)),
+  ],
+};
+
+async function batonApart(bench: Bench): Promise<Contender> {
+  const connection = await bench.database();
+  await bench.child(HOST, { connection, queues: { bench: 1 }, threads: 1 });
+  return batonContender(await new Baton({ connection }).start());
+}
+
+async function batonTogether(bench: Bench): Promise<Contender> {
+  const connection = await bench.database();
+  return batonContender(await new Baton({ connection, queues: { bench: 1 }, threads: 1, workers: [Same] }).start());
+}
+
+function batonContender(baton: Baton): Contender {
+  return {
+    name: "baton",
+    round: () => oneAtATime((int) => baton.call(Same.new({ int }))),
+    close: () => baton.stop(),
+  };
+}
+
+async function floorApart(bench: Bench): Promise<Contender> {
+  const url = await bench.database();
+  await bench.child(FLOOR_HOST, { url });
+  const [listening, working] = [await Floor.connect(url), await Floor.connect(url)];
+  // A result may come before the reply to its insert does.
+  let heard: (int: number) => void = () => {};
+  await listening.listen(REPLIES, (payload) => heard(readReply(payload).int));
+  const call = (int: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      heard = resolve;
+      working.submit(int).catch(reject);
+    });
+  const close = async () => void (await Promise.all([listening.close(), working.close()]));
+  return { name: "by hand", round: () => oneAtATime(call), close };
+}
+
+async function floorTogether(
+  name: string,
+  bench: Bench,
+  call: (floor: Floor, int: number) => Promise<number>,
+): Promise<Contender> {
+  const floor = await Floor.connect(await bench.database());
+  return { name, round: () => oneAtATime((int) => call(floor, int)), close: () => floor.close() };
+}
+
+async function oneAtATime(call: (int: number) => Promise<number>): Promise<Figures> {
+  const samples: number[] = [];
+  for (let int = 0; int < AWAITS; int += 1) {
+    const start = performance.now();
+    const result = await call(int);
+    samples.push(performance.now() - start);
+    if (result !== int) throw new Error(`Job ${int} came back with ${String(result)}`);
+  }
+  return { p50: percentile(samples, 50), p99: percentile(samples, 99) };
 }

@@ -1,62 +1,53 @@
-/** `npm run bench`: measures Baton beside the floors, and says where it stands. */
-import { parseArgs } from "node:util";
-import { codec } from "./codec.js";
-import { cpu } from "./cpu.js";
-import { latency } from "./latency.js";
-import { dropSchema, openServer } from "./support/environment.js";
+import { cpuBound } from "./cpu.js";
+import { rows, small } from "./codec.js";
+import { sameProcess, twoProcesses } from "./latency.js";
+import { inFlight, noops } from "./throughput.js";
+import { type Arguments, ArgumentsError, HELP, readArguments } from "./support/arguments.js";
+import { environment, load } from "./support/environment.js";
+import { type Measured, measure } from "./support/measure.js";
 import type { Question } from "./support/question.js";
-import { REPORTERS, type Row } from "./support/report.js";
-import { throughput } from "./throughput.js";
+import { jsonReport, type Report, textReport } from "./support/report.js";
+import { Server, ServerError } from "./support/server.js";
+import { Workbench } from "./support/workbench.js";
 
-const QUESTIONS: readonly Question[] = [codec, latency, throughput, cpu];
-const SCOPES = [...QUESTIONS.map(({ scope }) => scope), "all"];
-const PREFIX = "baton_bench";
+const QUESTIONS: readonly Question[] = [twoProcesses, sameProcess, inFlight, noops, small, rows, cpuBound];
 
-const HELP = `Usage: npm run bench -- [--scope ${SCOPES.join("|")}] [--reporter ${Object.keys(REPORTERS).join("|")}] [--rounds n]
+/** Measures what was asked for, one question after the other. */
+async function run({ scopes, rounds, profile }: Arguments, server: Server): Promise<Report> {
+  const workbench = new Workbench(server, profile);
+  const before = load();
+  const measured: Measured[] = [];
+  try {
+    for (const question of QUESTIONS.filter(({ scope }) => scopes.includes(scope))) {
+      process.stderr.write(`${question.scope}: ${question.title} …\n`);
+      measured.push(await measure(question, rounds, workbench));
+      await workbench.clear();
+    }
+  } finally {
+    await workbench.clear();
+    await server.close();
+  }
+  return { environment: environment(server.facts, before), rounds, measured };
+}
 
-Runs on the database of DATABASE_URL, or on an embedded PostgreSQL. Default: all, text, 3 rounds.
-`;
-
-class UsageError extends Error {}
-
-function parse() {
-  const options = {
-    scope: { type: "string", default: "all" },
-    reporter: { type: "string", default: "text" },
-    rounds: { type: "string", default: "3" },
-    help: { type: "boolean", default: false },
-  } as const;
-  const { scope, reporter, rounds, help } = parseArgs({ options }).values;
-  if (!SCOPES.includes(scope)) throw new UsageError(`there is no scope ${scope}: there are ${SCOPES.join(", ")}`);
-  const format = REPORTERS[reporter];
-  if (format === undefined)
-    throw new UsageError(`there is no reporter ${reporter}: there are ${Object.keys(REPORTERS).join(", ")}`);
-  const count = Number(rounds);
-  if (!Number.isInteger(count) || count < 1) throw new UsageError(`--rounds ${rounds} is not a number from 1`);
-  return {
-    questions: QUESTIONS.filter((question) => scope === "all" || question.scope === scope),
-    format,
-    rounds: count,
-    help,
-  };
+async function main(args: readonly string[]): Promise<void> {
+  const asked = readArguments(args);
+  if (asked.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const server = new Server();
+  // What was created on somebody's server must not stay there; child processes end with this one.
+  process.once("SIGINT", () => void server.close().finally(() => process.exit(130)));
+  const report = await run(asked, server);
+  process.stdout.write(asked.reporter === "json" ? jsonReport(report) : textReport(report));
 }
 
 try {
-  const { questions, format, rounds, help } = parse();
-  if (help) process.stdout.write(HELP);
-  else {
-    const server = await openServer();
-    const rows: Row[] = [];
-    for (const question of questions) {
-      process.stderr.write(`measuring ${question.scope} …\n`);
-      rows.push(...(await question.ask({ url: server.url, prefix: PREFIX, rounds })));
-      await dropSchema(server.url, PREFIX);
-    }
-    process.stdout.write(format({ environment: server.environment, rounds, rows }));
-    await server.stop();
-  }
+  await main(process.argv.slice(2));
 } catch (error) {
-  const usage = error instanceof UsageError || (error as { code?: unknown }).code === "ERR_PARSE_ARGS_UNKNOWN_OPTION";
-  process.stderr.write(usage ? `bench: ${(error as Error).message}\n\n${HELP}` : `bench: ${(error as Error).stack}\n`);
-  process.exitCode = 1;
+  const told = error instanceof ArgumentsError || error instanceof ServerError;
+  process.stderr.write(`bench: ${told ? error.message : (error as Error).stack}\n`);
+  // Whatever a failed round left open must not keep the process.
+  process.exit(1);
 }

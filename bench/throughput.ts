@@ -1,105 +1,78 @@
 import { Baton } from "../lib/index.js";
-import double from "../workers/double.js";
-import { startChild } from "./support/child.js";
-import { createFloor, dropFloor } from "./support/floor.js";
-import type { Question, Setting } from "./support/question.js";
-import type { Row } from "./support/report.js";
-import { spread } from "./support/stats.js";
+import type { Bench, Contender, Figures, Question } from "./support/question.js";
+import { THREADS, throughBaton, throughPiscina } from "./support/sides.js";
+import { percentile } from "./support/stats.js";
+import { Noop, Same } from "./workers/noop.js";
+
+const HOST = new URL("./processes/baton-host.js", import.meta.url);
 
 const IN_FLIGHT = 100;
+/** Awaits a round. */
 const AWAITS = 5_000;
+/** Jobs a round, where nobody awaits. */
 const JOBS = 20_000;
 
-/** How many results a second with many awaits open, and how many jobs a second one host gets done. */
-export const throughput: Question = {
+export const inFlight: Question = {
   scope: "throughput",
-  async ask(setting) {
-    return [...(await inFlight(setting)), ...(await backlog(setting))];
-  },
+  title: `${IN_FLIGHT} awaits in flight, two processes`,
+  about: `A keeps ${IN_FLIGHT} awaits open, ${AWAITS} in all, B runs the jobs in threads. Lost: not answered, or with another's result.`,
+  lines: [
+    {
+      label: "results",
+      unit: "/s",
+      of: ["baton", "results"],
+      target: { on: "figure", atLeast: 1_500 },
+    },
+    { label: "p99", unit: "ms", of: ["baton", "p99"] },
+    { label: "lost", unit: "", of: ["baton", "lost"], target: { on: "figure", atMost: 0 } },
+  ],
+  open: async (bench) => [await awaiting(bench)],
 };
 
-async function inFlight({ url, prefix, rounds }: Setting): Promise<Row[]> {
-  await createFloor(url);
-  const host = await startChild("host.js", [url, prefix]);
-  const baton = await new Baton({ connection: url, prefix }).start();
-  await awaitAll(baton, 1_000);
-  const rates: number[] = [];
-  let lost = 0;
-  for (let round = 0; round < rounds; round += 1) {
-    const start = performance.now();
-    lost += AWAITS - (await awaitAll(baton, AWAITS));
-    rates.push(AWAITS / ((performance.now() - start) / 1_000));
-  }
-  await baton.stop();
-  await host.stop();
-  await dropFloor(url);
-  const rate = spread(rates);
-  const work = `two processes, ${IN_FLIGHT} awaits in flight`;
-  return [
+export const noops: Question = {
+  scope: "throughput",
+  title: `${JOBS.toLocaleString("en")} no-op jobs, one host`,
+  about:
+    "All inserted at once, nobody awaits; from the first claim to the last completion. Beside it bare Piscina: threads alone, nothing persistent.",
+  lines: [
     {
-      scope: "throughput",
-      work,
-      figure: "results",
-      unit: "a second",
-      baton: rate,
-      target: { text: "> 1,500", met: rate.median > 1_500 },
+      label: "jobs",
+      unit: "/s",
+      of: ["baton", "jobs"],
+      against: ["piscina", "jobs"],
+      target: { on: "figure", atLeast: 5_000 },
     },
-    {
-      scope: "throughput",
-      work,
-      figure: "results",
-      unit: "lost or wrong",
-      baton: spread([lost]),
-      target: { text: "0", met: lost === 0 },
-    },
-  ];
+    { label: "host's event-loop delay p99", unit: "ms", of: ["baton", "loopDelay"], against: ["piscina", "loopDelay"] },
+  ],
+  open: async (bench) => [
+    await throughBaton(bench, JOBS, () => Noop.new()),
+    await throughPiscina(bench, JOBS, "noop", {}),
+  ],
+};
+
+async function awaiting(bench: Bench): Promise<Contender> {
+  const connection = await bench.database();
+  await bench.child(HOST, { connection, queues: { bench: IN_FLIGHT }, threads: THREADS });
+  const baton = await new Baton({ connection }).start();
+  return { name: "baton", round: () => keepInFlight(baton), close: () => baton.stop() };
 }
 
-/** Says how many of the results were right. */
-async function awaitAll(baton: Baton, count: number): Promise<number> {
+async function keepInFlight(baton: Baton): Promise<Figures> {
+  const samples: number[] = [];
   let next = 0;
-  let right = 0;
-  async function lane(): Promise<void> {
-    while (next < count) {
+  let lost = 0;
+  const line = async (): Promise<void> => {
+    while (next < AWAITS) {
       const int = next;
       next += 1;
-      const result = await baton.await(await baton.async(double.new({ int })), 30_000);
-      if (result.ok && result.value === int * 2) right += 1;
+      const start = performance.now();
+      const result = await baton.await(await baton.async(Same.new({ int })), 10_000);
+      samples.push(performance.now() - start);
+      if (!result.ok || result.value !== int) lost += 1;
     }
-  }
-  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
-  return right;
-}
-
-async function backlog({ url, prefix, rounds }: Setting): Promise<Row[]> {
-  const rates: number[] = [];
-  const caller = await new Baton({ connection: url, prefix }).start();
-  for (let round = 0; round <= rounds; round += 1) {
-    await caller.insertMany(Array.from({ length: JOBS }, (_, int) => double.new({ int })));
-    const host = await new Baton({ connection: url, prefix, queues: { default: 100 }, workers: [double] }).start();
-    const start = performance.now();
-    await finished(host, JOBS);
-    // The first round warms up.
-    if (round > 0) rates.push(JOBS / ((performance.now() - start) / 1_000));
-    await host.stop();
-  }
-  await caller.stop();
-  const rate = spread(rates);
-  const work = `one host, ${JOBS.toLocaleString("en")} no-op jobs, nobody awaits`;
-  return [
-    {
-      scope: "throughput",
-      work,
-      figure: "jobs",
-      unit: "a second",
-      baton: rate,
-      target: { text: "> 5,000", met: rate.median > 5_000 },
-    },
-  ];
-}
-
-/** Resolves when that many jobs are completed in the table, not only done. */
-async function finished(host: Baton, jobs: number): Promise<void> {
-  while ((host.status().events["job:stop"] ?? 0) < jobs) await new Promise((resolve) => setTimeout(resolve, 5));
-  while ((await host.counts()).length > 0) await new Promise((resolve) => setTimeout(resolve, 2));
+  };
+  const start = performance.now();
+  await Promise.all(Array.from({ length: IN_FLIGHT }, line));
+  const seconds = (performance.now() - start) / 1_000;
+  return { results: (AWAITS - lost) / seconds, p50: percentile(samples, 50), p99: percentile(samples, 99), lost };
 }

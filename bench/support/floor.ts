@@ -1,94 +1,109 @@
-import { once } from "node:events";
+import { randomUUID } from "node:crypto";
 import pg from "pg";
-import { dropSchema } from "./environment.js";
 
 /**
- * What the same durable steps cost when written by hand on bare pg, with no library, no threads and no checks: a row inserted
- * and its host told, claimed, completed and its caller told. No Baton can be faster than this with the same guarantees.
+ * A durable job by hand on bare `pg`: the statements that nobody can do without, prepared, one row each, on a table with
+ * nothing but what they need. No threads, no retries, no hosts that can die: the floor that latencies are held against.
  */
-const FLOOR_SCHEMA = "baton_bench_floor";
-
-const TABLE = `${FLOOR_SCHEMA}.jobs`;
+const TABLE = `create table if not exists floor (
+  id bigint generated always as identity primary key, ref uuid not null, state smallint not null, reply_to text,
+  args jsonb not null, result text);
+create index if not exists floor_claim on floor (id) where state = 1`;
 
 const INSERT = {
   name: "floor_insert",
-  text: `with i as (insert into ${TABLE} (state, args) values (1, $1) returning id) select id, pg_notify('floor_insert', '') from i`,
+  text: "insert into floor (ref, state, args) values ($1, $2, $3) returning id",
 };
-const INSERT_CLAIMED = {
-  name: "floor_insert_claimed",
-  text: `insert into ${TABLE} (state, args) values (2, $1) returning id`,
+const INSERT_AND_NOTIFY = {
+  name: "floor_insert_notify",
+  text: `with row as (insert into floor (ref, state, args, reply_to) values ($1, 1, $2, $3) returning id)
+    select id, pg_notify('floor', '') from row`,
 };
 const CLAIM = {
   name: "floor_claim",
-  text: `update ${TABLE} set state = 2 where id = (select id from ${TABLE} where state = 1 order by id limit 1 for update skip locked) returning id`,
+  text: `update floor set state = 2 where id = (select id from floor where state = 1 order by id limit 1 for update skip locked)
+    returning id, args`,
 };
 const COMPLETE = {
   name: "floor_complete",
-  text: `with d as (update ${TABLE} set state = 4, result = $2 where id = $1 returning id) select pg_notify('floor_done', id::text) from d`,
+  text: "update floor set state = 4, result = $2 where id = $1 and state = 2",
 };
-const COMPLETE_SILENTLY = {
-  name: "floor_complete_silently",
-  text: `update ${TABLE} set state = 4, result = $2 where id = $1`,
+const COMPLETE_AND_NOTIFY = {
+  name: "floor_complete_notify",
+  text: `with row as (update floor set state = 4, result = $2 where id = $1 and state = 2 returning ref, reply_to, result)
+    select pg_notify(reply_to, ref || result) from row`,
 };
-const RESULT = Buffer.from("84");
 
-export async function createFloor(url: string): Promise<void> {
-  const client = await connected(url);
-  await client.query(`set client_min_messages = warning; drop schema if exists ${FLOOR_SCHEMA} cascade; create schema ${FLOOR_SCHEMA};
-    create table ${TABLE} (id bigint generated always as identity primary key, state smallint, args jsonb, result bytea);
-    create index on ${TABLE} (id) where state = 1`);
-  await client.end();
+/** The channel on which the caller hears of results. */
+export const REPLIES = "floor_replies";
+const AVAILABLE = 1;
+const EXECUTING = 2;
+const REF = 36;
+
+interface Claimed {
+  readonly id: string;
+  readonly args: { readonly int: number };
 }
 
-export async function dropFloor(url: string): Promise<void> {
-  await dropSchema(url, FLOOR_SCHEMA);
+export class Floor {
+  readonly #client: pg.Client;
+
+  private constructor(client: pg.Client) {
+    this.#client = client;
+  }
+
+  static async connect(url: string): Promise<Floor> {
+    const client = new pg.Client(url);
+    await client.connect();
+    await client.query(TABLE);
+    return new Floor(client);
+  }
+
+  /** Calls back on every notification. For a connection that does nothing else. */
+  async listen(channel: string, call: (payload: string) => void): Promise<void> {
+    this.#client.on("notification", ({ payload = "" }) => call(payload));
+    await this.#client.query(`listen ${channel}`);
+  }
+
+  /** Inserts a job for a host elsewhere, and tells it. */
+  async submit(int: number): Promise<string> {
+    const ref = randomUUID();
+    await this.#client.query({ ...INSERT_AND_NOTIFY, values: [ref, { int }, REPLIES] });
+    return ref;
+  }
+
+  /** Runs the next job, if there is one, and tells who awaits it. */
+  async runNext(): Promise<void> {
+    const { rows } = await this.#client.query<Claimed>(CLAIM);
+    const [job] = rows;
+    if (job !== undefined) await this.#client.query({ ...COMPLETE_AND_NOTIFY, values: [job.id, `${job.args.int}`] });
+  }
+
+  /** A job whose caller runs it: two statements. */
+  async runClaimed(int: number): Promise<number> {
+    const { rows } = await this.#client.query<{ id: string }>({
+      ...INSERT,
+      values: [randomUUID(), EXECUTING, { int }],
+    });
+    await this.#client.query({ ...COMPLETE, values: [rows[0]?.id, `${int}`] });
+    return int;
+  }
+
+  /** The same without that shortcut: insert, claim, complete. */
+  async runClaiming(int: number): Promise<number> {
+    await this.#client.query({ ...INSERT, values: [randomUUID(), AVAILABLE, { int }] });
+    const { rows } = await this.#client.query<Claimed>(CLAIM);
+    const job = rows[0] as Claimed;
+    await this.#client.query({ ...COMPLETE, values: [job.id, `${job.args.int}`] });
+    return job.args.int;
+  }
+
+  async close(): Promise<void> {
+    await this.#client.end();
+  }
 }
 
-/** The host's side by hand. */
-export async function startFloorHost(url: string): Promise<() => Promise<void>> {
-  const [listener, client] = await Promise.all([connected(url), connected(url)]);
-  listener.on("notification", () => {
-    void (async () => {
-      const { rows } = await client.query<{ id: string }>(CLAIM);
-      if (rows[0] !== undefined) await client.query({ ...COMPLETE, values: [rows[0].id, RESULT] });
-    })();
-  });
-  await listener.query("listen floor_insert");
-  return async () => {
-    await Promise.all([listener.end(), client.end()]);
-  };
-}
-
-export interface FloorCaller {
-  /** Inserts, and resolves when the other process has told that it is done. */
-  callRemote(): Promise<void>;
-  /** Inserts as claimed and completes: two durable statements, what one process needs at least. */
-  callLocal(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-/** The caller's side by hand, for one call at a time. */
-export async function startFloorCaller(url: string): Promise<FloorCaller> {
-  const [listener, client] = await Promise.all([connected(url), connected(url)]);
-  await listener.query("listen floor_done");
-  return {
-    async callRemote() {
-      const done = once(listener, "notification");
-      await client.query({ ...INSERT, values: ['{"int":42}'] });
-      await done;
-    },
-    async callLocal() {
-      const { rows } = await client.query<{ id: string }>({ ...INSERT_CLAIMED, values: ['{"int":42}'] });
-      await client.query({ ...COMPLETE_SILENTLY, values: [rows[0]?.id, RESULT] });
-    },
-    async stop() {
-      await Promise.all([listener.end(), client.end()]);
-    },
-  };
-}
-
-async function connected(connectionString: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  return client;
+/** A result's notification, taken apart. */
+export function readReply(payload: string): { ref: string; int: number } {
+  return { ref: payload.slice(0, REF), int: Number(payload.slice(REF)) };
 }

@@ -1,17 +1,51 @@
-import type { Row } from "./report.js";
+import type { Scope } from "./arguments.js";
+import type { Child } from "./child.js";
 
-/** What a question gets to answer with. */
-export interface Setting {
-  /** The database. */
-  readonly url: string;
-  /** A schema of the question's own, dropped when it is answered. */
-  readonly prefix: string;
-  /** How often to measure; the medians over the rounds are what counts. */
-  readonly rounds: number;
+/** What one round of one side came to, by name. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** One side of a comparison: the product, or a floor to hold it against. */
+export interface Contender {
+  readonly name: string;
+  /** Does the work once. The first call is the warm-up, and does not count. */
+  round(): Promise<Figures>;
+  close?(): Promise<void>;
 }
 
-/** A question that the bench answers, one a file. */
+/** What a figure, or its ratio to the floor's, should be. */
+export interface Target {
+  readonly on: "figure" | "ratio";
+  readonly atMost?: number;
+  readonly atLeast?: number;
+}
+
+/** A contender's figure: `[contender, figure]`. */
+type FigureOf = readonly [contender: string, figure: string];
+
+/** One line of the report. */
+export interface Line {
+  readonly label: string;
+  readonly unit: string;
+  readonly of: FigureOf;
+  readonly against?: FigureOf;
+  readonly target?: Target;
+}
+
+/** What a question may use; all of it is gone when the bench ends. */
+export interface Bench {
+  /** A fresh database, by its URL: one for each contender, since a NOTIFY wakes every listener of its database. */
+  database(): Promise<string>;
+  /** Another process, running a module of `bench/processes`. */
+  child(script: URL, argument: object): Promise<Child>;
+}
+
+/** One thing to find out: who takes part, and which of their figures are reported. */
 export interface Question {
-  readonly scope: string;
-  ask(setting: Setting): Promise<Row[]>;
+  readonly scope: Scope;
+  readonly title: string;
+  /** What is done, and what the floor is. */
+  readonly about: string;
+  readonly lines: readonly Line[];
+  /** Sets up the contenders; they take turns. */
+  open(bench: Bench): Promise<Contender[]>;
 }

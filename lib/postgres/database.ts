@@ -116,6 +116,9 @@ export class Database {
   /** Runs several statements on one connection within one transaction. */
   async transaction<Result>(work: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
     const client = await this.#running().connect();
+    // A connection lost fails the statement under way or the next; unheard, its error would end the process as well.
+    const unheard = (): void => {};
+    client.on("error", unheard);
     let failure: unknown;
     try {
       await client.query("begin");
@@ -126,6 +129,7 @@ export class Database {
       failure = error;
       throw error;
     } finally {
+      client.off("error", unheard);
       // After a failure the connection's state is not known for certain: close it rather than reuse it.
       client.release(failure !== undefined);
     }

@@ -43,6 +43,8 @@ export async function* scanJobs(
 ): AsyncGenerator<JobRow, void, void> {
   const { where, values } = conditions(filter);
   const client = database.client();
+  // A connection that is lost while rows are handed out fails the next read; unheard, its error would end the process.
+  client.on("error", () => {});
   await client.connect();
   try {
     const text = `select id, state, queue, worker, args, meta, tags, priority, attempt, max_attempts as "maxAttempts",

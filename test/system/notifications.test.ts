@@ -16,17 +16,25 @@ describe("notifications that nobody of ours sent, or twice:", () => {
   let caller: Baton;
   let host: Baton;
 
-  beforeEach(async () => {
+  before(async () => {
     database = await createDatabase();
     hosts = new Hosts(database.url);
+    host = await hosts.start({ queues: { default: 2 } });
+  });
+
+  beforeEach(async () => {
     sql = new pg.Client(database.url);
     await sql.connect();
-    [caller, host] = await Promise.all([hosts.start(), hosts.start({ queues: { default: 2 } })]);
+    caller = await hosts.start();
   });
 
   afterEach(async () => {
-    await hosts.stop();
+    await caller.stop();
     await sql.end();
+  });
+
+  after(async () => {
+    await hosts.stop();
     await database.drop();
   });
 

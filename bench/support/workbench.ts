@@ -1,0 +1,30 @@
+import { Child } from "./child.js";
+import type { Bench } from "./question.js";
+import type { Server } from "./server.js";
+
+/** Lends databases and processes to one question after the other, and takes the processes back between them. */
+export class Workbench implements Bench {
+  readonly #server: Server;
+  readonly #flags: readonly string[];
+  readonly #children: Child[] = [];
+
+  constructor(server: Server, profile: string | undefined) {
+    this.#server = server;
+    this.#flags = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
+  }
+
+  database(): Promise<string> {
+    return this.#server.database();
+  }
+
+  async child(script: URL, argument: object): Promise<Child> {
+    const child = await Child.start(script, argument, this.#flags);
+    this.#children.push(child);
+    return child;
+  }
+
+  /** Ends the processes. */
+  async clear(): Promise<void> {
+    await Promise.all(this.#children.splice(0).map((child) => child.stop()));
+  }
+}

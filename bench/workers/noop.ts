@@ -1,0 +1,14 @@
+import { defineWorker, type Job } from "../../lib/worker.js";
+
+/** What bare Piscina runs. */
+export function run(): void {}
+
+/** Does nothing. */
+export const Noop = defineWorker(import.meta.url, { name: "noop", queue: "bench", perform: run });
+
+/** Gives its number back, so that a wrong result would show. */
+export const Same = defineWorker(import.meta.url, {
+  name: "same",
+  queue: "bench",
+  perform: ({ args }: Job<{ int: number }>) => args.int,
+});

@@ -1,0 +1,86 @@
+import { expect } from "chai";
+import type { Measured } from "../../bench/support/measure.js";
+import type { Line } from "../../bench/support/question.js";
+import { disturbed, jsonReport, type Report, rowsOf, textReport } from "../../bench/support/report.js";
+
+const RATIO: Line = {
+  label: "p50",
+  unit: "ms",
+  of: ["baton", "p50"],
+  against: ["by hand", "p50"],
+  target: { on: "ratio", atMost: 2 },
+};
+const RATE: Line = { label: "jobs", unit: "/s", of: ["baton", "jobs"], target: { on: "figure", atLeast: 5_000 } };
+
+function measured(lines: readonly Line[], cpuChecks: readonly number[] = [10, 10]): Measured {
+  const question = { scope: "latency" as const, title: "await", about: "how", lines, open: async () => [] };
+  const baton = [
+    { p50: 3, jobs: 4_000 },
+    { p50: 12, jobs: 6_000 },
+    { p50: 4, jobs: 4_500 },
+  ];
+  return { question, rounds: { baton, "by hand": [{ p50: 2 }, { p50: 4 }, { p50: 2 }] }, cpuChecks };
+}
+
+function report(...all: Measured[]): Report {
+  const environment = {
+    baton: "0.1.0",
+    node: "v20.19.0",
+    platform: "linux x64",
+    cores: 2,
+    cpu: "some",
+    postgres: null,
+    load: { before: 0.5, after: 1 },
+  };
+  return { environment, rounds: 3, measured: all };
+}
+
+describe("the bench's report", () => {
+  it("takes the ratio in each round, and then the median of the ratios", () => {
+    const [row] = rowsOf(measured([RATIO]));
+    expect(row?.figure).to.deep.equal({ median: 4, min: 3, max: 12 });
+    expect(row?.floor).to.deep.equal({ median: 2, min: 2, max: 4 });
+    expect(row?.ratio).to.deep.equal({ median: 2, min: 1.5, max: 3 });
+  });
+
+  it("holds the median against the target, which itself is met", () => {
+    expect(rowsOf(measured([RATIO]))[0]?.met).to.equal(true);
+    const stricter = { ...RATIO, target: { on: "ratio" as const, atMost: 1.9 } };
+    expect(rowsOf(measured([stricter]))[0]?.met).to.equal(false);
+    expect(rowsOf(measured([RATE]))[0]?.met).to.equal(false);
+  });
+
+  it("holds nothing against a line without a target", () => {
+    const [row] = rowsOf(measured([{ label: "p50", unit: "ms", of: ["baton", "p50"] }]));
+    expect(row).to.include({ floor: null, ratio: null, target: null, met: null });
+  });
+
+  it("calls a target missed where a figure is absent", () => {
+    const [row] = rowsOf(measured([{ ...RATE, of: ["baton", "nothing"] }]));
+    expect(row?.met).to.equal(false);
+  });
+
+  it("shows people one aligned table that says met, or missed by how much", () => {
+    const lines = textReport(report(measured([RATIO, RATE]))).split("\n");
+    const [head, p50, jobs] = [" target", "  p50 ", "  jobs "].map((text) => lines.find((line) => line.includes(text)));
+    expect(p50?.replace(/ +/g, " ")).to.equal(" p50 4 ms 3-12 2 ms 2.00x 1.50-3 <= 2x met");
+    expect(jobs?.replace(/ +/g, " ")).to.equal(" jobs 4,500 /s 4,000-6,000 >= 5,000 /s missed by 500");
+    const column = (head?.indexOf("target") ?? 0) + "target".length;
+    expect(p50?.slice(0, column)).to.match(/<= 2x$/);
+    expect(jobs?.slice(0, column)).to.match(/>= 5,000 \/s$/);
+  });
+
+  it("gives programs the raw figures of every round", () => {
+    const { questions, environment } = JSON.parse(jsonReport(report(measured([RATIO]))));
+    expect(environment.node).to.equal("v20.19.0");
+    expect(questions[0].rounds.baton).to.have.lengthOf(3);
+    expect(questions[0].rows[0].ratio.median).to.equal(2);
+  });
+
+  it("says so where others had the machine", () => {
+    expect(disturbed(measured([RATIO], [10, 11, 10.5]))).to.equal(false);
+    const noisy = measured([RATIO], [10, 13, 10.5]);
+    expect(disturbed(noisy)).to.equal(true);
+    expect(textReport(report(noisy))).to.contain("DISTURBED  await: the same computation took up to 30 % longer");
+  });
+});

@@ -1,0 +1,65 @@
+import { expect } from "chai";
+import pg from "pg";
+import { DatabaseError } from "../../lib/errors.js";
+import { Database } from "../../lib/postgres/database.js";
+import { migrate } from "../../lib/postgres/migrations.js";
+import { Telemetry } from "../../lib/telemetry.js";
+import { createDatabase, type TestDatabase } from "../support/database.js";
+
+describe("migrations", () => {
+  let test: TestDatabase;
+  let sql: pg.Client;
+
+  before(async () => {
+    test = await createDatabase();
+    sql = new pg.Client({ connectionString: test.url });
+    await sql.connect();
+  });
+
+  after(async () => {
+    await sql.end();
+    await test.drop();
+  });
+
+  async function opened(url = test.url): Promise<Database> {
+    const database = new Database(url, "test", new Telemetry("test"));
+    await database.start();
+    return database;
+  }
+
+  it("are safe when ten hosts start at once", async () => {
+    const databases = await Promise.all(Array.from({ length: 10 }, () => opened()));
+    await Promise.all(databases.map((database) => migrate(database, "together")));
+    await Promise.all(databases.map((database) => database.stop()));
+    const { rows } = await sql.query<{ step: number }>("select step from together.migrations order by step");
+    expect(rows.map(({ step }) => step)).to.deep.equal([...rows.keys()].map((at) => at + 1));
+  });
+
+  it("need no more than to own the schema, where it exists", async () => {
+    const role = `owner_${process.pid}`;
+    await sql.query(`create role ${role} login password 'secret'; create schema owned authorization ${role}`);
+    const url = new URL(test.url);
+    url.username = role;
+    url.password = "secret";
+    const database = await opened(url.href);
+    try {
+      await migrate(database, "owned");
+    } finally {
+      await database.stop();
+      await sql.query(`drop owned by ${role} cascade; drop role ${role}`);
+    }
+  });
+
+  it("refuse a schema that a later release has changed", async () => {
+    const database = await opened();
+    try {
+      await migrate(database, "later");
+      await sql.query("insert into later.migrations (step) values (999)");
+      const error = await migrate(database, "later").catch((failure: unknown) => failure);
+      expect(error).to.be.instanceOf(DatabaseError);
+      expect(error).to.include({ code: "ERR_BATON_SCHEMA_TOO_NEW" });
+    } finally {
+      await database.stop();
+    }
+  });
+});

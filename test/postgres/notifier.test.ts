@@ -1,0 +1,138 @@
+import { expect } from "chai";
+import pg from "pg";
+import { MemoryNotifier, type Notifier } from "../../lib/notifier.js";
+import { Database, type Statement } from "../../lib/postgres/database.js";
+import { PostgresNotifier } from "../../lib/postgres/notifier.js";
+import { Telemetry } from "../../lib/telemetry.js";
+import { createDatabase, type TestDatabase } from "../support/database.js";
+import { until } from "../support/until.js";
+
+describe("a notifier", () => {
+  let test: TestDatabase;
+  let database: Database;
+
+  before(async () => {
+    test = await createDatabase();
+    database = new Database(test.url, "test", new Telemetry("test"));
+    await database.start();
+  });
+
+  after(async () => {
+    await database.stop();
+    await test.drop();
+  });
+
+  const overPostgres = (on = database, telemetry = new Telemetry("test")): PostgresNotifier =>
+    new PostgresNotifier({ database: on, telemetry, probeChannel: "probes", lockKey: "4711" });
+
+  for (const [kind, make] of [
+    ["in memory", () => new MemoryNotifier()],
+    ["over PostgreSQL", () => overPostgres()],
+  ] as [string, () => Notifier][]) {
+    describe(kind, () => {
+      let notifier: Notifier;
+
+      beforeEach(async () => {
+        notifier = make();
+        await notifier.start();
+      });
+
+      afterEach(() => notifier.stop());
+
+      it("brings each payload to the handlers of its channel, in order, and to no others", async () => {
+        const heard: string[] = [];
+        await notifier.listen("a", (payload) => heard.push(`a ${payload}`));
+        await notifier.listen("a", (payload) => heard.push(`a too ${payload}`));
+        await notifier.listen("B.c-d", (payload) => heard.push(`b ${payload}`));
+        await notifier.notify("a", "1");
+        await notifier.notify("nobody's", "2");
+        await notifier.notify("B.c-d", "3");
+        await until(() => heard.length === 3, "three payloads");
+        expect(heard).to.deep.equal(["a 1", "a too 1", "b 3"]);
+      });
+
+      it("starts twice and stops twice without harm", async () => {
+        await notifier.start();
+        await notifier.stop();
+        await notifier.stop();
+      });
+
+      it("is in the mode `notify`", () => {
+        expect(notifier.mode).to.equal("notify");
+      });
+    });
+  }
+
+  it("stops before it was started", () => overPostgres().stop());
+
+  it("does not let a handler that throws harm the others", async () => {
+    const telemetry = new Telemetry("test");
+    const notifier = overPostgres(database, telemetry);
+    await notifier.start();
+    try {
+      const heard: string[] = [];
+      await notifier.listen("a", () => {
+        throw new Error("mine");
+      });
+      await notifier.listen("a", (payload) => heard.push(payload));
+      await notifier.notify("a", "1");
+      await until(() => heard.length === 1, "the other handler");
+      expect(telemetry.counts()).to.deep.equal({ "service:error": 1 });
+    } finally {
+      await notifier.stop();
+    }
+  });
+
+  it("comes back when its connection is terminated: listens again, holds the lock again, says that there was a gap", async () => {
+    const notifier = overPostgres();
+    const sql = new pg.Client({ connectionString: test.url });
+    await sql.connect();
+    const holders = async (): Promise<number[]> =>
+      (
+        await sql.query<{ pid: number }>("select pid from pg_locks where locktype = 'advisory' and objid = 4711")
+      ).rows.map(({ pid }) => pid);
+    try {
+      await notifier.start();
+      expect(notifier.locked).to.equal(true);
+      const heard: string[] = [];
+      let gaps = 0;
+      notifier.onRestore(() => {
+        gaps += 1;
+      });
+      await notifier.listen("a", (payload) => heard.push(payload));
+      const [before] = await holders();
+      await sql.query("select pg_terminate_backend($1)", [before]);
+      await until(() => gaps === 1, "the gap to be told");
+      expect(notifier.locked).to.equal(true);
+      const [after] = await holders();
+      expect(after).to.be.a("number").and.not.equal(before);
+      await notifier.notify("a", "after");
+      await until(() => heard.includes("after"), "the notification after the gap");
+    } finally {
+      await notifier.stop();
+      await sql.end();
+    }
+  });
+
+  it("finds out that notifications do not arrive, and says so", async () => {
+    /** Loses what is sent, as a pooler in transaction mode does. */
+    class Deaf extends Database {
+      override async query<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
+        return statement.name === "baton_notify" ? [] : super.query(statement, values);
+      }
+    }
+    const telemetry = new Telemetry("test");
+    const deaf = new Deaf(test.url, "test", telemetry);
+    await deaf.start();
+    const notifier = overPostgres(deaf, telemetry);
+    try {
+      await notifier.start();
+      expect(notifier.mode).to.equal("polling");
+      expect(notifier.locked).to.equal(false);
+      expect(telemetry.counts()).to.deep.equal({ "notifier:mode": 1 });
+    } finally {
+      await notifier.stop();
+      await deaf.stop();
+    }
+  });
+});

@@ -1,0 +1,134 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { ANSWER_KINDS } from "../../lib/job/answer.js";
+import { type Delivery, Mailbox } from "../../lib/relay/mailbox.js";
+import { Telemetry } from "../../lib/telemetry.js";
+import { answer, value } from "../support/answers.js";
+
+function delivery(of: ReturnType<typeof value>): Delivery {
+  return { answer: of, via: "local" };
+}
+
+const first = delivery(value(1));
+const second = delivery(value(2));
+const failed = delivery(answer(ANSWER_KINDS.failed, { error: "no" }));
+
+describe("the mailbox", () => {
+  let mailbox: Mailbox;
+
+  beforeEach(() => {
+    mailbox = new Mailbox(new Telemetry("test"));
+  });
+
+  it("takes nothing for a ref without a slot", () => {
+    expect(mailbox.deliver("a", first)).to.equal(false);
+    expect(mailbox.size).to.equal(0);
+  });
+
+  it("keeps the first answer and drops a second one", () => {
+    mailbox.open("a");
+    expect(mailbox.deliver("a", first)).to.equal(true);
+    expect(mailbox.deliver("a", second)).to.equal(false);
+    expect(mailbox.peek("a", false)).to.equal(first);
+  });
+
+  it("keeps the first outcome for those who take it, and the final one for those who wait for retries", () => {
+    mailbox.open("a");
+    mailbox.deliver("a", failed);
+    expect(mailbox.peek("a", false)).to.equal(failed);
+    expect(mailbox.peek("a", true)).to.equal(null);
+    mailbox.deliver("a", first);
+    expect(mailbox.peek("a", false)).to.equal(failed);
+    expect(mailbox.peek("a", true)).to.equal(first);
+  });
+
+  it("calls each waiter once, and none that was let go", () => {
+    const heard: string[] = [];
+    mailbox.wait("a", false, () => heard.push("first"));
+    mailbox.wait("a", true, () => heard.push("final"));
+    mailbox.wait("a", false, () => heard.push("gone"))();
+    mailbox.deliver("a", failed);
+    mailbox.deliver("a", first);
+    mailbox.deliver("a", second);
+    expect(heard).to.deep.equal(["first", "final"]);
+    expect(mailbox.awaited).to.equal(0);
+  });
+
+  it("tells waiters that the row is gone, and keeps no slot", () => {
+    const heard: unknown[] = [];
+    mailbox.wait("a", true, (delivered) => heard.push(delivered));
+    mailbox.gone("a");
+    expect(heard).to.deep.equal(["gone"]);
+    expect(mailbox.size).to.equal(0);
+  });
+
+  it("gives up the oldest slots over its limit of bytes, but none that is awaited", () => {
+    const telemetry = new Telemetry("test");
+    const small = new Mailbox(telemetry, { age: 60_000, bytes: 10_000 });
+    small.wait("awaited", false, () => {});
+    for (let number = 0; number < 1_000; number += 1) small.open(`ref ${number}`);
+    expect(small.size).to.be.below(60);
+    expect(small.has("awaited")).to.equal(true);
+    expect(small.has("ref 999")).to.equal(true);
+    expect(telemetry.counts()["slot:evicted"]).to.equal(1_001 - small.size);
+  });
+
+  it("gives up slots over its limit of age", () => {
+    const old = new Mailbox(new Telemetry("test"), { age: -1, bytes: 1_000_000 });
+    old.open("a");
+    old.open("b");
+    expect(old.has("a")).to.equal(false);
+  });
+
+  it("holds to its rules under any order of calls", () => {
+    const refs = fc.constantFrom("a", "b", "c");
+    const step = fc.oneof(
+      fc.record({ do: fc.constant("open" as const), ref: refs }),
+      fc.record({ do: fc.constant("wait" as const), ref: refs, withRetries: fc.boolean() }),
+      fc.record({ do: fc.constant("deliver" as const), ref: refs, final: fc.boolean() }),
+      fc.record({ do: fc.constant("gone" as const), ref: refs }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const box = new Mailbox(new Telemetry("test"));
+        const slots = new Map<string, { first: Delivery | null; final: Delivery | null }>();
+        let waiting = 0;
+        let called = 0;
+        for (const todo of steps) {
+          const slot = slots.get(todo.ref);
+          if (todo.do === "open") box.open(todo.ref);
+          if (todo.do === "gone") {
+            box.gone(todo.ref);
+            slots.delete(todo.ref);
+          }
+          if (todo.do === "open" && slot === undefined) slots.set(todo.ref, { first: null, final: null });
+          if (todo.do === "wait" && box.peek(todo.ref, todo.withRetries) === null) {
+            waiting += 1;
+            box.wait(todo.ref, todo.withRetries, () => {
+              called += 1;
+            });
+            if (slot === undefined) slots.set(todo.ref, { first: null, final: null });
+          }
+          if (todo.do === "deliver") {
+            const delivered = todo.final ? delivery(value(steps.indexOf(todo))) : failed;
+            const news = slot !== undefined && slot.final === null && (todo.final || slot.first === null);
+            expect(box.deliver(todo.ref, delivered)).to.equal(news);
+            if (news && slot !== undefined) {
+              slot.first ??= delivered;
+              if (todo.final) slot.final = delivered;
+            }
+          }
+          for (const [ref, { first: one, final: last }] of slots) {
+            expect(box.peek(ref, false)).to.equal(one);
+            expect(box.peek(ref, true)).to.equal(last);
+          }
+          expect(box.size).to.equal(slots.size);
+          expect(called).to.be.at.most(waiting);
+        }
+        for (const ref of ["a", "b", "c"]) box.gone(ref);
+        expect(called).to.equal(waiting);
+        expect(box.awaited).to.equal(0);
+      }),
+    );
+  });
+});

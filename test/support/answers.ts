@@ -1,0 +1,49 @@
+import {
+  ANSWER_KINDS,
+  type Answer,
+  type AnswerKind,
+  type AnswerSource,
+  answerWith,
+  type StoredAnswer,
+} from "../../lib/job/answer.js";
+import type { JobState } from "../../lib/job/job.js";
+
+/** An answer whose value is JSON text: what {@link decodeJson} reads. */
+export function answer(kind: AnswerKind, value: unknown): Answer {
+  return answerWith(kind, { encoding: "b", bytes: Buffer.from(JSON.stringify(value)) });
+}
+
+export function value(of: unknown): Answer {
+  return answer(ANSWER_KINDS.value, of);
+}
+
+/** Stands in for the codec: the answers' values are JSON text. Errors are told apart by their one property. */
+export function decodeJson({ bytes }: { readonly bytes: Uint8Array }): unknown {
+  const decoded = JSON.parse(Buffer.from(bytes).toString()) as unknown;
+  return typeof decoded === "object" && decoded !== null && "error" in decoded
+    ? new Error(String(decoded.error))
+    : decoded;
+}
+
+/** Stands in for the table: rows by ref, kept in memory. */
+export class MemoryAnswers implements AnswerSource {
+  readonly #rows = new Map<string, StoredAnswer>();
+  /** The refs asked for, call by call, and whether to subscribe. */
+  readonly calls: { readonly refs: readonly string[]; readonly subscribe: boolean }[] = [];
+  /** Whether every look-up hangs for ever, as with a database that is away. */
+  hangs = false;
+
+  put(ref: string, answer: Answer | null, state: JobState = "completed", attempt = 1, host = "the host"): void {
+    this.#rows.set(ref, { ref, id: 1, state, attempt, host, answer });
+  }
+
+  delete(ref: string): void {
+    this.#rows.delete(ref);
+  }
+
+  async fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]> {
+    this.calls.push({ refs, subscribe });
+    if (this.hangs) await new Promise(() => {});
+    return refs.flatMap((ref) => this.#rows.get(ref) ?? []);
+  }
+}
