@@ -1,5 +1,5 @@
 import { availableParallelism, loadavg } from "node:os";
-import { relative } from "node:path";
+import { relative, resolve } from "node:path";
 import { crunch, type CrunchReport } from "./crunch.js";
 import { listFiles, type SourceFile } from "./files.js";
 import { rally } from "./rally.js";
@@ -28,10 +28,7 @@ export async function play(folder: string, stage: Stage, screen: Screen): Promis
     "hosts",
     `this process, ${threadNumber(threadsHere)}, and process ${stage.neighbour}, ${threadNumber(threadsThere)}`,
   );
-  screen.fact(
-    "work",
-    `${files.length} files, ${bytes}, of ${relative("", folder) || "this folder"}: each brotli at quality 11, then scrypt`,
-  );
+  screen.fact("work", `${files.length} files, ${bytes}, of ${shown(folder)}: each brotli at quality 11, then scrypt`);
   const [load = 0] = loadavg();
   if (load > availableParallelism() / 2) {
     screen.fact("note", `other programs keep this machine busy (load ${load.toFixed(1)}): the figures will suffer`);
@@ -100,6 +97,13 @@ function progressText(done: number, files: readonly SourceFile[], tally: Tally, 
 
 function threadNumber(count: number): string {
   return count === 1 ? "1 thread" : `${count} threads`;
+}
+
+/** The path as people would write it from where they are. */
+function shown(folder: string): string {
+  const path = relative("", folder);
+  if (path === "") return "this folder";
+  return path.startsWith("..") ? resolve(folder) : path;
 }
 
 function sum(files: readonly SourceFile[]): number {
