@@ -1,21 +1,23 @@
 /**
- * Awaiting a job in an HTTP handler. The value, if it comes in time; else 202 with a ticket, to ask for the result later.
+ * Awaiting a job in an HTTP handler. The value, if it comes in time (WAIT, 2,000 ms); else 202 with where to ask for it later.
  *
  *   node dist/examples/http.js
  *   curl -s 'localhost:3000/double?int=21'
+ *   curl -s 'localhost:3000/burn?ms=5000'
  *
  * In a project of your own, import from "pg-baton" and "pg-baton/embedded".
  */
 import { createServer, type ServerResponse } from "node:http";
-import { startEmbedded } from "../lib/embedded.js";
 import { Baton, InvalidRelayError, type Relay } from "../lib/index.js";
+import Burn from "../workers/burn.js";
 import Double from "../workers/double.js";
+import { openDatabase } from "./database.js";
 
-const server = process.env.DATABASE_URL ? null : await startEmbedded();
-const connection = process.env.DATABASE_URL ?? server?.url ?? "";
+const WAIT = Number(process.env.WAIT ?? 2_000);
+const database = await openDatabase();
 
 // One process for the example's sake: leave the queues out here, and run `npx pg-baton host` on as many machines as you like.
-const baton = await new Baton({ connection, queues: { default: 4 }, workers: [Double] }).start();
+const baton = await new Baton({ connection: database.url, queues: { default: 4 }, workers: [Burn, Double] }).start();
 
 const http = createServer((request, response) => {
   const url = new URL(request.url ?? "/", "http://localhost");
@@ -30,15 +32,20 @@ const http = createServer((request, response) => {
 async function answer(url: URL, response: ServerResponse): Promise<void> {
   switch (url.pathname) {
     case "/double": {
-      const int = Number(url.searchParams.get("int") ?? Number.NaN);
-      if (!Number.isFinite(int)) return reply(response, 400, { error: "int must be a number" });
-      return answerWith(await baton.async(Double.new({ int })), response);
+      const int = url.searchParams.get("int") ?? "";
+      if (!/^-?\d{1,15}$/.test(int)) return reply(response, 400, { error: "int must be an integer" });
+      return answerWith(await baton.async(Double.new({ int: Number(int) })), response);
+    }
+    case "/burn": {
+      const ms = url.searchParams.get("ms") ?? "";
+      if (!/^\d{1,5}$/.test(ms)) return reply(response, 400, { error: "ms must be an integer from 0 to 99999" });
+      return answerWith(await baton.async(Burn.new({ ms: Number(ms) })), response);
     }
     case "/result":
       // A relay is plain data: any process can await it, this one after a restart too.
       return answerWith(JSON.parse(url.searchParams.get("ticket") ?? "null") as Relay<number>, response);
     default:
-      return reply(response, 404, { error: "there are /double?int=… and /result?ticket=…" });
+      return reply(response, 404, { error: "there are /double?int=…, /burn?ms=… and /result?ticket=…" });
   }
 }
 
@@ -46,13 +53,16 @@ async function answerWith(relay: Relay<number>, response: ServerResponse): Promi
   // When the client hangs up, nobody waits any more; the job goes on.
   const gone = new AbortController();
   response.once("close", () => gone.abort());
-  const result = await baton.await(relay, { timeout: 2_000, signal: gone.signal }).catch((error: unknown) => {
+  const result = await baton.await(relay, { timeout: WAIT, signal: gone.signal }).catch((error: unknown) => {
     if (gone.signal.aborted) return null;
     throw error;
   });
   if (result === null) return;
   if (result.ok) return reply(response, 200, { value: result.value, via: result.via });
-  if (result.error === "timeout") return reply(response, 202, { ticket: JSON.stringify(relay), job: result.job });
+  if (result.error === "timeout") {
+    const ticket = encodeURIComponent(JSON.stringify(relay));
+    return reply(response, 202, { result: `/result?ticket=${ticket}`, job: result.job });
+  }
   return reply(response, 422, { error: result.error instanceof Error ? result.error.message : result.error });
 }
 
@@ -69,6 +79,6 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
     http.close();
     http.closeAllConnections();
-    void baton.stop().then(() => server?.remove());
+    void baton.stop().then(() => database[Symbol.asyncDispose]());
   });
 }

@@ -10,9 +10,8 @@ import type { HostReport, HostSettings } from "./neighbour.js";
 import { dropSchema } from "./schema.js";
 import { Blob, Patient, Picky, Spender } from "./situations.js";
 
-const settings = JSON.parse(process.argv[2] ?? "") as HostSettings;
-const { connection, prefix, threads } = settings;
-/** ms that this process takes to end by itself once its parent is gone: the database may be gone too. */
+const { connection, prefix, threads, drop } = JSON.parse(process.argv[2] ?? "") as HostSettings;
+/** ms that it takes at most to end in good order. */
 const LAST_WORDS = 3_000;
 
 // Ctrl-C in a terminal reaches this process too; its parent says when to end.
@@ -39,10 +38,12 @@ try {
 process.once("message", () => void leave());
 
 async function leave(): Promise<void> {
+  // Without its parent, the embedded server has gone as well.
+  if (!process.connected && !drop) process.exit(0);
   setTimeout(() => process.exit(1), LAST_WORDS).unref();
   await baton.stop();
   // Nobody else is left to do it.
-  if (!process.connected && settings.drop) await dropSchema(connection, prefix);
+  if (!process.connected) await dropSchema(connection, prefix);
   process.exit(0);
 }
 

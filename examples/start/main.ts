@@ -27,6 +27,11 @@ for (const [signal, exitCode] of [
     end(new Ending(`Ended by ${signal}.`, exitCode));
   });
 }
+// npm hands a SIGTERM on to the shell between it and us, and that shell keeps it to itself.
+const { ppid } = process;
+if (process.env.npm_lifecycle_event !== undefined) {
+  setInterval(() => process.ppid === ppid || end(new Ending("Ended with npm.", 143)), 250).unref();
+}
 // The reader of our lines has gone, as in `npm start | head`.
 process.stdout.on("error", () => end(new Ending("Nobody reads on.", 141)));
 setTimeout(() => end(new Ending("This took too long. Try a smaller folder: npm start -- PATH")), TOO_LONG).unref();

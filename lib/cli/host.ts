@@ -1,6 +1,7 @@
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Baton } from "../baton.js";
-import type { QueueOption } from "../options.js";
+import { keepJournal } from "./journal.js";
 import { UsageError } from "./usage.js";
 import { loadWorkers } from "./workers.js";
 
@@ -8,7 +9,7 @@ const HELP = `Run a host: fetch jobs from PostgreSQL and run them in threads, un
 
 Usage: pg-baton host --workers <path> --queue <name:limit> [options]
 
-  --workers <path>      a module that exports workers, or a folder of such modules; may be given several times
+  --workers <path>      a module that exports workers, or a folder of such, with those within; may be given several times
   --queue <name:limit>  a queue, and how many of its jobs to run at a time; may be given several times
   --connection <url>    postgres://user:password@host:port/database; default: the environment's DATABASE_URL
   --threads <n>         default: the cores available
@@ -29,44 +30,45 @@ const OPTIONS = {
   help: { type: "boolean", short: "h", default: false },
 } as const;
 
-/** `pg-baton host`. Resolves to the exit status once the host has stopped; a second signal ends the process at once. */
+/**
+ * `pg-baton host`: runs a host until the first SIGTERM or SIGINT, and ends the process once it has stopped, whatever the workers'
+ * modules left running in it. A second signal ends it at once, with status 1.
+ */
 export async function hostCommand(args: string[]): Promise<number> {
   const values = parse(args);
   if (values.help) {
     process.stdout.write(HELP);
     return 0;
   }
-  const { workers: paths, queue, threads, prefix, name, grace } = values;
+  const { workers: paths, queue, grace } = values;
   if (paths.length === 0)
     throw new UsageError("--workers is missing: name a module, or a folder of modules, that exports workers");
   if (queue.length === 0) throw new UsageError("--queue is missing: name a queue and its limit, such as default:4");
   const connection = values.connection ?? process.env.DATABASE_URL;
   if (connection === undefined || connection === "")
     throw new UsageError("--connection is missing, and DATABASE_URL is not set");
+  const queues = parseQueues(queue);
+  const threads = values.threads === undefined ? availableParallelism() : number("threads", values.threads);
   const workers = await loadWorkers(paths);
-  const queues = Object.fromEntries(queue.map(parseQueue));
   const baton = new Baton({
     connection,
     workers,
     queues,
-    ...(threads !== undefined && { threads: number("threads", threads) }),
+    threads,
     ...(grace !== undefined && { shutdownGracePeriod: number("grace", grace) }),
-    ...(prefix !== undefined && { prefix }),
-    ...(name !== undefined && { name }),
+    ...(values.prefix !== undefined && { prefix: values.prefix }),
+    ...(values.name !== undefined && { name: values.name }),
   });
-  const signal = nextSignal();
+  keepJournal((line) => process.stderr.write(`pg-baton: ${line}\n`));
+  const signalled = new Promise<NodeJS.Signals>(endAtSecondSignal);
   await baton.start();
-  say(
-    `host ${baton.status().host} is up: queues ${queue.join(", ")}; workers ${workers.map((worker) => worker.name).join(", ")}`,
-  );
-  say(`${await signal}: stopping, running jobs get ${grace ?? 15_000} ms to end`);
-  const again = nextSignal().then((second) => {
-    say(`${second}: ending at once; other hosts take up what was running`);
-    process.exit(1);
-  });
-  await Promise.race([baton.stop(), again]);
+  const { name, host } = baton.status();
+  const names = workers.map((worker) => worker.name).join(", ");
+  say(`host ${name} (${host}) is up: queues ${queue.join(", ")}; workers ${names}; threads ${threads}`);
+  say(`${await signalled}: stopping, running jobs get ${grace ?? 15_000} ms to end`);
+  await baton.stop();
   say("stopped");
-  return 0;
+  process.exit(0);
 }
 
 function parse(args: string[]) {
@@ -77,10 +79,15 @@ function parse(args: string[]) {
   }
 }
 
-function parseQueue(text: string): [string, QueueOption] {
-  const match = /^(.+):(\d+)$/.exec(text);
-  if (match === null) throw new UsageError(`--queue ${text} has no limit: write name:limit, such as default:4`);
-  return [match[1] as string, Number(match[2])];
+function parseQueues(texts: readonly string[]): Record<string, number> {
+  const queues = new Map<string, number>();
+  for (const text of texts) {
+    const [, name = "", limit] = /^(.+):(\d+)$/.exec(text) ?? [];
+    if (name === "") throw new UsageError(`--queue ${text} has no limit: write name:limit, such as default:4`);
+    if (queues.has(name)) throw new UsageError(`--queue ${text} names ${name} a second time`);
+    queues.set(name, Number(limit));
+  }
+  return Object.fromEntries(queues);
 }
 
 function number(option: string, text: string): number {
@@ -89,16 +96,17 @@ function number(option: string, text: string): number {
   return value;
 }
 
-function nextSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    const heard = (signal: NodeJS.Signals): void => {
-      process.off("SIGTERM", heard);
-      process.off("SIGINT", heard);
-      resolve(signal);
-    };
-    process.on("SIGTERM", heard);
-    process.on("SIGINT", heard);
-  });
+/** Calls back at the first signal. */
+function endAtSecondSignal(onFirst: (signal: NodeJS.Signals) => void): void {
+  let signals = 0;
+  for (const name of ["SIGTERM", "SIGINT"] as const) {
+    process.on(name, () => {
+      signals += 1;
+      if (signals === 1) return onFirst(name);
+      say(`${name}: ending at once; other hosts take up what was running`);
+      process.exit(1);
+    });
+  }
 }
 
 function say(line: string): void {

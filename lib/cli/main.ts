@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { BatonError } from "../errors.js";
+import { inspect } from "node:util";
+import { BatonError, InvalidOptionError } from "../errors.js";
 import { VERSION } from "../version.js";
 import { hostCommand } from "./host.js";
 import { UsageError } from "./usage.js";
@@ -38,6 +39,6 @@ try {
 } catch (error) {
   // Errors that say what to do stand for themselves; of any other, the stack is what helps.
   const told = error instanceof UsageError || error instanceof BatonError;
-  process.stderr.write(`pg-baton: ${told ? error.message : (error as Error).stack}\n`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  process.stderr.write(`pg-baton: ${told ? error.message : inspect(error)}\n`);
+  process.exitCode = error instanceof UsageError || error instanceof InvalidOptionError ? 2 : 1;
 }

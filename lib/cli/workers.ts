@@ -1,37 +1,62 @@
 import { readdir, stat } from "node:fs/promises";
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { inspect } from "node:util";
 import { type AnyWorker, isWorker } from "../worker.js";
 import { UsageError } from "./usage.js";
 
 const MODULE = /\.[cm]?js$/;
+/** Hidden folders, and what is installed. */
+const LEFT_OUT = /^(\..*|node_modules)$/;
+/** Lies among the sample workers of this repository, and imports in threads only. */
+const ENTRY = fileURLToPath(new URL("../../workers/thread.js", import.meta.url));
 
-/** Imports modules, or all modules of folders, and collects the workers that they export. Throws {@link UsageError} where there is none. */
+/**
+ * Imports modules, or all modules of folders and of those within, and collects the workers that they export. Throws
+ * {@link UsageError} where there is none, or two share a name.
+ */
 export async function loadWorkers(paths: readonly string[]): Promise<AnyWorker[]> {
-  const workers = new Set<AnyWorker>();
+  const workers = new Map<string, AnyWorker>();
   for (const path of paths) {
-    const before = workers.size;
-    for (const file of await modulesAt(resolve(path))) {
-      for (const worker of await exportedWorkers(file)) workers.add(worker);
+    let exported = 0;
+    for (const file of await modulesAt(path)) {
+      for (const worker of await exportedWorkers(file)) {
+        exported += 1;
+        const other = workers.get(worker.name);
+        // The same one may well be exported twice: by its module and by an index.
+        if (other !== undefined && other !== worker) throw new UsageError(twice(worker, other));
+        workers.set(worker.name, worker);
+      }
     }
-    if (workers.size === before)
+    if (exported === 0)
       throw new UsageError(`${path} exports no worker: define some with defineWorker(import.meta.url, …)`);
   }
-  return [...workers];
+  return [...workers.values()];
+}
+
+function twice(worker: AnyWorker, other: AnyWorker): string {
+  return `two workers have the name ${worker.name}: one of ${other.url}, one of ${worker.url}`;
 }
 
 async function modulesAt(path: string): Promise<string[]> {
-  const found = await stat(path).catch(() => null);
+  const root = resolve(path);
+  const found = await stat(root).catch(() => null);
   if (found === null)
     throw new UsageError(
       `there is no ${path}: --workers takes a module, or a folder of modules, compiled to JavaScript`,
     );
-  if (!found.isDirectory()) return [path];
-  const names = await readdir(path);
-  return names
-    .filter((name) => MODULE.test(name))
-    .toSorted((a, b) => a.localeCompare(b))
-    .map((name) => resolve(path, name));
+  return found.isDirectory() ? await modulesIn(root) : [root];
+}
+
+async function modulesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const modules: string[] = [];
+  for (const entry of entries.toSorted((a, b) => a.name.localeCompare(b.name))) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory() && !LEFT_OUT.test(entry.name)) modules.push(...(await modulesIn(path)));
+    else if (!entry.isDirectory() && MODULE.test(entry.name) && path !== ENTRY) modules.push(path);
+  }
+  return modules;
 }
 
 async function exportedWorkers(file: string): Promise<AnyWorker[]> {
@@ -46,6 +71,8 @@ async function importModule(file: string): Promise<Record<string, unknown>> {
   try {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (error) {
-    throw new UsageError(`${file} does not import: ${(error as Error).message}`, { cause: error });
+    throw new UsageError(`${file} does not import: ${error instanceof Error ? error.message : inspect(error)}`, {
+      cause: error,
+    });
   }
 }

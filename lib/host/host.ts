@@ -135,10 +135,20 @@ export class Host {
   }
 
   #produce(queue: string, limit: number, paused: boolean): Producer {
-    const { engine, telemetry } = this.#options;
+    const { engine, notifier, telemetry } = this.#options;
     const capacity = this.#capacity();
     const onFree = () => this.#advanceAll();
-    return new Producer({ queue, limit, paused, engine, executor: this.#executor, capacity, onFree, telemetry });
+    return new Producer({
+      queue,
+      limit,
+      paused,
+      engine,
+      notifier,
+      executor: this.#executor,
+      capacity,
+      onFree,
+      telemetry,
+    });
   }
 
   #capacity() {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClaimedJob } from "../job/job.js";
+import type { Notifier } from "../notifier.js";
 import type { Engine } from "../postgres/engine.js";
 import { retryDelay } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
@@ -8,6 +9,8 @@ import type { Executor } from "./executor.js";
 
 /** ms between looks at the queue without a reason: for what a lost notification should have told. */
 const POLL = 5_000;
+/** The same where no notification arrives at all, and a look is all that there is. */
+const POLL_UNTOLD = 500;
 
 /** The threads that all producers of a host share. */
 export interface Capacity {
@@ -24,6 +27,8 @@ export interface ProducerOptions {
   readonly limit: number;
   readonly paused: boolean;
   readonly engine: Engine;
+  /** Tells by its mode how much there is to be had from looking. */
+  readonly notifier: Notifier;
   readonly executor: Executor;
   readonly capacity: Capacity;
   /** Called when a thread has come free, so that every queue gets its turn. */
@@ -69,14 +74,14 @@ export class Producer {
 
   start(): void {
     if (this.#options.paused || this.#poll !== undefined) return;
-    this.#poll = setInterval(() => this.wake(), POLL * (0.8 + Math.random() * 0.4));
+    this.#schedule();
     this.wake();
   }
 
   /** Claims no more, and gives back what it holds; that is written with the last outcomes. Running jobs go on. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    clearInterval(this.#poll);
+    clearTimeout(this.#poll);
     await this.#claiming;
     for (const job of this.#waiting.splice(0)) this.#options.executor.release(job);
   }
@@ -126,6 +131,17 @@ export class Producer {
   /** Forgets what it holds: others have it now. */
   forget(): void {
     this.#waiting.length = 0;
+  }
+
+  #schedule(): void {
+    const interval = this.#options.notifier.mode === "notify" ? POLL : POLL_UNTOLD;
+    this.#poll = setTimeout(
+      () => {
+        this.#schedule();
+        this.wake();
+      },
+      interval * (0.8 + Math.random() * 0.4),
+    );
   }
 
   #demand(): number {

@@ -1,8 +1,10 @@
 import { expect } from "chai";
-import { Baton } from "../../lib/index.js";
+import pg from "pg";
+import { Baton, type Relay } from "../../lib/index.js";
 import burn from "../../workers/burn.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { type NodeProcess, spawnNode } from "../support/process.js";
+import { until } from "../support/until.js";
 
 const file = (path: string): string => new URL(`../../${path}`, import.meta.url).pathname;
 
@@ -31,6 +33,26 @@ describe("pg-baton", function () {
       "a queue without a limit",
       ["host", "--workers", file("workers/double.js"), "--queue", "default", "--connection", "postgres://x"],
       /write name:limit/,
+    ],
+    [
+      "a queue named twice",
+      ["host", "--workers", "x", "--queue", "a:1", "--queue", "a:2", "--connection", "postgres://x"],
+      /a:2 names a a second time/,
+    ],
+    [
+      "a limit of no use",
+      ["host", "--workers", file("workers/double.js"), "--queue", "a:0", "--connection", "postgres://x"],
+      /Option queues.a must be/,
+    ],
+    [
+      "threads that are no number",
+      ["host", "--workers", "x", "--queue", "a:1", "--threads", "two", "--connection", "postgres://x"],
+      /--threads two is no number/,
+    ],
+    [
+      "a module that does not import",
+      ["host", "--workers", file("test/workers/broken.js"), "--queue", "a:1", "--connection", "postgres://x"],
+      /broken\.js does not import: /,
     ],
     [
       "a path that is not there",
@@ -75,26 +97,63 @@ describe("pg-baton", function () {
 
     after(() => database.drop());
 
+    function host(worker: string, ...args: string[]): NodeProcess {
+      const options = ["--workers", file(worker), "--queue", "default:1", "--threads", "1", ...args];
+      return cli(["host", ...options], database.url);
+    }
+
+    /** Resolves once the job runs: a timeout's last look says where it stands. */
+    async function running(baton: Baton, relay: Relay): Promise<void> {
+      await until(async () => (await baton.await(relay, 0)).job.state === "executing", "the job to run");
+    }
+
     it("runs jobs; at SIGTERM it lets the running one end, and exits with 0", async () => {
-      await using host = cli(
-        ["host", "--workers", file("workers/burn.js"), "--queue", "default:1", "--threads", "1"],
-        database.url,
+      await using process = host("workers/burn.js", "--name", "cruncher");
+      expect(await process.nextLine()).to.match(
+        /^pg-baton: host cruncher \(\S+\) is up: queues default:1; workers burn; threads 1$/,
       );
-      expect(await host.nextLine()).to.match(/is up: queues default:1; workers burn/);
-      const baton = await new Baton({ connection: database.url }).start();
-      try {
-        expect(await baton.call(burn.new({ ms: 1 }))).to.be.a("number");
-        const relay = await baton.async(burn.new({ ms: 500 }));
-        // The timeout's last look says where the job stands: the signal comes while it runs.
-        let result = await baton.await(relay, 0);
-        while (result.job.state === "available") result = await baton.await(relay, 0);
-        host.kill("SIGTERM");
-        expect(await host.exited).to.deep.equal({ code: 0, signal: null });
-        const { ok, job } = await baton.await(relay, 0);
-        expect({ ok, state: job.state }).to.deep.equal({ ok: true, state: "completed" });
-      } finally {
-        await baton.stop();
-      }
+      await using baton = await new Baton({ connection: database.url }).start();
+      expect(await baton.call(burn.new({ ms: 1 }))).to.be.a("number");
+      const relay = await baton.async(burn.new({ ms: 500 }));
+      await running(baton, relay);
+      process.kill("SIGTERM");
+      expect(await process.nextLine()).to.equal("pg-baton: SIGTERM: stopping, running jobs get 15000 ms to end");
+      expect(await process.nextLine()).to.equal("pg-baton: stopped");
+      expect(await process.exited).to.deep.equal({ code: 0, signal: null });
+      const { ok, job } = await baton.await(relay, 0);
+      expect({ ok, state: job.state }).to.deep.equal({ ok: true, state: "completed" });
+    });
+
+    it("ends at once, with 1, at the second signal", async () => {
+      await using process = host("workers/burn.js", "--prefix", "second");
+      await process.nextLine();
+      await using baton = await new Baton({ connection: database.url, prefix: "second" }).start();
+      await running(baton, await baton.async(burn.new({ ms: 60_000 })));
+      process.kill("SIGINT");
+      await process.nextLine((line) => line.includes("SIGINT: stopping"));
+      process.kill("SIGINT");
+      expect(await process.exited).to.deep.equal({ code: 1, signal: null });
+    });
+
+    it("exits once it has stopped, whatever a worker's module keeps open", async () => {
+      await using process = host("test/workers/restless.js");
+      await process.nextLine();
+      process.kill("SIGTERM");
+      expect(await process.exited).to.deep.equal({ code: 0, signal: null });
+    });
+
+    it("writes to stderr what goes wrong with the database", async () => {
+      await using process = host("workers/double.js", "--name", "unlucky");
+      await process.nextLine();
+      const client = new pg.Client(database.url);
+      await client.connect();
+      await client.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg-baton unlucky'",
+      );
+      await client.end();
+      await until(() => process.stderr.includes("lost the connection that listens"), "a word about it");
+      process.kill("SIGTERM");
+      expect(await process.exited).to.deep.equal({ code: 0, signal: null });
     });
   });
 });

@@ -150,6 +150,7 @@ describe("the engine", () => {
       await one.complete([{ ...first, transition: released }]);
       const again = await claimOne(one);
       expect(again).to.include({ id: first.id, claim: 2, attempt: 1 });
+      expect(await one.complete([{ ...first, transition: completed() }])).to.deep.equal([false]);
       expect(
         await one.complete([
           { ...first, transition: completed() },
