@@ -1,7 +1,7 @@
-import { spinRounds } from "./support/cpu-check.js";
+import { burnRounds } from "./support/cpu-check.js";
 import type { Question } from "./support/question.js";
 import { THREADS, throughBaton, throughPiscina } from "./support/sides.js";
-import { Spin } from "./workers/spin.js";
+import { Burn } from "./workers/burn.js";
 
 /** Jobs a round, and about how many ms each takes when it has a core to itself. */
 const JOBS = 400;
@@ -28,7 +28,7 @@ export const cpuBound: Question = {
     },
   ],
   open: async (bench) => {
-    const args = { rounds: spinRounds(JOB_MS) };
-    return [await throughBaton(bench, JOBS, () => Spin.new(args)), await throughPiscina(bench, JOBS, "spin", args)];
+    const args = { rounds: burnRounds(JOB_MS) };
+    return [await throughBaton(bench, JOBS, () => Burn.new(args)), await throughPiscina(bench, JOBS, "burn", args)];
   },
 };

@@ -3,10 +3,10 @@ import { Baton, type BatonOptions } from "../../lib/index.js";
 import { LoopDelay } from "../support/loop-delay.js";
 import { argument, serve } from "../support/serve.js";
 import { Noop, Same } from "../workers/noop.js";
-import { Spin } from "../workers/spin.js";
+import { Burn } from "../workers/burn.js";
 
 const delay = new LoopDelay();
-const baton = new Baton({ ...(argument() as BatonOptions), workers: [Noop, Same, Spin] });
+const baton = new Baton({ ...(argument() as BatonOptions), workers: [Noop, Same, Burn] });
 await baton.start();
 
 serve({ start: () => delay.start(), stop: () => delay.p99() }, () => baton.stop());

@@ -3,7 +3,7 @@ import pg from "pg";
 import type { Baton, NewJob } from "../../lib/index.js";
 
 /** ms between looks whether all are done; cheap ones, at two partial indexes. */
-const LOOK = 100;
+const LOOK = 250;
 
 const REMAINING = `select exists (select from baton.jobs where state = 1 and queue = 'bench')
   or exists (select from baton.jobs where state = 2) as remaining`;
