@@ -125,16 +125,15 @@ export class Mailbox {
   gone(ref: string): void {
     const slot = this.#slots.get(ref);
     if (slot === undefined) return;
-    for (const waiter of slot.waiters.keys()) {
-      this.#release(ref, slot, waiter);
-      waiter("gone");
-    }
+    // Closed first: a waiter that waits again gets a slot of its own.
     this.close(ref);
+    for (const waiter of slot.waiters.keys()) waiter("gone");
   }
 
   #release(ref: string, slot: Slot, waiter: Waiter): void {
     slot.waiters.delete(waiter);
-    if (slot.waiters.size === 0) this.#awaited.delete(ref);
+    // The ref may have a new slot by now, awaited by others.
+    if (slot.waiters.size === 0 && this.#slots.get(ref) === slot) this.#awaited.delete(ref);
   }
 
   /** Looks at the oldest slots, two for each new one: enough to keep up, and no timer. */
