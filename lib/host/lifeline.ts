@@ -11,6 +11,12 @@ const LEASE = 15_000;
 /** ms between looks after others, and how long a lock must stay free, without a sign of life, before its host is lost. */
 const LOOK = 600;
 const GRACE = 500;
+/**
+ * After the database was away, all locks are free and all signs of life old, though every host lives: for the length of a lease
+ * nobody is judged by his, and locks get this many ms to be taken again.
+ */
+const PATIENT_GRACE = 5_000;
+const NO_LEASE = 1e12;
 
 export interface LifelineOptions {
   readonly engine: Engine;
@@ -33,6 +39,9 @@ export class Lifeline {
   readonly #options: LifelineOptions;
   readonly #periodic: Periodic;
   #shownAt = 0;
+  /** Until then other hosts get time to come back, as this one has had to. Leases are not judged by a newcomer either. */
+  #patientUntil = 0;
+  #patience: "with leases" | "with leases and locks" = "with leases";
   #shownLock: string | null = null;
 
   constructor(options: LifelineOptions) {
@@ -44,6 +53,7 @@ export class Lifeline {
   /** Registers the host. Only after this it may claim. */
   async start(): Promise<void> {
     await this.#register();
+    this.#patientUntil = performance.now() + LEASE;
     this.#periodic.start();
   }
 
@@ -65,11 +75,23 @@ export class Lifeline {
   }
 
   async #look(): Promise<boolean> {
-    const { engine, lockKey } = this.#options;
-    // A lock lost, or had again, is told at once: others judge by it.
-    if (performance.now() - this.#shownAt > HEARTBEAT || lockKey() !== this.#shownLock) await this.#showLife();
-    for (const host of await engine.lostHosts(LEASE, GRACE)) await this.#rescue(host);
+    const { lockKey } = this.#options;
+    try {
+      // A lock lost, or had again, is told at once: others judge by it.
+      if (performance.now() - this.#shownAt > HEARTBEAT || lockKey() !== this.#shownLock) await this.#showLife();
+      for (const host of await this.#lostHosts()) await this.#rescue(host);
+    } catch (error) {
+      this.#patience = "with leases and locks";
+      this.#patientUntil = performance.now() + LEASE;
+      throw error;
+    }
     return false;
+  }
+
+  #lostHosts(): Promise<string[]> {
+    const { engine } = this.#options;
+    if (performance.now() > this.#patientUntil) return engine.lostHosts(LEASE, GRACE);
+    return engine.lostHosts(NO_LEASE, this.#patience === "with leases" ? GRACE : PATIENT_GRACE);
   }
 
   async #showLife(): Promise<void> {

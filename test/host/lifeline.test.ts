@@ -1,0 +1,101 @@
+import { expect } from "chai";
+import { Lifeline } from "../../lib/host/lifeline.js";
+import type { Engine } from "../../lib/postgres/engine.js";
+import { Telemetry } from "../../lib/telemetry.js";
+import { until } from "../support/until.js";
+
+/** Stands in for the table of hosts. */
+class Hosts {
+  readonly looks: { readonly lease: number; readonly grace: number }[] = [];
+  readonly rescued: string[] = [];
+  readonly shown: (string | null)[] = [];
+  lost: string[] = [];
+  registered = 0;
+  known = true;
+  away = false;
+
+  async register(): Promise<void> {
+    this.registered += 1;
+    this.known = true;
+  }
+
+  async heartbeat(lockKey: string | null): Promise<boolean> {
+    this.shown.push(lockKey);
+    return this.known;
+  }
+
+  async lostHosts(lease: number, grace: number): Promise<string[]> {
+    this.looks.push({ lease, grace });
+    if (this.away) throw new Error("away");
+    return this.lost.splice(0);
+  }
+
+  async rescue(host: string): Promise<{ jobs: number; discarded: number }> {
+    this.rescued.push(host);
+    return { jobs: 1, discarded: 0 };
+  }
+}
+
+describe("the lifeline", () => {
+  let hosts: Hosts;
+  let telemetry: Telemetry;
+  let lock: string | null;
+  let declaredLost: number;
+  let lifeline: Lifeline;
+
+  beforeEach(async () => {
+    hosts = new Hosts();
+    telemetry = new Telemetry("test");
+    lock = "1";
+    declaredLost = 0;
+    lifeline = new Lifeline({
+      engine: hosts as unknown as Engine,
+      telemetry,
+      name: "test",
+      queues: {},
+      version: "0",
+      lockKey: () => lock,
+      onLost: () => {
+        declaredLost += 1;
+      },
+    });
+    await lifeline.start();
+  });
+
+  afterEach(() => lifeline.stop());
+
+  it("rescues the jobs of each host that is lost, and says so", async () => {
+    hosts.lost = ["a", "b"];
+    await until(() => hosts.rescued.length === 2, "two rescues");
+    expect(hosts.rescued).to.deep.equal(["a", "b"]);
+    expect(telemetry.counts()).to.deep.equal({ rescue: 2 });
+  });
+
+  it("judges nobody by his lease before it has been there for one itself", async () => {
+    await until(() => hosts.looks.length > 0, "a look");
+    expect(hosts.looks[0]?.lease).to.be.above(1e9);
+    expect(hosts.looks[0]?.grace).to.equal(500);
+  });
+
+  it("gives the others time to come back after the database was away", async () => {
+    hosts.away = true;
+    await until(() => hosts.looks.length > 0, "a look that fails");
+    hosts.away = false;
+    const failed = hosts.looks.length;
+    await until(() => hosts.looks.length > failed, "a look that does not");
+    expect(hosts.looks.at(-1)).to.deep.equal({ lease: 1e12, grace: 5_000 });
+  });
+
+  it("tells at once when its lock is lost", async () => {
+    lock = null;
+    await until(() => hosts.shown.length > 0, "a sign of life");
+    expect(hosts.shown).to.deep.equal([null]);
+  });
+
+  it("learns that it was declared lost, lets go of its jobs, and registers anew", async () => {
+    hosts.known = false;
+    lock = null;
+    await until(() => hosts.registered === 2, "the second registration");
+    expect(declaredLost).to.equal(1);
+  });
+});
