@@ -187,6 +187,17 @@ export class HostLostError extends BatonError {
   }
 }
 
+/** A job took process after process down, and was discarded for it: it will not run again. */
+export class QuarantinedError extends BatonError {
+  constructor(message: string) {
+    super("ERR_BATON_QUARANTINED", message);
+  }
+
+  static {
+    named(this);
+  }
+}
+
 /** The row of an awaited job is gone: pruned after its retention, or deleted. Its outcome cannot be known any more. */
 export class JobNotFoundError extends BatonError {
   constructor(message: string) {

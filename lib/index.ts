@@ -17,6 +17,7 @@ export {
   type JobProblem,
   JobSnoozedError,
   NotStartedError,
+  QuarantinedError,
   ResultTooLargeError,
   StoppedError,
   ThreadCrashError,

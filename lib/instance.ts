@@ -143,7 +143,6 @@ export class Instance {
     const { Host } = await import("./host/host.js");
     this.#host = new Host({
       ...this.#options,
-      id: this.id,
       name: `${this.#options.name}@${hostname()}:${process.pid}`,
       version: VERSION,
       engine: this.engine,

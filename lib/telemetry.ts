@@ -28,6 +28,10 @@ export interface TelemetryEvents {
   "claim:lost": { readonly id: number; readonly claim: number };
   /** Jobs of a dead host were put back to work, `discarded` of them had no attempt left. */
   rescue: { readonly host: string; readonly jobs: number; readonly discarded: number };
+  /** This host was declared dead by others: it forgot the jobs it held, ended those it ran, and is there again. */
+  "host:lost": { readonly host: string };
+  /** A job took its third process down and was discarded for it. */
+  quarantine: { readonly id: number };
   /** Finished rows were removed. */
   prune: { readonly jobs: number };
   /** Scheduled and retryable jobs became available. */
@@ -44,6 +48,8 @@ export interface TelemetryEvents {
   "envelope:unknown": { readonly reason: string; readonly bytes: number };
   /** An envelope for a ref that nobody here awaits (any more). */
   "envelope:unawaited": { readonly ref: string };
+  /** An envelope that brought nothing new: sent twice or replayed, or overtaken by a look at the table. */
+  "envelope:repeated": { readonly ref: string };
   /** A relay that nobody awaited was given up to bound memory; its row still answers. */
   "slot:evicted": { readonly ref: string };
   /** A service's periodic work failed; it will be tried again. */

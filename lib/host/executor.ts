@@ -4,12 +4,15 @@ import { DatabaseError, UnknownWorkerError } from "../errors.js";
 import type { Answer } from "../job/answer.js";
 import type { ClaimedJob, JobState } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
+import { ISOLATED_FROM } from "../job/crashes.js";
 import { transition } from "../job/transition.js";
 import type { Batcher } from "../postgres/batcher.js";
-import type { Ack } from "../postgres/engine.js";
+import type { Ack, Engine } from "../postgres/engine.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
-import type { Threads } from "./threads.js";
+import type { Isolation } from "./isolation.js";
+import { Marker } from "./marker.js";
+import type { Run, Threads } from "./threads.js";
 
 /** What is known of an answer besides itself. */
 export interface AnswerFacts {
@@ -20,9 +23,11 @@ export interface AnswerFacts {
 }
 
 export interface ExecutorOptions {
-  readonly host: string;
   readonly workers: ReadonlyMap<string, AnyWorker>;
   readonly threads: Threads;
+  /** Where jobs run with which hosts have died. */
+  readonly isolation: Isolation;
+  readonly engine: Engine;
   readonly acks: Batcher<Ack, boolean>;
   /** Hands an answer to this process's own awaiters, after its row is written. */
   readonly deliver: (ref: string, answer: Answer, facts: AnswerFacts) => void;
@@ -32,6 +37,7 @@ export interface ExecutorOptions {
 /** Takes a claimed job to its end: run it, decide what becomes of it, write that, and only then tell who awaits. */
 export class Executor {
   readonly #options: ExecutorOptions;
+  readonly #marker: Marker;
   readonly #running = new Set<ClaimedJob>();
   readonly #interrupted = new Set<ClaimedJob>();
   /** Jobs whose outcome is not written yet, by id, with their claim. */
@@ -40,6 +46,7 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#marker = new Marker(options.engine, options.telemetry);
   }
 
   /** The jobs in threads now. */
@@ -78,35 +85,63 @@ export class Executor {
   abort(reason: string): void {
     for (const job of this.#running) {
       this.#interrupted.add(job);
-      this.#options.threads.abort(job.id, reason);
+      this.#placeOf(job).abort(job.id, reason);
     }
   }
 
   /** Ends running jobs by ending their threads, and gives them back. Resolves when the threads have exited. */
   async kill(): Promise<void> {
-    await Promise.all([...this.#running].map(({ id }) => this.#options.threads.kill(id, { type: "released" })));
+    await Promise.all([...this.#running].map((job) => this.#placeOf(job).kill(job.id, { type: "released" })));
+  }
+
+  /** Marks no more. For when nothing runs. */
+  stop(): void {
+    this.#marker.stop();
+  }
+
+  #placeOf({ crashes }: ClaimedJob): Threads | Isolation {
+    return crashes >= ISOLATED_FROM ? this.#options.isolation : this.#options.threads;
   }
 
   async #perform(job: ClaimedJob): Promise<Outcome> {
-    const { workers, threads, telemetry } = this.#options;
+    const { workers, telemetry } = this.#options;
     const worker = workers.get(job.worker);
     if (worker === undefined) return unknownWorker(job.worker, [...workers.keys()]);
     const { id, queue, attempt } = job;
     telemetry.emit("job:start", { id, worker: job.worker, queue, attempt });
-    const { outcome, duration, threadId } = await threads.run(job, worker.url);
+    const { outcome, duration, threadId } = await this.#run(job, worker.url);
+    if (outcome.type === "quarantined") telemetry.emit("quarantine", { id });
     telemetry.emit("job:stop", { id, worker: job.worker, queue, attempt, outcome: outcome.type, duration, threadId });
     return outcome;
   }
 
+  async #run(job: ClaimedJob, url: string): Promise<Run> {
+    const { threads, isolation, engine, telemetry } = this.#options;
+    if (this.#placeOf(job) === threads) {
+      this.#marker.begin(job);
+      const run = await threads.run(job, url);
+      this.#marker.end(job);
+      return run;
+    }
+    try {
+      // It may take the machine down with it: that it has begun must be known before.
+      if (!job.begun) await engine.begin([job]);
+    } catch (error) {
+      telemetry.emit("service:error", { service: "executor", error });
+      return { outcome: { type: "released" }, duration: 0, threadId: -1 };
+    }
+    return isolation.run(job, url);
+  }
+
   async #finish(job: ClaimedJob, outcome: Outcome): Promise<void> {
-    const { acks, host, telemetry, deliver } = this.#options;
+    const { acks, engine, telemetry, deliver } = this.#options;
     const { id, claim, attempt, ref } = job;
     const next = transition(outcome, job, Math.random);
     try {
       const written = await acks.push({ id, claim, transition: next });
       if (!written) telemetry.emit("claim:lost", { id, claim });
       else if (ref !== null && next.answer !== null)
-        deliver(ref, next.answer, { id, state: next.state, attempt, host });
+        deliver(ref, next.answer, { id, state: next.state, attempt, host: engine.host });
     } catch (error) {
       telemetry.emit("service:error", { service: "executor", error });
       // The database refuses this very outcome for good. That is a failure of the attempt, and can be written.

@@ -7,6 +7,7 @@ import type { Notifier } from "../notifier.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
 import { Executor, type ExecutorOptions } from "./executor.js";
+import { Isolation } from "./isolation.js";
 import { Lifeline } from "./lifeline.js";
 import { Producer } from "./producer.js";
 import { Pruner } from "./pruner.js";
@@ -20,7 +21,6 @@ export interface QueueOptions {
 }
 
 export interface HostOptions {
-  readonly id: string;
   readonly name: string;
   readonly prefix: string;
   readonly version: string;
@@ -61,20 +61,28 @@ export class Host {
 
   constructor(options: HostOptions) {
     this.#options = options;
-    const { id, engine, telemetry, resultLimit, retention, deliver } = options;
+    const { engine, telemetry, resultLimit, retention, deliver } = options;
     const workers = new Map(options.workers.map((worker) => [worker.name, worker]));
     this.#workers = workers;
     this.#threads = new Threads({ size: options.threads, resultLimit, telemetry });
     this.#acks = new Batcher({
       name: "complete",
-      flush: (acks: Ack[]) => this.#complete(acks),
+      flush: (acks: Ack[], again) => this.#complete(acks, again),
       limit: ACK_BATCH,
       weigh: ({ transition }) => transition.answer?.bytes.length ?? 0,
       maxWeight: ACK_BYTES,
       patience: Number.POSITIVE_INFINITY,
       telemetry,
     });
-    this.#executor = new Executor({ host: id, workers, threads: this.#threads, acks: this.#acks, deliver, telemetry });
+    this.#executor = new Executor({
+      workers,
+      threads: this.#threads,
+      isolation: new Isolation(resultLimit, telemetry),
+      engine,
+      acks: this.#acks,
+      deliver,
+      telemetry,
+    });
     for (const [queue, { limit, paused }] of options.queues)
       this.#producers.set(queue, this.#produce(queue, limit, paused));
     this.#lifeline = new Lifeline({
@@ -104,6 +112,7 @@ export class Host {
     const { telemetry } = this.#options;
     await Promise.all([...this.#services, ...this.#producers.values()].map((service) => service.stop()));
     await this.#settle();
+    this.#executor.stop();
     await this.#acks.close(LAST_ACKS);
     await this.#lifeline.stop();
     // A host that cannot sign off is found gone by the others.
@@ -168,8 +177,8 @@ export class Host {
     };
   }
 
-  async #complete(acks: Ack[]): Promise<boolean[]> {
-    const written = await this.#options.engine.complete(acks);
+  async #complete(acks: Ack[], again: boolean): Promise<boolean[]> {
+    const written = await this.#options.engine.complete(acks, again);
     // Where outcomes had piled up, claiming has stopped, and nobody else would set it going again.
     if (this.#acks.pending > CLOGGED) setImmediate(() => this.#advanceAll());
     return written;

@@ -1,7 +1,8 @@
 import { packException } from "../codec/codec.js";
-import { HostLostError } from "../errors.js";
+import { HostLostError, QuarantinedError } from "../errors.js";
 import { ANSWER_KINDS, answerWith } from "../job/answer.js";
-import type { Engine } from "../postgres/engine.js";
+import { QUARANTINED_AT } from "../job/crashes.js";
+import type { Engine, Verdict } from "../postgres/engine.js";
 import type { Telemetry } from "../telemetry.js";
 import { Periodic } from "./periodic.js";
 
@@ -95,7 +96,7 @@ export class Lifeline {
   }
 
   async #showLife(): Promise<void> {
-    const { engine, lockKey, onLost } = this.#options;
+    const { engine, lockKey, onLost, telemetry } = this.#options;
     const lock = lockKey();
     if (await engine.heartbeat(lock)) {
       this.#shownLock = lock;
@@ -104,14 +105,27 @@ export class Lifeline {
     }
     onLost();
     await this.#register();
+    telemetry.emit("host:lost", { host: engine.host });
   }
 
   async #rescue(host: string): Promise<void> {
     const { engine, telemetry } = this.#options;
-    const error = new HostLostError(`Host ${host} was lost while it ran this job, and no attempt is left`);
-    error.stack = `${error.name}: ${error.message}`;
-    const answer = answerWith(ANSWER_KINDS.exhausted, packException(error));
-    const rescued = await engine.rescue(host, answer, `HostLostError: host ${host} was lost while it ran this job`);
-    telemetry.emit("rescue", { host, ...rescued });
+    const lost = `Host ${host} was lost while it ran this job`;
+    const { jobs, discarded, quarantined } = await engine.rescue(
+      host,
+      verdict(new HostLostError(`${lost}, and no attempt is left`), `HostLostError: ${lost}`),
+      verdict(
+        new QuarantinedError(`${lost}, and ${QUARANTINED_AT} processes have died with it: it will not run again`),
+      ),
+      QUARANTINED_AT,
+    );
+    telemetry.emit("rescue", { host, jobs, discarded });
+    for (const id of quarantined) telemetry.emit("quarantine", { id });
   }
+}
+
+/** What awaiters are told, and the row's history: without our own stack, which says nothing about the job. */
+function verdict(error: Error, text = `${error.name}: ${error.message}`): Verdict {
+  error.stack = `${error.name}: ${error.message}`;
+  return { answer: answerWith(ANSWER_KINDS.exhausted, packException(error)), error: text };
 }

@@ -36,16 +36,24 @@ export interface ProducerOptions {
   readonly telemetry: Telemetry;
 }
 
+/** A job that waits for a thread, and since when. */
+interface Held {
+  readonly job: ClaimedJob;
+  readonly since: number;
+}
+
 /**
  * Fetches one queue's jobs as threads and limit allow, and hands them to the executor. It claims when it has room and a
  * reason to think that there are jobs: a notification, an insert of its own, a claim that brought all it asked for, a poll.
  */
 export class Producer {
   readonly #options: ProducerOptions;
-  readonly #waiting: ClaimedJob[] = [];
+  readonly #waiting: Held[] = [];
   readonly #stopping = new AbortController();
   #running = 0;
   #reserved = 0;
+  /** Jobs that the claim under way begins: their threads are promised. */
+  #expected = 0;
   #hungry = true;
   /** A reply was lost: the table may say that this host holds jobs that it does not know of. */
   #unsure = false;
@@ -64,7 +72,7 @@ export class Producer {
 
   /** Jobs in threads, or promised one. */
   get running(): number {
-    return this.#running + this.#reserved;
+    return this.#running + this.#reserved + this.#expected;
   }
 
   /** Jobs claimed that wait for a thread. */
@@ -83,7 +91,7 @@ export class Producer {
     this.#stopping.abort();
     clearTimeout(this.#poll);
     await this.#claiming;
-    for (const job of this.#waiting.splice(0)) this.#options.executor.release(job);
+    for (const { job } of this.#waiting.splice(0)) this.#options.executor.release(job);
   }
 
   /** There may be jobs. */
@@ -96,7 +104,7 @@ export class Producer {
   advance(): void {
     const { capacity, limit, paused } = this.#options;
     while (this.#waiting.length > 0 && this.running < limit && capacity.free > 0) {
-      void this.#run(this.#waiting.shift() as ClaimedJob);
+      void this.#run(begun(this.#waiting.shift() as Held));
     }
     if (this.#claiming !== undefined || !this.#hungry || paused || this.#stopping.signal.aborted) return;
     const demand = this.#demand();
@@ -171,22 +179,33 @@ export class Producer {
   }
 
   async #claim(demand: number): Promise<void> {
+    const { engine, queue, limit, capacity } = this.#options;
     const start = performance.now();
-    const jobs = await this.#options.engine.claim(this.#options.queue, demand);
-    this.#roundTrip = blend(this.#roundTrip, performance.now() - start);
-    this.#waiting.push(...jobs);
-    if (jobs.length === demand) this.#hungry = true;
+    this.#expected = this.#waiting.length > 0 ? 0 : Math.max(0, Math.min(demand, limit - this.running, capacity.free));
+    try {
+      const jobs = await engine.claim(queue, demand, this.#expected);
+      this.#roundTrip = blend(this.#roundTrip, performance.now() - start);
+      this.#hold(jobs);
+      if (jobs.length === demand) this.#hungry = true;
+    } finally {
+      this.#expected = 0;
+    }
   }
 
   /** Takes up the jobs that are this host's by the table, and that it does not know of: the reply to their claim was lost. */
   async #recover(): Promise<void> {
     const { engine, queue, executor } = this.#options;
     // Listed before the table is asked: a job that ends meanwhile must not be taken for an unknown one.
-    const known = new Set([...this.#waiting.map(({ id }) => id), ...executor.held()]);
+    const known = new Set([...this.#waiting.map(({ job }) => job.id), ...executor.held()]);
     const jobs = await engine.held(queue);
-    this.#waiting.push(...jobs.filter(({ id }) => !known.has(id)));
+    this.#hold(jobs.filter(({ id }) => !known.has(id)));
     this.#unsure = false;
     this.#hungry = true;
+  }
+
+  #hold(jobs: readonly ClaimedJob[]): void {
+    const since = performance.now();
+    for (const job of jobs) this.#waiting.push({ job, since });
   }
 
   async #run(job: ClaimedJob): Promise<void> {
@@ -197,4 +216,9 @@ export class Producer {
     this.#running -= 1;
     this.#options.onFree();
   }
+}
+
+/** What was only held begins later than it was claimed: by the database's clock, and our watch since then. */
+function begun({ job, since }: Held): ClaimedJob {
+  return job.begun ? job : { ...job, attemptedAt: job.attemptedAt + performance.now() - since };
 }

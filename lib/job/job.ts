@@ -55,9 +55,14 @@ export interface ClaimedJob {
   readonly priority: number;
   readonly attempt: number;
   readonly maxAttempts: number;
+  /** How many host processes died while they held it. */
+  readonly crashes: number;
+  /** Whether the row counts the attempt already; else the job is only held, and the attempt counts once it begins. */
+  readonly begun: boolean;
   /** ms since the epoch, like all times of a claim. */
   readonly scheduledAt: number;
   readonly insertedAt: number;
+  /** When the attempt began; of a job that is only held, when it was claimed. */
   readonly attemptedAt: number;
   /** The ref of its relay, 22 characters of base64url; null where nobody asked for one. */
   readonly ref: string | null;

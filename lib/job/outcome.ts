@@ -11,6 +11,7 @@ export type Outcome =
   | DiscardedOutcome
   | CancelledOutcome
   | SnoozedOutcome
+  | QuarantinedOutcome
   | ReleasedOutcome;
 
 export interface CompletedOutcome {
@@ -50,6 +51,13 @@ export interface SnoozedOutcome {
   readonly seconds: number;
   /** The seconds again, in the codec's bytes, for the awaiter. */
   readonly value: Encoded;
+}
+
+/** It ran in a process of its own, after others had died with it, and that has died as well. */
+export interface QuarantinedOutcome {
+  readonly type: "quarantined";
+  readonly error: Encoded;
+  readonly summary: string;
 }
 
 /** Not run, or interrupted by a stop: given back unharmed, the attempt not counted, nobody told. */

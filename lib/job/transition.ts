@@ -35,6 +35,8 @@ export function transition(outcome: Outcome, { attempt, maxAttempts }: AttemptCo
       return final("discarded", answerWith(ANSWER_KINDS.discarded, outcome.reason), outcome.summary);
     case "cancelled":
       return final("cancelled", answerWith(ANSWER_KINDS.cancelled, outcome.reason), outcome.summary);
+    case "quarantined":
+      return final("discarded", answerWith(ANSWER_KINDS.exhausted, outcome.error), outcome.summary);
     case "failed":
       if (attempt >= maxAttempts) {
         return final("discarded", answerWith(ANSWER_KINDS.exhausted, outcome.error), outcome.summary);

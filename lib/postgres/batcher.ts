@@ -6,8 +6,11 @@ import { isPassing, retryDelay } from "./failure.js";
 export interface BatcherOptions<Item, Result> {
   /** For telemetry and errors: what the batches do. */
   readonly name: string;
-  /** Sends a batch; resolves to one result for each item, in order. */
-  readonly flush: (items: Item[]) => Promise<Result[]>;
+  /**
+   * Sends a batch; resolves to one result for each item, in order. `again` where an earlier try of it failed for a passing
+   * reason: it may have gone through, and only its reply be lost.
+   */
+  readonly flush: (items: Item[], again: boolean) => Promise<Result[]>;
   /** No batch holds more items than this. */
   readonly limit: number;
   /** How heavy an item is, in bytes; a batch ends before it is over `maxWeight`. One item alone may be over it. */
@@ -116,28 +119,32 @@ export class Batcher<Item, Result> {
   }
 
   /** Never rejects: every entry is resolved or rejected by its end. */
-  async #deliver(batch: Entry<Item, Result>[]): Promise<void> {
+  async #deliver(batch: Entry<Item, Result>[], again = false): Promise<void> {
     for (let failures = 1; batch.length > 0; failures += 1) {
       try {
-        const results = await this.#options.flush(batch.map(({ item }) => item));
+        const results = await this.#options.flush(
+          batch.map(({ item }) => item),
+          again,
+        );
         for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
         return;
       } catch (error) {
-        if (!isPassing(error)) return this.#isolate(batch, error);
+        if (!isPassing(error)) return this.#isolate(batch, error, again);
+        again = true;
         batch = this.#stillPatient(batch, error);
         if (batch.length > 0) await this.#pause(batch, error, failures);
       }
     }
   }
 
-  async #isolate(batch: Entry<Item, Result>[], error: unknown): Promise<void> {
+  async #isolate(batch: Entry<Item, Result>[], error: unknown, again: boolean): Promise<void> {
     if (batch.length === 1) {
       batch[0]?.reject(error);
       return;
     }
     const middle = Math.ceil(batch.length / 2);
-    await this.#deliver(batch.slice(0, middle));
-    await this.#deliver(batch.slice(middle));
+    await this.#deliver(batch.slice(0, middle), again);
+    await this.#deliver(batch.slice(middle), again);
   }
 
   #stillPatient(batch: Entry<Item, Result>[], error: unknown): Entry<Item, Result>[] {

@@ -16,7 +16,7 @@ export interface InsertRow extends CheckedJob {
   readonly claimedBy: string | null;
 }
 
-/** What became of an insert; `claimed` is there where the row was inserted as executing. */
+/** What became of an insert; `claimed` is there where the row was inserted as executing, now and by this very try. */
 export interface Inserted {
   readonly id: number;
   readonly claimed: ClaimedJob | null;
@@ -36,9 +36,31 @@ export interface QueueCount {
   readonly jobs: number;
 }
 
+/** How a dead host's jobs fared. */
+export interface Rescued {
+  readonly jobs: number;
+  /** Of these, how many had no attempt left. */
+  readonly discarded: number;
+  /** The ids of those with which too many hosts have died. */
+  readonly quarantined: readonly number[];
+}
+
+/** What those are told, and the row's history, whose job is discarded by a rescue. */
+export interface Verdict {
+  readonly answer: Answer;
+  readonly error: string;
+}
+
 interface InsertedRow {
   readonly id: number;
+  readonly claimed: boolean;
   readonly at: number;
+}
+
+/** What fences a write, beside the host. */
+interface ClaimKey {
+  readonly id: number;
+  readonly claim: number;
 }
 
 interface StoredRow {
@@ -54,12 +76,13 @@ interface StoredRow {
 export class Engine implements AnswerSource {
   readonly #database: Database;
   readonly #statements: Statements;
-  readonly #host: string;
+  /** The id of the host that asks. */
+  readonly host: string;
 
   constructor(database: Database, prefix: string, host: string) {
     this.#database = database;
     this.#statements = statements(prefix);
-    this.#host = host;
+    this.host = host;
   }
 
   /** Inserts all or none, in one statement. The same refs again insert nothing and find the rows that are there. */
@@ -68,39 +91,64 @@ export class Engine implements AnswerSource {
     const inserted = await this.#database.query<InsertedRow>(this.#statements.insert, [json]);
     if (inserted.length < rows.length) return this.#existing(rows);
     return rows.map((row, index) => {
-      const { id, at } = inserted[index] as InsertedRow;
-      return { id, claimed: row.claimedBy === null ? null : claimedOf(row, id, at) };
+      const { id, at, claimed } = inserted[index] as InsertedRow;
+      return { id, claimed: claimed ? claimedOf(row, id, at) : null };
     });
   }
 
-  /** Takes up to `limit` available jobs of a queue, first by priority, then by time. */
-  async claim(queue: string, limit: number): Promise<ClaimedJob[]> {
-    const jobs = await this.#database.query<ClaimedJob>(this.#statements.claim, [queue, limit, this.#host]);
+  /** Takes up to `limit` available jobs of a queue, first by priority, then by time. The first `begin` are begun by it. */
+  async claim(queue: string, limit: number, begin = limit): Promise<ClaimedJob[]> {
+    const jobs = await this.#database.query<ClaimedJob>(this.#statements.claim, [queue, limit, this.host, begin]);
     return jobs.sort((a, b) => a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id);
   }
 
   /** All jobs of a queue that this host holds by the table. */
   held(queue: string): Promise<ClaimedJob[]> {
-    return this.#database.query<ClaimedJob>(this.#statements.held, [this.#host, queue]);
+    return this.#database.query<ClaimedJob>(this.#statements.held, [this.host, queue]);
   }
 
-  /** Ends attempts and tells those who await elsewhere. False where the fence refused: this host holds that job no more. */
-  async complete(acks: readonly Ack[]): Promise<boolean[]> {
+  /** Counts the attempts of jobs that this host only held and has begun now; of those that it holds no more, none. */
+  async begin(jobs: readonly { readonly id: number; readonly claim: number }[]): Promise<void> {
+    const [ids, claims] = [jobs.map(({ id }) => id), jobs.map(({ claim }) => claim)];
+    await this.#database.query(this.#statements.begin, [ids, claims, this.host]);
+  }
+
+  /**
+   * Ends attempts and tells those who await elsewhere. False where the fence refused: this host holds that job no more.
+   * `again` where an earlier try may have gone through, its reply lost: what that has written is true then.
+   */
+  async complete(acks: readonly Ack[], again = false): Promise<boolean[]> {
     const bytes = acks.map(({ transition }) => transition.answer?.bytes ?? NOTHING);
-    const values = [
-      acks.map(({ id }) => id),
-      acks.map(({ claim }) => claim),
+    const ids = acks.map(({ id }) => id);
+    const claims = acks.map(({ claim }) => claim);
+    const heads = acks.map(({ transition: { answer } }) => (answer === null ? null : answer.kind + answer.encoding));
+    const [starts, sizes, all] = [startsOf(bytes), bytes.map(({ length }) => length), Buffer.concat(bytes)];
+    const done = await this.#completeNotifying([
+      ids,
+      claims,
       acks.map(({ transition }) => stateNumber(transition.state)),
       acks.map(({ transition }) => transition.delay),
       acks.map(({ transition }) => transition.counted),
       acks.map(({ transition }) => transition.error),
-      acks.map(({ transition: { answer } }) => (answer === null ? null : answer.kind + answer.encoding)),
-      startsOf(bytes),
-      bytes.map(({ length }) => length),
-      Buffer.concat(bytes),
-      this.#host,
-    ];
-    const done = await this.#completeNotifying(values);
+      heads,
+      starts,
+      sizes,
+      all,
+      this.host,
+    ]);
+    if (again && done.length < acks.length) {
+      done.push(
+        ...(await this.#database.query<ClaimKey>(this.#statements.written, [
+          ids,
+          claims,
+          heads,
+          starts,
+          sizes,
+          all,
+          this.host,
+        ])),
+      );
+    }
     const written = new Set(done.map(({ id, claim }) => `${id}/${claim}`));
     return acks.map(({ id, claim }) => written.has(`${id}/${claim}`));
   }
@@ -110,7 +158,7 @@ export class Engine implements AnswerSource {
     if (!subscribe) {
       return (await this.#database.query<StoredRow>(this.#statements.fetch, [uuids])).map(toStored);
     }
-    const subscribed = await this.#database.query<StoredRow>(this.#statements.subscribe, [uuids, this.#host]);
+    const subscribed = await this.#database.query<StoredRow>(this.#statements.subscribe, [uuids, this.host]);
     const answers = subscribed.map(toStored);
     if (answers.length === refs.length) return answers;
     const found = new Set(answers.map(({ ref }) => ref));
@@ -151,33 +199,40 @@ export class Engine implements AnswerSource {
     version: string,
     lockKey: string | null,
   ): Promise<void> {
-    await this.#database.query(this.#statements.register, [this.#host, name, JSON.stringify(queues), version, lockKey]);
+    await this.#database.query(this.#statements.register, [this.host, name, JSON.stringify(queues), version, lockKey]);
   }
 
   /** Shows that this host lives. False where it was declared lost: its jobs are others' now. */
   async heartbeat(lockKey: string | null): Promise<boolean> {
-    return (await this.#database.query(this.#statements.heartbeat, [this.#host, lockKey])).length > 0;
+    return (await this.#database.query(this.#statements.heartbeat, [this.host, lockKey])).length > 0;
   }
 
   async unregister(): Promise<void> {
-    await this.#database.query(this.#statements.unregister, [this.#host]);
+    await this.#database.query(this.#statements.unregister, [this.host]);
   }
 
   /** The ids of hosts that are gone though jobs may be theirs. `lease` and `grace` in ms. */
   async lostHosts(lease: number, grace: number): Promise<string[]> {
-    const rows = await this.#database.query<{ id: string }>(this.#statements.lost, [this.#host, lease, grace]);
+    const rows = await this.#database.query<{ id: string }>(this.#statements.lost, [this.host, lease, grace]);
     return rows.map(({ id }) => id);
   }
 
-  /** Puts a lost host's jobs back to work; those without an attempt left are discarded with `answer`. */
-  async rescue(host: string, answer: Answer, error: string): Promise<{ jobs: number; discarded: number }> {
-    const values = [host, answer.kind + answer.encoding, Buffer.from(answer.bytes), error];
-    const [row] = await this.#database.query<{ jobs: number; discarded: number }>(this.#statements.rescue, values);
-    return row ?? { jobs: 0, discarded: 0 };
+  /**
+   * Puts a lost host's jobs back to work. Those that had begun and have no attempt left are discarded as `exhausted`, those
+   * with which `crashes` hosts have died, this one counted, as `quarantined`.
+   */
+  async rescue(host: string, exhausted: Verdict, quarantined: Verdict, crashes: number): Promise<Rescued> {
+    const values = [exhausted, quarantined].flatMap(({ answer, error }) => [
+      answer.kind + answer.encoding,
+      Buffer.from(answer.bytes),
+      error,
+    ]);
+    const [row] = await this.#database.query<Rescued>(this.#statements.rescue, [host, ...values, crashes]);
+    return row ?? { jobs: 0, discarded: 0, quarantined: [] };
   }
 
   /** A full notification queue must not hold up completions: they commit without notifying, the awaiters' sweep finds them. */
-  async #completeNotifying(values: unknown[]): Promise<{ id: number; claim: number }[]> {
+  async #completeNotifying(values: unknown[]): Promise<ClaimKey[]> {
     try {
       return await this.#database.query(this.#statements.complete, [...values, true]);
     } catch (error) {
@@ -186,21 +241,11 @@ export class Engine implements AnswerSource {
     }
   }
 
-  /** Some of the rows were there before: an earlier try went through, and what it claimed is still this host's to run. */
+  /** Some of the rows were there before: an earlier try went through. What that had claimed is found by {@link held}. */
   async #existing(rows: readonly InsertRow[]): Promise<Inserted[]> {
-    const stored = new Map(
-      (
-        await this.fetch(
-          rows.map(({ ref }) => ref),
-          false,
-        )
-      ).map((answer) => [answer.ref, answer]),
-    );
-    return rows.map((row) => {
-      const { id = 0, state, host } = stored.get(row.ref) ?? {};
-      const held = row.claimedBy !== null && state === "executing" && host === row.claimedBy;
-      return { id, claimed: held ? claimedOf(row, id, Date.now()) : null };
-    });
+    const refs = rows.map(({ ref }) => ref);
+    const ids = new Map((await this.fetch(refs, false)).map(({ ref, id }) => [ref, id]));
+    return refs.map((ref) => ({ id: ids.get(ref) ?? 0, claimed: null }));
   }
 }
 
@@ -229,8 +274,8 @@ function claimedOf(
   at: number,
 ): ClaimedJob {
   const times = { scheduledAt: at, insertedAt: at, attemptedAt: at };
-  const text = JSON.stringify(meta);
-  return { id, claim: 1, worker, queue, args, meta: text, tags, priority, attempt: 1, maxAttempts, ...times, ref };
+  const first = { claim: 1, attempt: 1, crashes: 0, begun: true };
+  return { id, worker, queue, args, meta: JSON.stringify(meta), tags, priority, maxAttempts, ...first, ...times, ref };
 }
 
 function toStored({ ref, id, state, attempt, host, result }: StoredRow): StoredAnswer {

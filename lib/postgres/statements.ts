@@ -15,10 +15,14 @@ function refOf(row: string): string {
   return `translate(encode(uuid_send(${row}.ref), 'base64'), '+/=', '-_')`;
 }
 
-const CLAIMED_COLUMNS = `j.id, j.claim, j.worker, j.queue, j.args, j.meta, j.tags, j.priority, j.attempt,
-  j.max_attempts as "maxAttempts", (extract(epoch from j.scheduled_at) * 1000)::float8 as "scheduledAt",
+/** The attempt under way of row `j`: that on the row if it has begun, else the one that it will be. */
+const ATTEMPT = "j.attempt + (j.attempted_at is null)::int";
+
+const CLAIMED_COLUMNS = `j.id, j.claim, j.worker, j.queue, j.args, j.meta, j.tags, j.priority, ${ATTEMPT} as attempt,
+  j.max_attempts as "maxAttempts", j.crashes, j.attempted_at is not null as begun,
+  (extract(epoch from j.scheduled_at) * 1000)::float8 as "scheduledAt",
   (extract(epoch from j.inserted_at) * 1000)::float8 as "insertedAt",
-  (extract(epoch from j.attempted_at) * 1000)::float8 as "attemptedAt", ${refOf("j")} as ref`;
+  (extract(epoch from coalesce(j.attempted_at, now())) * 1000)::float8 as "attemptedAt", ${refOf("j")} as ref`;
 
 const STORED_COLUMNS = `${refOf("j")} as ref, j.id, j.state, j.attempt, j.attempted_by as host, j.result`;
 
@@ -55,7 +59,8 @@ export function statements(prefix: string) {
   return {
     /**
      * Ids come back in the order given, less those whose ref is there already: then an earlier try of the same insert went
-     * through although its reply was lost. `at` is the database's time, in ms.
+     * through although its reply was lost. `at` is the database's time, in ms. A host that was declared lost claims nothing,
+     * here too: nobody would look after it.
      */
     insert: named(
       "insert",
@@ -63,10 +68,11 @@ export function statements(prefix: string) {
         select * from rows from (jsonb_to_recordset($1::jsonb) as (worker text, queue text, args jsonb, meta jsonb, tags text[],
           priority smallint, "maxAttempts" smallint, "scheduledAt" float8, "scheduleIn" float8, ref uuid, "replyTo" text,
           "claimedBy" text)) with ordinality as i(worker, queue, args, meta, tags, priority, max_attempts, at, delay, ref,
-          reply_to, claimed_by, n)
+          reply_to, claimer, n)
       ), timed as (
-        select *, case when at is not null then to_timestamp(at / 1000) when delay > 0 then now() + delay * interval '1 ms'
-          else now() end as time from input
+        select i.*, h.id as claimed_by, case when at is not null then to_timestamp(at / 1000)
+          when delay > 0 then now() + delay * interval '1 ms' else now() end as time
+        from input i left join ${hosts} h on h.id = i.claimer
       ), inserted as (
         insert into ${jobs} as j (worker, queue, args, meta, tags, priority, max_attempts, scheduled_at, ref, reply_to,
           state, claim, attempt, attempted_at, attempted_by)
@@ -77,12 +83,14 @@ export function statements(prefix: string) {
         from timed order by n
         on conflict (ref) where ref is not null do nothing
         returning id, state, queue
-      ) select id, (extract(epoch from now()) * 1000)::float8 as at, ${wake("inserted")} as woken from inserted`,
+      ) select id, state = 2 as claimed, (extract(epoch from now()) * 1000)::float8 as at, ${wake("inserted")} as woken
+      from inserted`,
     ),
 
     /**
      * A lost claim is only claimed again, so it need not wait for the disk (`synchronous_commit`). The host must be
-     * registered: one that was declared lost claims nothing that nobody would look after.
+     * registered: one that was declared lost claims nothing that nobody would look after. The first $4 begin at once: their
+     * attempt counts from here. The others are only held; theirs counts once it begins (`begin`, or `complete`).
      */
     claim: named(
       "claim",
@@ -91,7 +99,9 @@ export function statements(prefix: string) {
       ), picked as materialized (
         select id from ${jobs} where state = 1 and queue = $1 and exists (select from relaxed)
         order by priority, scheduled_at, id limit $2 for update skip locked
-      ) update ${jobs} j set state = 2, claim = j.claim + 1, attempt = j.attempt + 1, attempted_at = now(), attempted_by = $3
+      ) update ${jobs} j set state = 2, claim = j.claim + 1, attempted_by = $3,
+        attempt = j.attempt + (j.id = any(array(select id from picked limit $4)))::int,
+        attempted_at = case when j.id = any(array(select id from picked limit $4)) then now() end
       where j.id = any(array(select id from picked)) and j.state + 0 = 1
       returning ${CLAIMED_COLUMNS}`,
     ),
@@ -102,6 +112,15 @@ export function statements(prefix: string) {
       `select ${CLAIMED_COLUMNS} from ${jobs} j where state = 2 and attempted_by = $1 and queue = $2`,
     ),
 
+    /** Counts the attempts of jobs that were only held, and have begun. Need not wait for the disk: it holds while the host lives. */
+    begin: named(
+      "begin",
+      `with relaxed as materialized (select set_config('synchronous_commit', 'off', true))
+      update ${jobs} j set attempt = j.attempt + 1, attempted_at = now()
+      from relaxed, unnest($1::bigint[], $2::int[]) as i(id, claim)
+      where j.id = i.id and j.state + 0 = 2 and j.attempted_by = $3 and j.claim = i.claim and j.attempted_at is null`,
+    ),
+
     /**
      * Ends attempts and tells whoever awaits them, in one commit. Fenced: a row that this host does not hold under this
      * claim is left alone and is absent from what comes back. The values come as one binary parameter, cut up here.
@@ -109,7 +128,8 @@ export function statements(prefix: string) {
     complete: named(
       "complete",
       `with done as (
-        update ${jobs} j set state = i.state, attempt = j.attempt - (not i.counted)::int,
+        update ${jobs} j set state = i.state, attempt = ${ATTEMPT} - (not i.counted)::int,
+          attempted_at = coalesce(j.attempted_at, case when i.head is not null then now() end),
           scheduled_at = case when i.state in (0, 3) then now() + i.delay * interval '1 ms' else j.scheduled_at end,
           finished_at = case when i.state >= 4 then now() end,
           errors = ${withError("i.error")},
@@ -123,6 +143,15 @@ export function statements(prefix: string) {
           from done d, unnest(d.reply_to) host where $12 and host <> $11 and d.head is not null
         ) as told
       from done`,
+    ),
+
+    /** Of ends of attempts that were refused, those that an earlier try had written, whose reply was lost. */
+    written: named(
+      "written",
+      `select j.id, j.claim from ${jobs} j, unnest($1::bigint[], $2::int[], $3::text[], $4::int[], $5::int[])
+        as i(id, claim, head, start, size)
+      where j.id = i.id and j.attempted_by = $7 and j.claim = i.claim and j.state + 0 <> 2
+        and (i.head is null or j.result = i.head::bytea || substring($6::bytea from i.start for i.size))`,
     ),
 
     fetch: named("fetch", `select ${STORED_COLUMNS} from ${jobs} j where j.ref = any($1::uuid[])`),
@@ -186,22 +215,30 @@ export function statements(prefix: string) {
         and not exists (select from ${hosts} h where h.id = j.attempted_by)`,
     ),
 
-    /** Puts a lost host's jobs back to work; those without an attempt left are discarded with the answer given ($2, $3). */
+    /**
+     * Puts a lost host's jobs back to work, and counts that a host died with them. Those that had begun have lost their
+     * attempt; where it was the last they are discarded with the first answer given ($2, $3, $4: head, bytes, text for the
+     * history), and where so many hosts died with them ($8) with the second ($5, $6, $7).
+     */
     rescue: named(
       "rescue",
       `with held as materialized (
-        select id from ${jobs} where state = 2 and attempted_by = $1 for update skip locked
+        select id, attempted_at is not null as begun,
+          case when attempted_at is null then 1 when crashes + 1 >= $8 then 3 when attempt >= max_attempts then 2 else 1 end as fate
+        from ${jobs} where state = 2 and attempted_by = $1 for update skip locked
       ), done as (
-        update ${jobs} j set state = case when attempt < max_attempts then 1 else 5 end,
-          finished_at = case when attempt < max_attempts then null else now() end,
-          errors = ${withError("$4::text")},
-          result = case when attempt < max_attempts then j.result else $2::text::bytea || $3::bytea end
-        where id = any(array(select id from held)) and state + 0 = 2 and attempted_by = $1
-        returning j.state, j.queue, j.ref, j.reply_to, $2::text as head
+        update ${jobs} j set state = case when h.fate = 1 then 1 else 5 end, crashes = j.crashes + 1,
+          finished_at = case when h.fate > 1 then now() end,
+          errors = ${withError("case when h.fate = 3 then $7::text when h.begun then $4::text end")},
+          result = case h.fate when 2 then $2::text::bytea || $3::bytea when 3 then $5::text::bytea || $6::bytea else j.result end
+        from held h where j.id = h.id and j.state + 0 = 2 and j.attempted_by = $1
+        returning j.id, j.state, j.queue, j.ref, j.reply_to, h.fate, case h.fate when 2 then $2::text else $5::text end as head,
+          case h.fate when 2 then $3::bytea else $6::bytea end as bytes
       ), gone as (
         delete from ${hosts} where id = $1
-      ) select count(*)::int as jobs, (count(*) filter (where state = 5))::int as discarded, ${wake("done")} as woken, (
-          select count(pg_notify(${relayCh} || host, ${envelope("octet_length($3::bytea)", "$3::bytea")}))
+      ) select count(*)::int as jobs, (count(*) filter (where fate = 2))::int as discarded,
+        coalesce(array_agg(id::float8) filter (where fate = 3), '{}') as quarantined, ${wake("done")} as woken, (
+          select count(pg_notify(${relayCh} || host, ${envelope("octet_length(d.bytes)", "d.bytes")}))
           from done d, unnest(d.reply_to) host where d.state = 5
         ) as told
       from done`,
@@ -217,7 +254,7 @@ export function statements(prefix: string) {
 /** The row's error history with one more entry, the newest ten kept, the oldest first. */
 function withError(error: string): string {
   return `case when ${error} is null then j.errors else jsonb_path_query_array(j.errors || jsonb_build_object(
-    'at', now(), 'attempt', j.attempt, 'error', ${error}), '$[last - 9 to last]') end`;
+    'at', now(), 'attempt', ${ATTEMPT}, 'error', ${error}), '$[last - 9 to last]') end`;
 }
 
 function named(name: string, text: string): Statement {

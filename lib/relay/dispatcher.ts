@@ -24,7 +24,9 @@ export class Dispatcher {
     const envelope = parseEnvelope(payload);
     if (envelope === null) return this.#unknown("a malformed envelope, or a kind not known here", payload);
     if (envelope.answer === FETCH) this.#reconciler.fetch(ref);
-    else this.#mailbox.deliver(ref, { answer: envelope.answer, via: "notify" });
+    else if (!this.#mailbox.deliver(ref, { answer: envelope.answer, via: "notify" })) {
+      this.#telemetry.emit("envelope:repeated", { ref });
+    }
   }
 
   /** Hands over an outcome of this very process, after its row was written. */

@@ -23,6 +23,7 @@ function encodedIn(outcome: Outcome): Encoded | null {
     case "completed":
       return outcome.result;
     case "failed":
+    case "quarantined":
       return outcome.error;
     case "discarded":
     case "cancelled":

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { Lifeline } from "../../lib/host/lifeline.js";
-import type { Engine } from "../../lib/postgres/engine.js";
+import type { Engine, Rescued } from "../../lib/postgres/engine.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { until } from "../support/until.js";
 
@@ -30,9 +30,9 @@ class Hosts {
     return this.lost.splice(0);
   }
 
-  async rescue(host: string): Promise<{ jobs: number; discarded: number }> {
+  async rescue(host: string): Promise<Rescued> {
     this.rescued.push(host);
-    return { jobs: 1, discarded: 0 };
+    return { jobs: 1, discarded: 0, quarantined: host === "a" ? [7] : [] };
   }
 }
 
@@ -68,7 +68,7 @@ describe("the lifeline", () => {
     hosts.lost = ["a", "b"];
     await until(() => hosts.rescued.length === 2, "two rescues");
     expect(hosts.rescued).to.deep.equal(["a", "b"]);
-    expect(telemetry.counts()).to.deep.equal({ rescue: 2 });
+    expect(telemetry.counts()).to.deep.equal({ rescue: 2, quarantine: 1 });
   });
 
   it("judges nobody by his lease before it has been there for one itself", async () => {
@@ -97,5 +97,6 @@ describe("the lifeline", () => {
     lock = null;
     await until(() => hosts.registered === 2, "the second registration");
     expect(declaredLost).to.equal(1);
+    expect(telemetry.counts()).to.deep.equal({ "host:lost": 1 });
   });
 });

@@ -18,6 +18,8 @@ export function claimedJob(worker: string, args: unknown = {}, rest: Partial<Cla
     priority: 0,
     attempt: 1,
     maxAttempts: 20,
+    crashes: 0,
+    begun: true,
     scheduledAt: 1_700_000_000_000,
     insertedAt: 1_700_000_000_000,
     attemptedAt: 1_700_000_000_000,

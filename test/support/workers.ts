@@ -6,6 +6,7 @@ import { fail, recurse } from "../workers/fail.js";
 import { bytes, defaulted, drowsy, flaky } from "../workers/flaky.js";
 import { gated, stubborn } from "../workers/gated.js";
 import { broken, misplaced } from "../workers/lost.js";
+import { poison, whereabouts } from "../workers/poison.js";
 import { inspecting, returning } from "../workers/results.js";
 
 /** What the hosts of system tests run. */
@@ -23,6 +24,8 @@ export const WORKERS: readonly AnyWorker[] = [
   stubborn,
   broken,
   misplaced,
+  poison,
+  whereabouts,
   inspecting,
   returning,
 ];

@@ -1,9 +1,11 @@
 import { expect } from "chai";
 import pg from "pg";
 import { HostLostError, type JobRow } from "../../lib/index.js";
+import double from "../../workers/double.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
 import { Hosts } from "../support/hosts.js";
+import { print } from "../support/print.js";
 import { until } from "../support/until.js";
 import { gated, stubborn } from "../workers/gated.js";
 
@@ -55,7 +57,7 @@ describe("rescue:", () => {
       const [row] = await rowsOf([relay.job.id]);
       expect(row).to.include({ state: "completed", attempt: 2, attemptedBy: second.status().host });
       expect(row?.errors.map(({ attempt, error }) => `${attempt} ${error}`)).to.deep.equal([
-        `1 HostLostError: host ${host} was lost while it ran this job`,
+        `1 HostLostError: Host ${host} was lost while it ran this job`,
       ]);
       expect(second.status().events).to.include({ rescue: 1 });
       expect((await sql.query("select id from baton.hosts")).rows).to.deep.equal([{ id: second.status().host }]);
@@ -126,6 +128,38 @@ describe("rescue:", () => {
     for (const result of await results) expect(result).to.include({ ok: true });
     const rows = await rowsOf(relays.map(({ job }) => job.id));
     expect(new Set(rows.map(({ state }) => state))).to.deep.equal(new Set(["completed"]));
+  });
+
+  it("jobs that a killed host had claimed ahead but not begun lose no attempt, and run once", async () => {
+    using gate = new Gate();
+    using log = new Gate();
+    log.open();
+    const [caller, { process, host }] = await Promise.all([
+      hosts.start(),
+      hosts.spawn({ queues: { default: 100 }, threads: 1 }),
+    ]);
+    // Short jobs teach it to claim ahead.
+    await caller.awaitMany(await caller.asyncMany(Array.from({ length: 50 }, (_, int) => double.new({ int }))));
+    const running = await caller.async(gated.new({ gate: gate.path }));
+    await gate.started();
+    const relays = await caller.asyncMany(
+      Array.from({ length: 20 }, () => gated.new({ gate: log.path }, { maxAttempts: 1 })),
+    );
+    const held = async (): Promise<number> =>
+      (await sql.query("select from baton.jobs where state = 2 and attempted_by = $1", [host])).rowCount ?? 0;
+    const ahead = (await until(async () => ((await held()) > 1 ? held() : 0), "jobs claimed ahead")) - 1;
+    process.kill("SIGKILL");
+    await process.exited;
+    gate.open();
+    await hosts.start({ queues: { default: 100 } });
+    for (const result of await caller.awaitMany([running, ...relays], 25_000)) expect(result).to.include({ ok: true });
+    const rows = await rowsOf(relays.map(({ job }) => job.id));
+    expect(rows.map(({ attempt, errors }) => ({ attempt, errors }))).to.deep.equal(
+      relays.map(() => ({ attempt: 1, errors: [] })),
+    );
+    expect(log.events.filter(({ word }) => word === "start")).to.have.length(20);
+    expect((await rowsOf([running.job.id]))[0]).to.include({ attempt: 2 });
+    print(`${ahead} jobs were claimed ahead`);
   });
 
   it("a host that lives but lost its job to another: its late outcome is refused, counted and told to nobody", async () => {

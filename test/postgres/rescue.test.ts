@@ -1,0 +1,104 @@
+import { expect } from "chai";
+import pg from "pg";
+import { ANSWER_KINDS, type Answer, answerWith, bareAnswer } from "../../lib/job/answer.js";
+import type { Verdict } from "../../lib/postgres/engine.js";
+import { formatEnvelope } from "../../lib/relay/envelope.js";
+import { completed, Engines, valueOf } from "../support/engines.js";
+import { newRow } from "../support/rows.js";
+import { until } from "../support/until.js";
+
+function lost(answer: Answer): Verdict {
+  return { answer, error: "lost" };
+}
+
+describe("the engine's services", () => {
+  let test: Engines;
+
+  before(async () => {
+    test = await Engines.start();
+  });
+
+  after(() => test.stop());
+
+  beforeEach(() => test.reset());
+
+  it("stage what is due, and nothing else", async () => {
+    await test.one.insert([newRow({ scheduleIn: 60_000 }), newRow({ scheduleIn: 60_000, queue: "soon" })]);
+    await test.sql.query("update baton.jobs set scheduled_at = now() where queue = 'soon'");
+    expect(await test.one.stage(10)).to.equal(1);
+    await test.settle();
+    expect(test.heard).to.deep.equal([{ channel: "baton.insert", payload: "soon" }]);
+  });
+
+  it("prune what ended before the retention, and nothing else", async () => {
+    await test.one.insert([newRow(), newRow(), newRow()]);
+    const jobs = await test.one.claim("default", 2);
+    await test.one.complete(jobs.map((job) => ({ ...job, transition: completed() })));
+    await test.sql.query("update baton.jobs set finished_at = now() - interval '2 s' where id = $1", [jobs[0]?.id]);
+    expect(await test.one.prune(60_000, 10)).to.equal(0);
+    expect(await test.one.prune(1_500, 10)).to.equal(1);
+    expect(await test.one.prune(0, 10)).to.equal(1);
+  });
+
+  it("find a host lost by its lease, by its session's lock at two looks, and one that holds jobs unregistered", async () => {
+    const holder = new pg.Client({ connectionString: test.url });
+    await holder.connect();
+    await holder.query("select pg_advisory_lock(42)");
+    await test.two.heartbeat("42");
+    expect(await test.one.lostHosts(15_000, 0), "its session lives").to.deep.equal([]);
+    await holder.end();
+    await until(
+      async () => (await test.sql.query("select from pg_locks where locktype = 'advisory'")).rowCount === 0,
+      "the lock to be free",
+    );
+    expect(await test.one.lostHosts(15_000, 0), "the first look only suspects").to.deep.equal([]);
+    expect(await test.one.lostHosts(15_000, 60_000), "too soon for the second").to.deep.equal([]);
+    expect(await test.one.lostHosts(15_000, 0)).to.deep.equal(["two"]);
+    await test.two.heartbeat(null);
+    expect(await test.one.lostHosts(15_000, 0), "it showed life").to.deep.equal([]);
+    expect(await test.one.lostHosts(0, 0), "its lease is over").to.deep.equal(["two"]);
+    await test.one.insert([newRow()]);
+    await test.claimOne(test.two);
+    await test.two.unregister();
+    expect(await test.one.lostHosts(15_000, 0), "it holds a job").to.deep.equal(["two"]);
+  });
+
+  it("rescue jobs that were only held as if nobody had had them", async () => {
+    await test.one.insert([newRow({ maxAttempts: 1 }), newRow({ maxAttempts: 1 })]);
+    await test.two.claim("default", 2, 1);
+    const answer = bareAnswer(ANSWER_KINDS.exhausted);
+    expect(await test.one.rescue("two", lost(answer), lost(answer), 3)).to.include({ jobs: 2, discarded: 1 });
+    expect(await test.claimOne(test.one)).to.include({ attempt: 1, claim: 2, crashes: 1 });
+    const { rows } = await test.sql.query("select id from baton.jobs where errors <> '[]'");
+    expect(rows).to.have.length(1);
+  });
+
+  it("quarantine what had begun when the third host died with it, and tell its awaiters", async () => {
+    const poison = newRow({ replyTo: "one" });
+    await test.one.insert([poison, newRow()]);
+    await test.sql.query("update baton.jobs set crashes = 2");
+    const [job] = await test.two.claim("default", 2, 1);
+    const [gone, bad] = [valueOf(Buffer.from("gone")), valueOf(Buffer.from("bad"))];
+    const rescued = await test.one.rescue("two", lost(gone), { answer: bad, error: "poison" }, 3);
+    expect(rescued).to.deep.include({ jobs: 2, discarded: 0, quarantined: [job?.id] });
+    await test.settle();
+    expect(test.heard).to.deep.include({ channel: "baton.relay.one", payload: formatEnvelope(poison.ref, bad) });
+    expect(await test.claimOne(test.one), "only held").to.include({ attempt: 1, crashes: 3 });
+  });
+
+  it("rescue a lost host's jobs: back to work, or discarded where no attempt is left; its late outcome is refused", async () => {
+    const last = newRow({ maxAttempts: 1, replyTo: "one" });
+    await test.one.insert([newRow({ maxAttempts: 2 }), last]);
+    const jobs = await test.two.claim("default", 2);
+    const answer = answerWith(ANSWER_KINDS.exhausted, { encoding: "b", bytes: Buffer.from("lost") });
+    expect(await test.one.rescue("two", lost(answer), lost(answer), 3)).to.include({ jobs: 2, discarded: 1 });
+    await test.settle();
+    expect(test.heard).to.deep.include({ channel: "baton.relay.one", payload: formatEnvelope(last.ref, answer) });
+    expect(await test.two.complete(jobs.map((job) => ({ ...job, transition: completed() })))).to.deep.equal([
+      false,
+      false,
+    ]);
+    expect(await test.two.heartbeat(null), "it learns that it was declared lost").to.equal(false);
+    expect(await test.claimOne(test.one)).to.include({ attempt: 2, claim: 2 });
+  });
+});

@@ -1,0 +1,92 @@
+import pg from "pg";
+import { type Answer, ANSWER_KINDS, answerWith, bareAnswer } from "../../lib/job/answer.js";
+import type { ClaimedJob } from "../../lib/job/job.js";
+import type { Transition } from "../../lib/job/transition.js";
+import { Database } from "../../lib/postgres/database.js";
+import { Engine } from "../../lib/postgres/engine.js";
+import { migrate } from "../../lib/postgres/migrations.js";
+import { Telemetry } from "../../lib/telemetry.js";
+import { createDatabase, type TestDatabase } from "./database.js";
+import { until } from "./until.js";
+
+/** The engines of two registered hosts on one database, and a listener who hears what they tell. */
+export class Engines {
+  readonly url: string;
+  readonly database: Database;
+  readonly sql: pg.Client;
+  readonly one: Engine;
+  readonly two: Engine;
+  /** What was sent over the channels of both and that of inserts, since the last `reset`. */
+  heard: { channel: string; payload: string }[] = [];
+  readonly #test: TestDatabase;
+
+  private constructor(test: TestDatabase) {
+    this.#test = test;
+    this.url = test.url;
+    this.database = new Database(test.url, "test", new Telemetry("test"));
+    this.sql = new pg.Client({ connectionString: test.url });
+    this.one = new Engine(this.database, "baton", "one");
+    this.two = new Engine(this.database, "baton", "two");
+  }
+
+  static async start(): Promise<Engines> {
+    const engines = new Engines(await createDatabase());
+    const { database, sql } = engines;
+    await database.start();
+    await migrate(database, "baton");
+    await sql.connect();
+    sql.on("notification", ({ channel, payload = "" }) => engines.heard.push({ channel, payload }));
+    for (const channel of ["baton.insert", "baton.relay.one", "baton.relay.two"])
+      await sql.query(`listen "${channel}"`);
+    return engines;
+  }
+
+  async stop(): Promise<void> {
+    await this.sql.end();
+    await this.database.stop();
+    await this.#test.drop();
+  }
+
+  async reset(): Promise<void> {
+    await this.sql.query("truncate baton.jobs, baton.hosts");
+    await this.one.register("one", { default: 1 }, "0", null);
+    await this.two.register("two", { default: 1 }, "0", null);
+    await this.settle();
+    this.heard = [];
+  }
+
+  async claimOne(engine: Engine): Promise<ClaimedJob> {
+    const [job] = await engine.claim("default", 1);
+    if (job === undefined) throw new Error("nothing to claim");
+    return job;
+  }
+
+  /** The attempts that their rows count, by id. */
+  async attempts(jobs: readonly ClaimedJob[]): Promise<number[]> {
+    const ids = jobs.map(({ id }) => id);
+    const { rows } = await this.sql.query<{ attempt: number }>(
+      "select attempt from baton.jobs where id = any($1) order by id",
+      [ids],
+    );
+    return rows.map(({ attempt }) => attempt);
+  }
+
+  /** Resolves once every notification sent before has been heard. */
+  async settle(): Promise<void> {
+    await this.sql.query("select pg_notify('baton.insert', 'settled')");
+    await until(() => this.heard.some(({ payload }) => payload === "settled"), "the notifications");
+    this.heard = this.heard.filter(({ payload }) => payload !== "settled");
+  }
+}
+
+/** The transition of a job that ends well. */
+export function completed(answer: Answer = bareAnswer(ANSWER_KINDS.completed)): Transition {
+  return { state: "completed", answer, delay: 0, counted: true, error: null };
+}
+
+/** That of one given back. */
+export const RELEASED: Transition = { state: "available", answer: null, delay: 0, counted: false, error: null };
+
+export function valueOf(bytes: Uint8Array): Answer {
+  return answerWith(ANSWER_KINDS.value, { encoding: "b", bytes });
+}

@@ -1,0 +1,155 @@
+import { expect } from "chai";
+import pg from "pg";
+import { type Baton, QuarantinedError } from "../../lib/index.js";
+import double from "../../workers/double.js";
+import { createDatabase, type TestDatabase } from "../support/database.js";
+import { Gate } from "../support/gate.js";
+import { Hosts } from "../support/hosts.js";
+import { until } from "../support/until.js";
+import { fail } from "../workers/fail.js";
+import { gated, stubborn } from "../workers/gated.js";
+import { poison, whereabouts } from "../workers/poison.js";
+
+const QUEUES = { default: 4 };
+
+describe("jobs that take their process down:", () => {
+  let database: TestDatabase;
+  let hosts: Hosts;
+  let sql: pg.Client;
+  let caller: Baton;
+
+  before(async () => {
+    database = await createDatabase();
+    sql = new pg.Client(database.url);
+    await sql.connect();
+  });
+
+  beforeEach(async () => {
+    hosts = new Hosts(database.url);
+    caller = await hosts.start();
+  });
+
+  afterEach(async () => {
+    await hosts.stop();
+    await sql.query("truncate baton.jobs, baton.hosts");
+  });
+
+  after(async () => {
+    await sql.end();
+    await database.drop();
+  });
+
+  async function crashesOf(id: number): Promise<number | undefined> {
+    const { rows } = await sql.query<{ crashes: number }>("select crashes from baton.jobs where id = $1", [id]);
+    return rows[0]?.crashes;
+  }
+
+  /** Starts one host after the other, as a supervisor would, until one lives on; resolves to how many died. */
+  async function untilOneLives(settled: Promise<unknown>): Promise<number> {
+    for (let deaths = 0; ; deaths += 1) {
+      const { process } = await hosts.spawn({ queues: QUEUES, threads: 4 });
+      const died = await Promise.race([process.exited.then(() => true), settled.then(() => false)]);
+      if (!died) return deaths;
+    }
+  }
+
+  it("two hosts die with it, then it runs by itself and is quarantined; its neighbours come through", async function () {
+    this.timeout(60_000);
+    using gate = new Gate();
+    const neighbours = await caller.asyncMany(
+      Array.from({ length: 3 }, (_, at) => gated.new({ gate: gate.path, label: `${at}` })),
+    );
+    const bad = await caller.async(poison.new({}));
+    const ending = caller.await(bad, { timeout: 50_000, withRetries: true });
+    const deaths = await untilOneLives(ending);
+    const result = await ending;
+    if (result.ok) throw new Error("it was to be quarantined");
+    expect(result.error).to.be.instanceOf(QuarantinedError);
+    expect(result.error)
+      .to.have.property("message")
+      .that.matches(/worker "poison" took down its process \(SIGKILL\)/);
+    expect(result.job).to.include({ state: "discarded" });
+    expect(deaths, "deaths of hosts").to.equal(2);
+
+    gate.open();
+    for (const result of await caller.awaitMany(neighbours, 30_000)) expect(result).to.include({ ok: true });
+    for await (const row of caller.jobs({ ids: [bad.job.id] })) {
+      expect(row).to.include({ state: "discarded", attempt: 3 });
+      expect(row.errors.map(({ error }) => error.split(":")[0])).to.deep.equal([
+        "HostLostError",
+        "HostLostError",
+        "QuarantinedError",
+      ]);
+    }
+  });
+
+  it("one whose host dies for the third time while it runs is quarantined by whoever rescues it", async () => {
+    using gate = new Gate();
+    const relay = await caller.async(stubborn.new({ gate: gate.path }));
+    await sql.query("update baton.jobs set crashes = 2");
+    const { process } = await hosts.spawn({ queues: QUEUES });
+    await gate.started();
+    const rescuer = await hosts.start({ queues: { other: 1 }, threads: 1 });
+    process.kill("SIGKILL");
+    const result = await caller.await(relay, 25_000);
+    if (result.ok) throw new Error("it was to be quarantined");
+    expect(result.error).to.be.instanceOf(QuarantinedError);
+    expect(await crashesOf(relay.job.id)).to.equal(3);
+    await until(() => rescuer.status().events.quarantine === 1, "the report");
+  });
+
+  describe("in a process of its own", () => {
+    let host: Baton;
+
+    beforeEach(async () => {
+      host = await hosts.start({ queues: { ...QUEUES, suspects: 2 }, shutdownGracePeriod: 0 });
+    });
+
+    /** Options of a job that waits until the test has made it a suspect. */
+    const LATER = { queue: "suspects", scheduleIn: 3_600_000 };
+
+    async function suspect(): Promise<void> {
+      await sql.query("update baton.jobs set crashes = 2, scheduled_at = now() where state = 0");
+    }
+
+    it("a job runs as it does elsewhere: its value, its error, its thread's crash", async () => {
+      const relays = await caller.asyncMany([
+        whereabouts.new({}, LATER),
+        double.new({ int: 21 }, LATER),
+        fail.new({ what: "error" }, LATER),
+      ]);
+      await suspect();
+      const [pid, value, error] = await caller.awaitMany(relays, 25_000);
+      expect(pid.ok && pid.value)
+        .to.be.a("number")
+        .that.does.not.equal(process.pid);
+      expect(value).to.include({ ok: true, value: 42 });
+      const elsewhere = await caller.await(await caller.async(fail.new({ what: "error" })));
+      if (error.ok || elsewhere.ok) throw new Error("it was to fail");
+      expect(String(error.error)).to.equal(String(elsewhere.error));
+    });
+
+    it("a job hears that its host stops, and is given back", async () => {
+      using gate = new Gate();
+      const relay = await caller.async(gated.new({ gate: gate.path }, LATER));
+      await suspect();
+      await gate.started();
+      await host.stop();
+      expect(gate.events.at(-1)).to.include({ word: "abort" });
+      const [row] = (await sql.query("select state, attempt, crashes from baton.jobs where id = $1", [relay.job.id]))
+        .rows;
+      expect(row).to.deep.equal({ state: 1, attempt: 0, crashes: 2 });
+    });
+
+    it("a job that heeds nothing is ended with its process, and given back", async () => {
+      using gate = new Gate();
+      const relay = await caller.async(stubborn.new({ gate: gate.path }, LATER));
+      await suspect();
+      await gate.started();
+      await host.stop();
+      const [row] = (await sql.query("select state, attempt, crashes from baton.jobs where id = $1", [relay.job.id]))
+        .rows;
+      expect(row).to.deep.equal({ state: 1, attempt: 0, crashes: 2 });
+    });
+  });
+});
