@@ -55,7 +55,9 @@ export class Instance {
       probeChannel: relayChannel(prefix, this.id),
       // Only who runs jobs is missed when it dies.
       lockKey: queues.size > 0 ? lockKeyOf(this.id) : null,
+      busy: () => this.mailbox.awaited > 0 || (this.#host?.running ?? 0) > 0,
     });
+    this.notifier.onRestore(() => this.#inserts.hurry());
     this.mailbox = new Mailbox(telemetry);
     this.#reconciler = new Reconciler(this.mailbox, this.engine, this.notifier, telemetry);
     this.#dispatcher = new Dispatcher(this.mailbox, this.#reconciler, telemetry);

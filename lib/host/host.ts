@@ -99,6 +99,7 @@ export class Host {
     await Promise.all([this.#threads.start(), this.#lifeline.start()]);
     await notifier.listen(insertChannel(prefix), (queue) => this.wake(queue));
     notifier.onRestore(() => {
+      this.#acks.hurry();
       for (const queue of this.#producers.keys()) this.wake(queue);
     });
     for (const service of [...this.#services, ...this.#producers.values()]) service.start();
@@ -137,6 +138,11 @@ export class Host {
     const producer = this.#producers.get(queue);
     if (job === null) producer?.unreserve();
     else producer?.runReserved(job);
+  }
+
+  /** How many jobs run. */
+  get running(): number {
+    return this.#executor.running;
   }
 
   status(): { queue: string; running: number; waiting: number }[] {

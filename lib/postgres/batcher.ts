@@ -40,6 +40,8 @@ export class Batcher<Item, Result> {
   readonly #options: BatcherOptions<Item, Result>;
   readonly #stopping = new AbortController();
   readonly #idle: (() => void)[] = [];
+  /** Ends the pause before another try. */
+  #hurry = new AbortController();
   #waiting: Entry<Item, Result>[] = [];
   #flying = 0;
   #scheduled = false;
@@ -62,6 +64,12 @@ export class Batcher<Item, Result> {
     });
   }
 
+  /** The reason of the last failure may have passed: tries again now. */
+  hurry(): void {
+    this.#hurry.abort();
+    this.#hurry = new AbortController();
+  }
+
   /** Resolves when nothing waits and nothing is on its way. */
   async drain(): Promise<void> {
     if (this.pending > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
@@ -78,6 +86,7 @@ export class Batcher<Item, Result> {
   /** Rejects what waits and ends retries; what is on its way is let arrive. */
   stop(): void {
     this.#stopping.abort();
+    this.hurry();
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { reject } of waiting) reject(new StoppedError(this.#options.name));
@@ -160,8 +169,8 @@ export class Batcher<Item, Result> {
   async #pause(batch: Entry<Item, Result>[], error: unknown, failures: number): Promise<void> {
     const delay = retryDelay(failures);
     this.#options.telemetry.emit("batch:retry", { batch: this.#options.name, size: batch.length, delay, error });
-    // Cut short by stop(), after which the batch has its last try.
-    await sleep(delay, undefined, { signal: this.#stopping.signal }).catch(() => {});
+    // Cut short by hurry(), and by stop(), after which the batch has its last try.
+    if (!this.#stopping.signal.aborted) await sleep(delay, undefined, { signal: this.#hurry.signal }).catch(() => {});
   }
 
   #settleIdle(): void {

@@ -1,8 +1,9 @@
-import type { Socket } from "node:net";
 import pg from "pg";
 import { DatabaseError } from "../errors.js";
 import type { Telemetry } from "../telemetry.js";
 import { sqlState } from "./failure.js";
+import { connectError, inspect } from "./inspection.js";
+import { Sockets, type Wait } from "./sockets.js";
 
 /** A statement with its name: prepared once for each connection. */
 export interface Statement {
@@ -34,7 +35,6 @@ const SESSION_OPTIONS = [
   "-c jit=off",
 ].join(" ");
 
-const OLDEST_VERSION = 130_000;
 const { INT8, JSON, JSONB } = pg.types.builtins;
 
 /** Reads 64-bit integers as numbers (ids stay far below 2^53) and leaves JSON as text: only the thread parses args. */
@@ -51,7 +51,7 @@ export class Database {
   readonly #config: pg.ClientConfig;
   readonly #telemetry: Telemetry;
   #sessionOptions: string | undefined = SESSION_OPTIONS;
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Sockets();
   #pool: pg.Pool | undefined;
 
   constructor(connection: Connection, applicationName: string, telemetry: Telemetry) {
@@ -97,28 +97,50 @@ export class Database {
     const pool = this.#pool;
     this.#pool = undefined;
     if (pool === undefined) return;
-    const force = setTimeout(() => this.reset(), LAST_STATEMENTS);
+    const force = setTimeout(() => this.cutOlder(0), LAST_STATEMENTS);
     await pool.end();
     clearTimeout(force);
   }
 
-  /** Cuts the pool's connections, because they are known to be dead though no error has shown it. Statements fail, new ones connect anew. */
-  reset(): void {
-    for (const socket of this.#sockets) socket.destroy();
+  /**
+   * Cuts the pool's connections that are so many ms old or older, because they are known to be dead though no error has shown
+   * it. Their statements fail; new ones connect anew.
+   */
+  cutOlder(ms: number): void {
+    this.#sockets.cutOlder(ms);
+  }
+
+  /** The pool's statements that have waited for their answer for so many ms. */
+  stalled(ms: number): Wait[] {
+    return this.#sockets.stalled(ms);
+  }
+
+  /** Cuts the connections on which these statements wait: the server is known not to be at work on them. */
+  cut(waits: readonly Wait[]): void {
+    this.#sockets.cut(waits);
   }
 
   /** Runs a prepared statement on any free connection. Rejects with pg's own error. */
   async query<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
-    const { rows } = await this.#running().query<Row>({ ...statement, values });
-    return rows;
+    const client = await this.#running().connect();
+    const wait = this.#sockets.begin(client);
+    let broken = false;
+    try {
+      const { rows } = await client.query<Row>({ ...statement, values });
+      return rows;
+    } catch (error) {
+      // What the server itself refuses leaves the connection in order, unless it is the server that ends.
+      broken = sqlState(error)?.startsWith("57P") ?? true;
+      throw error;
+    } finally {
+      this.#sockets.end(wait);
+      client.release(broken);
+    }
   }
 
   /** Runs several statements on one connection within one transaction. */
   async transaction<Result>(work: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
     const client = await this.#running().connect();
-    // A connection lost fails the statement under way or the next; unheard, its error would end the process as well.
-    const unheard = (): void => {};
-    client.on("error", unheard);
     let failure: unknown;
     try {
       await client.query("begin");
@@ -129,15 +151,14 @@ export class Database {
       failure = error;
       throw error;
     } finally {
-      client.off("error", unheard);
       // After a failure the connection's state is not known for certain: close it rather than reuse it.
       client.release(failure !== undefined);
     }
   }
 
   /** A client of the caller's own, not yet connected: for LISTEN and for cursors. */
-  client(): pg.Client {
-    return new pg.Client(this.#clientConfig());
+  client(config: pg.ClientConfig = {}): pg.Client {
+    return new pg.Client({ ...this.#clientConfig(), ...config });
   }
 
   #openPool(): pg.Pool {
@@ -146,12 +167,10 @@ export class Database {
       max: POOL_SIZE,
       idleTimeoutMillis: 30_000,
       query_timeout: STATEMENT_TIMEOUT,
+      stream: () => this.#sockets.add(this.#config.stream?.()),
     });
-    pool.on("connect", (client) => {
-      const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
-      this.#sockets.add(stream);
-      stream.once("close", () => this.#sockets.delete(stream));
-    });
+    // A connection lost fails the statement under way or the next; unheard, its error would end the process as well.
+    pool.on("connect", (client) => client.on("error", () => {}));
     pool.on("error", (error) => this.#telemetry.emit("service:error", { service: "pool", error }));
     return pool;
   }
@@ -172,39 +191,4 @@ export class Database {
     const { host, port, database } = this.client();
     return `${host}:${port}/${database}`;
   }
-}
-
-async function inspect(pool: pg.Pool): Promise<void> {
-  const { rows } = await pool.query<{ version: string; encoding: string }>(
-    "select current_setting('server_version_num') as version, current_setting('server_encoding') as encoding",
-  );
-  const { version, encoding } = rows[0] as { version: string; encoding: string };
-  if (Number(version) < OLDEST_VERSION) {
-    throw new DatabaseError(
-      "ERR_BATON_DATABASE_UNSUPPORTED",
-      `PostgreSQL ${Math.floor(Number(version) / 10_000)} is too old: Baton needs 13 or later`,
-    );
-  }
-  if (encoding !== "UTF8") {
-    throw new DatabaseError(
-      "ERR_BATON_DATABASE_UNSUPPORTED",
-      `The database's encoding is ${encoding}: Baton needs UTF8. Create it with: create database ... encoding 'UTF8' template template0`,
-    );
-  }
-}
-
-function connectError(error: unknown, address: string): DatabaseError {
-  const { message } = error as Error;
-  // A refusal has an SQLSTATE: wrong password, no such database, no rights. All else is a matter of the network.
-  if (sqlState(error) !== null) {
-    return new DatabaseError("ERR_BATON_DATABASE_REFUSED", `The database at ${address} refuses: ${message}`, {
-      cause: error,
-    });
-  }
-  const reason = message || String((error as { code?: unknown }).code);
-  return new DatabaseError(
-    "ERR_BATON_DATABASE_UNREACHABLE",
-    `No PostgreSQL answers at ${address} (${reason}). Check the connection option, or that the server runs.`,
-    { cause: error },
-  );
 }

@@ -4,11 +4,15 @@ import pg from "pg";
 import type { Notifier, NotifierMode } from "../notifier.js";
 import type { Telemetry } from "../telemetry.js";
 import type { Database } from "./database.js";
+import { dial } from "./dial.js";
 import { retryDelay } from "./failure.js";
+import { closeClient } from "./sockets.js";
 
-/** One connection's life: `lost` resolves, with the reason, when it is over. */
-interface Session {
-  readonly lost: Promise<unknown>;
+/** How a connection ended. */
+interface Loss {
+  readonly error: unknown;
+  /** Its successor, on its way already, where it fell silent and was not told of its end. */
+  readonly next: Promise<pg.Client> | null;
 }
 
 export interface PostgresNotifierOptions {
@@ -18,16 +22,28 @@ export interface PostgresNotifierOptions {
   readonly probeChannel: string;
   /** The advisory lock (a bigint) that shows others that this host's session lives, or null. */
   readonly lockKey: string | null;
+  /** Whether anything hangs on the connections now: then they are looked after more closely. */
+  readonly busy: () => boolean;
 }
 
 /** A probe's payload begins with this; an envelope never does. */
 const PROBE = "P1";
 /** ms until a notification to oneself must have arrived. */
 const PROBE_TIMEOUT = 1_000;
-/** ms between looks at a connection that is silent: a half-open one shows no error by itself. */
-const HEARTBEAT = 2_000;
-/** ms between tries to have notifications again where they did not arrive. */
-const REPROBE = 10_000;
+/** ms without a notification after which one is sent to oneself. Each wakes all listeners of the database, so it is seldom. */
+const PROVE = 10_000;
+/** ms between looks at how the connections do. */
+const LOOK = 500;
+/** ms of silence after which a connection is asked, when something hangs on it and when nothing does: a half-open one shows no error. */
+const SILENCE = 1_000;
+const IDLE_SILENCE = 2_000;
+/** ms that it has to answer, before another is opened to see who is first, and before it is given up. */
+const ANSWER = 500;
+const LAST_ANSWER = 2_000;
+/** ms that a statement of this connection may take. */
+const STATEMENT_TIMEOUT = 5_000;
+/** ms: when all came back after it had been gone, connections older than this are gone too. */
+const STALE = 500;
 
 /**
  * Lets the server close a session whose machine is gone within about ten seconds: its lock must not live on.
@@ -35,10 +51,13 @@ const REPROBE = 10_000;
  */
 const KEEPALIVE = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3";
 
+/** Of the server's processes that are given, those that wait for a statement, which they have been sent long ago. */
+const UNHEARD = "select pid from pg_stat_get_activity(null) where pid = any($1::int[]) and state <> 'active'";
+
 /**
- * LISTEN and NOTIFY. One connection does nothing but listen; it comes back by itself when it is lost, and each time proves
- * itself by a notification sent over another connection. Where that does not arrive (a pooler in transaction mode) its
- * mode is `polling`, and it goes on trying.
+ * LISTEN and NOTIFY. One connection does nothing but listen; it comes back by itself when it is lost, and proves itself by a
+ * notification sent over another connection, then and now and again. Where that does not arrive (a pooler in transaction
+ * mode) its mode is `polling`, and it goes on trying. It also looks after the pool's connections, as it can ask the server.
  */
 export class PostgresNotifier implements Notifier {
   readonly #options: PostgresNotifierOptions;
@@ -47,10 +66,16 @@ export class PostgresNotifier implements Notifier {
   readonly #stopping = new AbortController();
   #started: Promise<void> | undefined;
   #client: pg.Client | undefined;
+  /** Tells that the connection in use is dead though it shows no error. */
+  #giveUp: (next: Promise<pg.Client>) => void = () => {};
   #mode: NotifierMode | undefined;
   #locked = false;
   #probe: { readonly nonce: string; readonly arrived: () => void } | undefined;
-  #heard = 0;
+  /** When a notification arrived last, when the server answered last, when a probe was sent last. */
+  #heardAt = 0;
+  #answeredAt = 0;
+  #probedAt = 0;
+  #reprobe = LOOK;
 
   constructor(options: PostgresNotifierOptions) {
     this.#options = options;
@@ -76,7 +101,7 @@ export class PostgresNotifier implements Notifier {
     const client = this.#client;
     this.#client = undefined;
     this.#locked = false;
-    await client?.end().catch(() => {});
+    if (client !== undefined) await closeClient(client);
   }
 
   async listen(channel: string, handler: (payload: string) => void): Promise<void> {
@@ -100,61 +125,86 @@ export class PostgresNotifier implements Notifier {
 
   /** Resolves after the first connection; keeps it, or its successors, up from then on. */
   async #run(): Promise<void> {
-    void this.#keep(await this.#connect());
+    const lost = this.#adopt(await this.#dial());
+    await this.#prove();
+    void this.#keep(lost);
   }
 
-  async #keep(session: Session): Promise<void> {
+  async #keep(lost: Promise<Loss>): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      const error = await session.lost;
+      const { error, next } = await lost;
       if (signal.aborted) return;
       this.#options.telemetry.emit("notifier:connection", { connected: false, error });
-      for (let failures = 1; !signal.aborted; failures += 1) {
-        await sleep(retryDelay(failures), undefined, { signal }).catch(() => {});
-        if (signal.aborted) return;
-        try {
-          session = await this.#connect();
-          this.#options.telemetry.emit("notifier:connection", { connected: true, error: null });
-          for (const restored of this.#restored) restored();
-          break;
-        } catch (failure) {
-          this.#options.telemetry.emit("service:error", { service: "notifier", error: failure });
-        }
+      const client = await this.#reopen(next);
+      if (client === null) return;
+      lost = this.#adopt(client);
+      await this.#prove();
+      this.#options.telemetry.emit("notifier:connection", { connected: true, error: null });
+      this.#restore();
+    }
+  }
+
+  /** Tries until it has a connection; null when stopped. */
+  async #reopen(next: Promise<pg.Client> | null): Promise<pg.Client | null> {
+    const { signal } = this.#stopping;
+    for (let failures = next === null ? 1 : 0; ; failures += 1) {
+      if (failures > 0) await sleep(retryDelay(failures), undefined, { signal }).catch(() => {});
+      if (signal.aborted) return null;
+      try {
+        const client = await (failures === 0 ? (next as Promise<pg.Client>) : this.#dial());
+        // The database was gone, or what swallowed this connection's bytes has most likely swallowed the others'.
+        if (failures !== 1) this.#options.database.cutOlder(STALE);
+        return client;
+      } catch (error) {
+        if (!signal.aborted) this.#options.telemetry.emit("service:error", { service: "notifier", error });
       }
     }
   }
 
-  /** Connects, listens, locks and proves itself. */
-  async #connect(): Promise<Session> {
-    const client = this.#options.database.client();
-    // A terminated connection emits "error" twice and then "end": the first word of either counts.
-    const lost = new Promise<unknown>((resolve) => {
-      client.on("error", resolve);
-      client.on("end", () => resolve(new Error("the connection ended")));
-    }).then((error) => {
-      if (this.#client === client) this.#client = undefined;
-      this.#locked = false;
-      return error;
-    });
+  #dial(): Promise<pg.Client> {
+    return dial(() => this.#open(), this.#stopping.signal);
+  }
+
+  /** Connects and listens. */
+  async #open(): Promise<pg.Client> {
+    const client = this.#options.database.client({ query_timeout: STATEMENT_TIMEOUT });
+    client.on("error", () => {});
     client.on("notification", ({ channel, payload }) => this.#dispatch(channel, payload ?? ""));
+    const { signal } = this.#stopping;
+    const onStop = (): void => void closeClient(client);
+    signal.addEventListener("abort", onStop);
     try {
       await client.connect();
       await client.query(KEEPALIVE);
       const channels = [...this.#handlers.keys()].map((channel) => `listen ${pg.escapeIdentifier(channel)}`);
       await client.query(channels.join("; "));
-      if (this.#options.lockKey !== null) {
-        await client.query("select pg_advisory_lock($1::bigint)", [this.#options.lockKey]);
-      }
+      return client;
     } catch (error) {
-      await client.end().catch(() => {});
+      void closeClient(client);
       throw error;
+    } finally {
+      signal.removeEventListener("abort", onStop);
     }
-    if (this.#stopping.signal.aborted) await client.end().catch(() => {});
+  }
+
+  /** Uses a connection from now on, until it is lost. */
+  #adopt(client: pg.Client): Promise<Loss> {
     this.#client = client;
-    await this.#prove();
-    this.#locked = this.mode === "notify" && this.#client === client && this.#options.lockKey !== null;
+    this.#answeredAt = performance.now();
+    // A terminated connection emits "error" twice and then "end": the first word of either counts.
+    const lost = new Promise<Loss>((resolve) => {
+      client.on("error", (error) => resolve({ error, next: null }));
+      client.on("end", () => resolve({ error: new Error("the connection ended"), next: null }));
+      this.#giveUp = (next) => resolve({ error: new Error("the connection does not answer"), next });
+    }).then((loss) => {
+      if (this.#client === client) this.#client = undefined;
+      this.#locked = false;
+      void closeClient(client);
+      return loss;
+    });
     void this.#watch(client);
-    return { lost };
+    return lost;
   }
 
   /** Sends a notification to itself, and sets the mode by whether it arrives. */
@@ -163,13 +213,31 @@ export class PostgresNotifier implements Notifier {
     const arrived = new Promise<true>((resolve) => {
       this.#probe = { nonce, arrived: () => resolve(true) };
     });
-    const timeout = sleep(PROBE_TIMEOUT, false, { ref: false, signal: this.#stopping.signal }).catch(() => false);
-    const sent = this.notify(this.#options.probeChannel, PROBE + nonce).catch(() => {});
+    const done = new AbortController();
+    const signal = AbortSignal.any([done.signal, this.#stopping.signal]);
+    const timeout = sleep(PROBE_TIMEOUT, false, { ref: false, signal }).catch(() => false);
+    this.#probedAt = performance.now();
+    // Not waited for: it may hang, and that it fails shows as well as that it is not heard.
+    this.notify(this.#options.probeChannel, PROBE + nonce).catch(() => {});
     const heard = await Promise.race([arrived, timeout]);
-    await sent;
+    done.abort();
     this.#probe = undefined;
+    if (this.#client === undefined) return;
+    this.#reprobe = heard ? LOOK : Math.min(2 * this.#reprobe, PROVE);
     if (heard) this.#setMode("notify", "a notification to itself arrived");
     else this.#setMode("polling", `a notification to itself did not arrive within ${PROBE_TIMEOUT} ms`);
+    await this.#lock();
+  }
+
+  /** Only where notifications arrive: behind a pooler the session, and with it the lock, is nobody's in particular. */
+  async #lock(): Promise<void> {
+    const [client, { lockKey }] = [this.#client, this.#options];
+    if (this.#mode !== "notify") this.#locked = false;
+    if (this.#locked || this.#mode !== "notify" || lockKey === null || client === undefined) return;
+    // Not waited for: after a cut, the server may keep the former session, and its lock, for a while.
+    const text = "select pg_try_advisory_lock($1::bigint) as locked";
+    const { rows } = await client.query<{ locked: boolean }>(text, [lockKey]).catch(() => ({ rows: [] }));
+    this.#locked = this.#client === client && rows[0]?.locked === true;
   }
 
   #setMode(mode: NotifierMode, reason: string): void {
@@ -178,33 +246,56 @@ export class PostgresNotifier implements Notifier {
     this.#mode = mode;
     if (before === undefined && mode === "notify") return;
     this.#options.telemetry.emit("notifier:mode", { mode, reason });
-    if (before !== undefined) for (const restored of this.#restored) restored();
+    if (before !== undefined) this.#restore();
   }
 
-  /** Looks after a silent connection, and after one on which nothing arrives, for as long as it is the one in use. */
+  #restore(): void {
+    for (const restored of this.#restored) restored();
+  }
+
+  /** Looks after the connections for as long as this one is in use. */
   async #watch(client: pg.Client): Promise<void> {
     const { signal } = this.#stopping;
-    let probed = performance.now();
-    while (this.#client === client && !signal.aborted) {
-      await sleep(HEARTBEAT, undefined, { ref: false, signal }).catch(() => {});
+    for (;;) {
+      await sleep(LOOK, undefined, { ref: false, signal }).catch(() => {});
       if (this.#client !== client || signal.aborted) return;
-      const silence = performance.now() - this.#heard;
-      if (silence >= HEARTBEAT && !(await answers(client))) {
-        client.emit("error", new Error(`the connection did not answer within ${HEARTBEAT} ms`));
-        void client.end().catch(() => {});
-        // What swallowed this connection's bytes has most likely swallowed the others'.
-        this.#options.database.reset();
-        return;
-      }
-      if (this.#mode === "polling" && performance.now() - probed > REPROBE) {
-        probed = performance.now();
-        await this.#prove();
-      }
+      await this.#ask(client);
+      if (this.#client !== client || signal.aborted) return;
+      const [silent, sinceProbe] = [performance.now() - this.#heardAt, performance.now() - this.#probedAt];
+      const due = this.mode === "notify" ? Math.min(silent, sinceProbe) > PROVE : sinceProbe > this.#reprobe;
+      if (due && this.#probe === undefined) await this.#prove();
+      else await this.#lock();
     }
   }
 
+  /**
+   * Asks a connection that was silent, and whether the server is at work on what others wait for; cuts those where it is not.
+   * One that does not answer is given up for another, if that is through before the answer comes.
+   */
+  async #ask(client: pg.Client): Promise<void> {
+    const { database, busy } = this.#options;
+    const stalled = database.stalled(SILENCE);
+    const silence = performance.now() - Math.max(this.#heardAt, this.#answeredAt);
+    if (stalled.length === 0 && silence < (busy() ? SILENCE : IDLE_SILENCE)) return;
+    const answer = client.query<{ pid: number }>(UNHEARD, [stalled.map(({ pid }) => pid)]).then(
+      ({ rows }) => {
+        this.#answeredAt = performance.now();
+        const unheard = new Set(rows.map(({ pid }) => pid));
+        database.cut(stalled.filter(({ pid }) => unheard.has(pid)));
+        return true;
+      },
+      () => true,
+    );
+    const within = (ms: number): Promise<false> => sleep(ms, false, { ref: false });
+    if (await Promise.race([answer, within(ANSWER)])) return;
+    const next = this.#dial();
+    const through = next.then(() => false).catch(() => within(LAST_ANSWER));
+    if (await Promise.race([answer, through, within(LAST_ANSWER)])) next.then(closeClient).catch(() => {});
+    else this.#giveUp(next);
+  }
+
   #dispatch(channel: string, payload: string): void {
-    this.#heard = performance.now();
+    this.#heardAt = performance.now();
     if (payload.startsWith(PROBE) && channel === this.#options.probeChannel) {
       if (payload === PROBE + this.#probe?.nonce) this.#probe?.arrived();
       return;
@@ -217,12 +308,4 @@ export class PostgresNotifier implements Notifier {
       }
     }
   }
-}
-
-async function answers(client: pg.Client): Promise<boolean> {
-  const answer = client.query("select 1").then(
-    () => true,
-    () => false,
-  );
-  return Promise.race([answer, sleep(HEARTBEAT, false, { ref: false })]);
 }

@@ -90,6 +90,8 @@ export class Reconciler {
   }
 
   #onRestore(): void {
+    this.#reads.hurry();
+    this.#subscriptions.hurry();
     void this.#look(this.#reads, this.#mailbox.awaitedRefs(), "reconcile", "restore");
     if (this.#timer === undefined) return;
     // The mode may have changed, and with it the pace.

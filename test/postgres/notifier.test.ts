@@ -23,7 +23,7 @@ describe("a notifier", () => {
   });
 
   const overPostgres = (on = database, telemetry = new Telemetry("test")): PostgresNotifier =>
-    new PostgresNotifier({ database: on, telemetry, probeChannel: "probes", lockKey: "4711" });
+    new PostgresNotifier({ database: on, telemetry, probeChannel: "probes", lockKey: "4711", busy: () => true });
 
   for (const [kind, make] of [
     ["in memory", () => new MemoryNotifier()],

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import type { Baton } from "../../../lib/index.js";
 import double from "../../../workers/double.js";
 import { createDatabase, type TestDatabase } from "../../support/database.js";
-import { DeafProxy } from "../../support/deaf-proxy.js";
+import { FaultyProxy } from "../../support/faulty-proxy.js";
 import { Gate } from "../../support/gate.js";
 import { Hosts } from "../../support/hosts.js";
 import { bytes } from "../../workers/flaky.js";
@@ -11,7 +11,7 @@ import { gated } from "../../workers/gated.js";
 
 describe("semantics where LISTEN is accepted and nothing arrives (a pooler in transaction mode):", () => {
   let database: TestDatabase;
-  let proxy: DeafProxy;
+  let proxy: FaultyProxy;
   let deaf: Hosts;
   let hearing: Hosts;
   let caller: Baton;
@@ -20,7 +20,8 @@ describe("semantics where LISTEN is accepted and nothing arrives (a pooler in tr
 
   before(async () => {
     database = await createDatabase();
-    proxy = new DeafProxy(database.url);
+    proxy = new FaultyProxy(database.url);
+    proxy.deaf = true;
     deaf = new Hosts(await proxy.start());
     hearing = new Hosts(database.url);
     channel("pg-baton:notifier:mode").subscribe(heard);

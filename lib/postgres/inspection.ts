@@ -1,0 +1,44 @@
+import type pg from "pg";
+import { DatabaseError } from "../errors.js";
+import { sqlState } from "./failure.js";
+
+/** Looks at a server at the door, and says what is wrong with it. */
+
+const OLDEST_VERSION = 130_000;
+
+/** Throws {@link DatabaseError} `ERR_BATON_DATABASE_UNSUPPORTED` where the server is too old or its encoding is not UTF8. */
+export async function inspect(pool: pg.Pool): Promise<void> {
+  const { rows } = await pool.query<{ version: string; encoding: string }>(
+    "select current_setting('server_version_num') as version, current_setting('server_encoding') as encoding",
+  );
+  const { version, encoding } = rows[0] as { version: string; encoding: string };
+  if (Number(version) < OLDEST_VERSION) {
+    throw new DatabaseError(
+      "ERR_BATON_DATABASE_UNSUPPORTED",
+      `PostgreSQL ${Math.floor(Number(version) / 10_000)} is too old: Baton needs 13 or later`,
+    );
+  }
+  if (encoding !== "UTF8") {
+    throw new DatabaseError(
+      "ERR_BATON_DATABASE_UNSUPPORTED",
+      `The database's encoding is ${encoding}: Baton needs UTF8. Create it with: create database ... encoding 'UTF8' template template0`,
+    );
+  }
+}
+
+/** An error of connecting, as one that says where and why. */
+export function connectError(error: unknown, address: string): DatabaseError {
+  const { message } = error as Error;
+  // A refusal has an SQLSTATE: wrong password, no such database, no rights. All else is a matter of the network.
+  if (sqlState(error) !== null) {
+    return new DatabaseError("ERR_BATON_DATABASE_REFUSED", `The database at ${address} refuses: ${message}`, {
+      cause: error,
+    });
+  }
+  const reason = message || String((error as { code?: unknown }).code);
+  return new DatabaseError(
+    "ERR_BATON_DATABASE_UNREACHABLE",
+    `No PostgreSQL answers at ${address} (${reason}). Check the connection option, or that the server runs.`,
+    { cause: error },
+  );
+}

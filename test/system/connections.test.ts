@@ -1,0 +1,197 @@
+import { expect } from "chai";
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { type Baton, DatabaseError } from "../../lib/index.js";
+import { type Embedded, startEmbedded } from "../../lib/embedded.js";
+import double from "../../workers/double.js";
+import { FaultyProxy } from "../support/faulty-proxy.js";
+import { Gate } from "../support/gate.js";
+import { Hosts } from "../support/hosts.js";
+import { print } from "../support/print.js";
+import { rejection } from "../support/rejection.js";
+import { gated } from "../workers/gated.js";
+
+const QUEUES = { default: 10 };
+const JOBS = 100;
+
+describe("connections that fail, with 100 awaits open and jobs running:", () => {
+  let server: Embedded;
+  let proxy: FaultyProxy;
+  let hosts: Hosts;
+  let sql: pg.Client;
+  let caller: Baton;
+  let host: Baton;
+
+  before(async () => {
+    server = await startEmbedded();
+    sql = await connect();
+  });
+
+  beforeEach(async () => {
+    proxy = new FaultyProxy(server.url);
+    hosts = new Hosts(await proxy.start());
+    [caller, host] = await Promise.all([
+      hosts.start(),
+      hosts.start({ queues: QUEUES }),
+      hosts.spawn({ queues: QUEUES }),
+    ]);
+  });
+
+  afterEach(async () => {
+    await hosts.stop();
+    await proxy.stop();
+    await sql.query("truncate baton.jobs, baton.hosts");
+  });
+
+  after(async () => {
+    await sql.end();
+    await server.remove();
+  });
+
+  async function connect(): Promise<pg.Client> {
+    const client = new pg.Client(server.url);
+    client.on("error", () => {});
+    await client.connect();
+    return client;
+  }
+
+  async function terminate(which: string): Promise<void> {
+    await sql.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'pg-baton%' and ${which}`,
+    );
+  }
+
+  /** ms that the fault lasts, and with it how often the jobs may begin: more than once only where their host died. */
+  async function survive(
+    fault: () => Promise<void> | void,
+    heal: () => Promise<void> | void,
+    lasts: number,
+  ): Promise<void> {
+    using gate = new Gate();
+    const relays = await caller.asyncMany(
+      Array.from({ length: JOBS }, (_, at) => gated.new({ gate: gate.path, label: `${at}` })),
+    );
+    const results = caller.awaitMany(relays, { timeout: Number.POSITIVE_INFINITY, withRetries: true });
+    await gate.started(4);
+    await fault();
+    gate.open();
+    await sleep(lasts);
+    await heal();
+    const healed = performance.now();
+    for (const result of await results) expect(result).to.include({ ok: true, value: "through on attempt 1" });
+    print(`all ${JOBS} results ${Math.round(performance.now() - healed)} ms after the fault was over`);
+    const starts = gate.events.filter(({ word }) => word === "start").map(({ label }) => label);
+    expect(new Set(starts).size, "jobs begun").to.equal(JOBS);
+    expect(starts, "runs").to.have.length(JOBS);
+    expect(host.status().events).to.not.have.any.keys("rescue", "claim:lost", "host:lost");
+    // A host of these is as good as new.
+    expect(await caller.call(double.new({ int: 4 }))).to.equal(8);
+  }
+
+  it("all terminated by the server", () =>
+    survive(
+      () => terminate("true"),
+      () => {},
+      0,
+    ));
+  it("only those that listen terminated", () =>
+    survive(
+      () => terminate("query ~* '^listen|advisory'"),
+      () => {},
+      0,
+    ));
+  it("only those of statements terminated", () =>
+    survive(
+      () => terminate("query !~* '^listen|advisory'"),
+      () => {},
+      0,
+    ));
+  it("all cut in the network", () =>
+    survive(
+      () => proxy.cut(),
+      () => {},
+      0,
+    ));
+  it("all half-open: they swallow bytes and show no error, and new ones pass", () =>
+    survive(
+      () => proxy.numb(),
+      () => {},
+      0,
+    ));
+  it("only those that listen half-open", () =>
+    survive(
+      () => proxy.numb(["listeners"]),
+      () => {},
+      0,
+    ));
+  it("only those of statements half-open", () =>
+    survive(
+      () => proxy.numb(["statements"]),
+      () => {},
+      0,
+    ));
+  it("the network swallows everything for 6 s", () =>
+    survive(
+      () => proxy.swallow(),
+      () => proxy.heal(),
+      6_000,
+    )).timeout(60_000);
+
+  for (const [what, lasts] of [
+    ["PostgreSQL crashes and is started again", 0],
+    ["PostgreSQL is away for 30 s", 30_000],
+  ] as const) {
+    it(what, () =>
+      survive(
+        async () => {
+          // Claims do not wait for the disk; the server loses those of its last moments. This does, and so all before it.
+          await sql.query("update baton.hosts set name = name");
+          await server.stop("immediate");
+        },
+        async () => {
+          await server.start();
+          sql = await connect();
+        },
+        lasts,
+      ),
+    ).timeout(lasts + 60_000);
+  }
+
+  it("`async` while the database is away fails with a typed error after 15 s, or inserts once", async () => {
+    await server.stop("immediate");
+    const vain = rejection(caller.async(double.new({ int: 1 })));
+    const error = await vain;
+    expect(error).to.be.instanceOf(DatabaseError).and.to.have.property("code", "ERR_BATON_DATABASE_UNREACHABLE");
+    const lucky = caller.async(double.new({ int: 2 }));
+    await sleep(100);
+    await server.start();
+    sql = await connect();
+    expect(await caller.await(await lucky)).to.include({ ok: true, value: 4 });
+    expect((await sql.query("select args from baton.jobs")).rows).to.deep.equal([{ args: { int: 2 } }]);
+  }).timeout(60_000);
+
+  for (const by of ["another host", "the caller itself"]) {
+    describe(`a reply is lost with its connection, and the job is run by ${by}:`, () => {
+      for (const statement of ["baton_insert", "baton_claim", "baton_complete"]) {
+        it(`that to ${statement}: one row, one run, one result`, async () => {
+          const own = by === "the caller itself";
+          // Nobody else may take it.
+          const solo = { queues: { solo: 1 }, threads: 1 };
+          const runner = await hosts.start(solo);
+          const awaiter = own ? runner : caller;
+          using gate = new Gate();
+          const lost = proxy.loseReplyTo(statement);
+          if (own && statement === "baton_claim") await caller.insert(double.new({ int: 0 }, { queue: "solo" }));
+          const relay = await awaiter.async(gated.new({ gate: gate.path }, { queue: "solo" }));
+          gate.open();
+          expect(await awaiter.await(relay, 25_000)).to.include({ ok: true, value: "through on attempt 1" });
+          await lost;
+          const { rows } = await sql.query("select state, attempt from baton.jobs where id = $1", [relay.job.id]);
+          expect(rows).to.deep.equal([{ state: 4, attempt: 1 }]);
+          expect(gate.events.filter(({ word }) => word === "start")).to.have.length(1);
+          expect(runner.status().events).to.not.have.any.keys("claim:lost", "rescue");
+        });
+      }
+    });
+  }
+});
