@@ -99,6 +99,7 @@ export class Instance {
     await this.#host?.stop();
     this.awaiter.stop(new StoppedError("await any longer"));
     this.#reconciler.stop();
+    this.mailbox.stop();
     await this.notifier.stop();
     await this.database.stop();
   }

@@ -1,8 +1,9 @@
-import { type Channel, channel } from "node:diagnostics_channel";
+import { type Channel, type ChannelListener, channel } from "node:diagnostics_channel";
 
 /**
  * What Baton tells of itself, over `node:diagnostics_channel`: each event on a channel `pg-baton:<event>`, its payload the
- * type given here plus `instance`, the name of the instance. What cannot be thrown to anybody is reported here.
+ * type given here plus `instance`, the name of the instance. What cannot be thrown to anybody is reported here. A subscriber
+ * that throws harms nothing: it becomes a warning of the process.
  *
  * ```ts
  * diagnostics_channel.subscribe("pg-baton:job:stop", (event) => histogram.record(event.duration));
@@ -60,10 +61,36 @@ export type TelemetryEvent = keyof TelemetryEvents;
 
 const PREFIX = "pg-baton:";
 
+/** All of them, so that each channel is guarded before anybody subscribes to it. */
+const EVENTS: Readonly<Record<TelemetryEvent, true>> = {
+  "job:start": true,
+  "job:stop": true,
+  "job:stray": true,
+  "claim:lost": true,
+  rescue: true,
+  "host:lost": true,
+  quarantine: true,
+  prune: true,
+  stage: true,
+  "notifier:connection": true,
+  "notifier:mode": true,
+  reconcile: true,
+  "batch:retry": true,
+  "envelope:unknown": true,
+  "envelope:unawaited": true,
+  "envelope:repeated": true,
+  "slot:evicted": true,
+  "service:error": true,
+};
+
+/** Held here, since Node forgets a channel that nobody holds, and with it its guard. */
+const CHANNELS = new Map(
+  (Object.keys(EVENTS) as TelemetryEvent[]).map((event) => [event, guarded(channel(PREFIX + event))]),
+);
+
 /** One instance's voice on the channels, and a count of each event since its start. */
 export class Telemetry {
   readonly #instance: string;
-  readonly #channels = new Map<TelemetryEvent, Channel>();
   readonly #counts = new Map<TelemetryEvent, number>();
 
   constructor(instance: string) {
@@ -72,7 +99,7 @@ export class Telemetry {
 
   emit<Event extends TelemetryEvent>(event: Event, payload: TelemetryEvents[Event]): void {
     this.#counts.set(event, (this.#counts.get(event) ?? 0) + 1);
-    const target = this.#channel(event);
+    const target = CHANNELS.get(event) as Channel;
     if (target.hasSubscribers) target.publish({ instance: this.#instance, ...payload });
   }
 
@@ -80,10 +107,49 @@ export class Telemetry {
   counts(): Partial<Record<TelemetryEvent, number>> {
     return Object.fromEntries(this.#counts);
   }
+}
 
-  #channel(event: TelemetryEvent): Channel {
-    let target = this.#channels.get(event);
-    if (target === undefined) this.#channels.set(event, (target = channel(PREFIX + event)));
-    return target;
-  }
+/**
+ * Node ends the process when a subscriber throws. Those of our channels are wrapped as they subscribe: what one throws
+ * becomes a warning of the process, the first time, and harms nobody. (One that subscribed before this module was loaded is
+ * Node's.)
+ */
+function guarded(target: Channel): Channel {
+  const wrapped = new WeakMap<ChannelListener, ChannelListener>();
+  const wrappers = new WeakSet<ChannelListener>();
+  // The prototype of a channel changes with its first subscriber, so it is looked up each time.
+  const own = (): Channel => Object.getPrototypeOf(target) as Channel;
+  return Object.defineProperties(target, {
+    subscribe: {
+      value: (listener: ChannelListener): void => {
+        // The first subscription comes by here twice.
+        if (wrappers.has(listener) || typeof listener !== "function") return own().subscribe.call(target, listener);
+        const wrapper = wrapped.get(listener) ?? wrap(listener);
+        wrapped.set(listener, wrapper);
+        wrappers.add(wrapper);
+        own().subscribe.call(target, wrapper);
+      },
+    },
+    unsubscribe: {
+      value: (listener: ChannelListener): boolean =>
+        own().unsubscribe.call(target, wrapped.get(listener) ?? listener) as unknown as boolean,
+    },
+  });
+}
+
+function wrap(listener: ChannelListener): ChannelListener {
+  let warned = false;
+  return (event, name) => {
+    const warn = (error: unknown): void => {
+      const text = `A subscriber of ${String(name)} threw: ${String((error as Error)?.stack ?? error)}`;
+      if (!warned) process.emitWarning(text, "BatonWarning");
+      warned = true;
+    };
+    try {
+      const returned: unknown = listener(event, name);
+      if (returned instanceof Promise) returned.catch(warn);
+    } catch (error) {
+      warn(error);
+    }
+  };
 }

@@ -20,7 +20,10 @@ export type Waiter = (delivery: Delivery | "gone") => void;
 interface Slot {
   first: Delivery | null;
   final: Delivery | null;
-  readonly openedAt: number;
+  /** When it is given up, unless somebody waits then. */
+  keepUntil: number;
+  /** Whether somebody has had the final answer. */
+  taken: boolean;
   /** The waiters, and whether each waits for the final answer. */
   readonly waiters: Map<Waiter, boolean>;
 }
@@ -28,18 +31,22 @@ interface Slot {
 export interface MailboxLimits {
   /** ms that a slot which nobody awaits is kept. */
   readonly age: number;
+  /** ms that it is kept once somebody has had the final answer. */
+  readonly takenAge: number;
   /** Bytes that all slots may hold, each counted with its overhead. */
   readonly bytes: number;
 }
 
-const DEFAULT_LIMITS: MailboxLimits = { age: 300_000, bytes: 64 * 1_024 * 1_024 };
+const DEFAULT_LIMITS: MailboxLimits = { age: 300_000, takenAge: 10_000, bytes: 64 * 1_024 * 1_024 };
+/** ms between looks for slots to give up. */
+const SWEEP = 5_000;
 /** What a slot takes besides its answers, about. */
 const OVERHEAD = 400;
 
 /**
  * The awaiting side's slots, one a ref. A slot keeps the first answer, for those who take the first outcome, and the first
  * final one, for those who wait for retries; later deliveries of either change nothing. Slots that nobody awaits are given
- * up when they are old or there are too many: the row still has the answer.
+ * up some time after their answer was taken, when they are old, or when all hold too much: the row still has the answer.
  */
 export class Mailbox {
   readonly #slots = new Map<string, Slot>();
@@ -47,6 +54,7 @@ export class Mailbox {
   readonly #limits: MailboxLimits;
   readonly #awaited = new Set<string>();
   #bytes = 0;
+  #sweeping: NodeJS.Timeout | undefined;
 
   constructor(telemetry: Telemetry, limits: MailboxLimits = DEFAULT_LIMITS) {
     this.#telemetry = telemetry;
@@ -74,9 +82,10 @@ export class Mailbox {
   /** Makes a slot, unless there is one. */
   open(ref: string): void {
     if (this.#slots.has(ref)) return;
-    this.#evict();
-    this.#slots.set(ref, { first: null, final: null, openedAt: performance.now(), waiters: new Map() });
-    this.#bytes += OVERHEAD;
+    this.#grow(OVERHEAD);
+    const keepUntil = performance.now() + this.#limits.age;
+    this.#slots.set(ref, { first: null, final: null, keepUntil, taken: false, waiters: new Map() });
+    this.#sweeping ??= setInterval(() => this.sweep(), SWEEP).unref();
   }
 
   /** Gives a slot up; whoever waits for it must be settled before. */
@@ -86,12 +95,21 @@ export class Mailbox {
     this.#slots.delete(ref);
     this.#awaited.delete(ref);
     this.#bytes -= OVERHEAD + sizeOf(slot);
+    if (this.#slots.size === 0) this.stop();
   }
 
-  /** The answer that is there already. */
+  /** Ends looking for slots to give up. */
+  stop(): void {
+    clearInterval(this.#sweeping);
+    this.#sweeping = undefined;
+  }
+
+  /** The answer that is there already, for somebody who takes it. */
   peek(ref: string, withRetries: boolean): Delivery | null {
     const slot = this.#slots.get(ref);
-    return (withRetries ? slot?.final : slot?.first) ?? null;
+    const delivery = (withRetries ? slot?.final : slot?.first) ?? null;
+    if (slot !== undefined && delivery !== null) this.#take(slot, delivery);
+    return delivery;
   }
 
   /** Has the waiter called once, when the answer comes. Returns what ends the waiting before. */
@@ -112,11 +130,13 @@ export class Mailbox {
     const before = sizeOf(slot);
     slot.first ??= delivery;
     if (final) slot.final = delivery;
-    this.#bytes += sizeOf(slot) - before;
+    this.#grow(sizeOf(slot) - before);
     for (const [waiter, withRetries] of slot.waiters) {
       if (withRetries && !final) continue;
       this.#release(ref, slot, waiter);
-      waiter(withRetries ? delivery : slot.first);
+      const wanted = withRetries ? delivery : slot.first;
+      this.#take(slot, wanted);
+      waiter(wanted);
     }
     return true;
   }
@@ -136,23 +156,39 @@ export class Mailbox {
     if (slot.waiters.size === 0 && this.#slots.get(ref) === slot) this.#awaited.delete(ref);
   }
 
-  /** Looks at the oldest slots, two for each new one: enough to keep up, and no timer. */
-  #evict(): void {
+  /** Gives up the slots whose time is over. */
+  sweep(): void {
+    const now = performance.now();
+    for (const [ref, slot] of this.#slots) if (now > slot.keepUntil) this.#evict(ref, slot);
+  }
+
+  /** Whoever has had an answer that may change no more has no need of its slot, or soon. */
+  #take(slot: Slot, delivery: Delivery): void {
+    if (delivery !== slot.final || slot.taken) return;
+    slot.taken = true;
+    slot.keepUntil = performance.now() + this.#limits.takenAge;
+  }
+
+  /** Where all hold too much, the oldest go, two for each that comes: enough to keep up. */
+  #grow(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes <= this.#limits.bytes) return;
     let looks = 2;
     for (const [ref, slot] of this.#slots) {
-      const old = performance.now() - slot.openedAt > this.#limits.age;
-      if (!old && this.#bytes <= this.#limits.bytes) return;
-      if (slot.waiters.size === 0) {
-        this.close(ref);
-        this.#telemetry.emit("slot:evicted", { ref });
-      } else {
-        // Awaited: it stays, behind the others, so that it does not hide those that can go.
+      if (slot.waiters.size > 0) {
+        // It stays, behind the others, so that it does not hide those that can go.
         this.#slots.delete(ref);
         this.#slots.set(ref, slot);
-      }
+      } else this.#evict(ref, slot);
       looks -= 1;
       if (looks === 0) return;
     }
+  }
+
+  #evict(ref: string, slot: Slot): void {
+    if (slot.waiters.size > 0) return;
+    this.close(ref);
+    if (!slot.taken) this.#telemetry.emit("slot:evicted", { ref });
   }
 }
 

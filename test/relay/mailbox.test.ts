@@ -64,7 +64,7 @@ describe("the mailbox", () => {
 
   it("gives up the oldest slots over its limit of bytes, but none that is awaited", () => {
     const telemetry = new Telemetry("test");
-    const small = new Mailbox(telemetry, { age: 60_000, bytes: 10_000 });
+    const small = new Mailbox(telemetry, { age: 60_000, takenAge: 60_000, bytes: 10_000 });
     small.wait("awaited", false, () => {});
     for (let number = 0; number < 1_000; number += 1) small.open(`ref ${number}`);
     expect(small.size).to.be.below(60);
@@ -74,10 +74,40 @@ describe("the mailbox", () => {
   });
 
   it("gives up slots over its limit of age", () => {
-    const old = new Mailbox(new Telemetry("test"), { age: -1, bytes: 1_000_000 });
+    const telemetry = new Telemetry("test");
+    const old = new Mailbox(telemetry, { age: -1, takenAge: 60_000, bytes: 1_000_000 });
     old.open("a");
-    old.open("b");
-    expect(old.has("a")).to.equal(false);
+    const end = old.wait("b", false, () => {});
+    old.sweep();
+    expect([old.has("a"), old.has("b")]).to.deep.equal([false, true]);
+    end();
+    old.sweep();
+    expect(old.size).to.equal(0);
+    expect(telemetry.counts()).to.deep.equal({ "slot:evicted": 2 });
+  });
+
+  it("gives up slots soon after their final answer was taken, and says nothing of it", () => {
+    const telemetry = new Telemetry("test");
+    const soon = new Mailbox(telemetry, { age: 60_000, takenAge: -1, bytes: 1_000_000 });
+    for (const ref of ["a", "b", "c", "d"]) soon.open(ref);
+    soon.deliver("a", delivery(value(1)));
+    soon.wait("b", false, () => {});
+    soon.deliver("b", delivery(value(2)));
+    soon.deliver("c", failed);
+    soon.peek("c", false);
+    soon.deliver("d", delivery(value(4)));
+    soon.peek("d", true);
+    soon.sweep();
+    expect(["a", "b", "c", "d"].filter((ref) => soon.has(ref))).to.deep.equal(["a", "c"]);
+    expect(telemetry.counts()).to.deep.equal({});
+  });
+
+  it("holds to its limit of bytes also while answers come that nobody takes", () => {
+    const small = new Mailbox(new Telemetry("test"), { age: 60_000, takenAge: 60_000, bytes: 100_000 });
+    for (let number = 0; number < 100; number += 1) small.open(`ref ${number}`);
+    const large = { ...delivery(value(1)), answer: { ...value(1), bytes: new Uint8Array(10_000) } };
+    for (let number = 0; number < 100; number += 1) small.deliver(`ref ${number}`, large);
+    expect(small.size).to.be.below(15);
   });
 
   it("holds to its rules under any order of calls", () => {

@@ -1,0 +1,56 @@
+import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
+import { once } from "node:events";
+import { expect } from "chai";
+import { Telemetry } from "../lib/telemetry.js";
+
+describe("telemetry", () => {
+  it("counts each event, and tells it with the instance's name", () => {
+    const heard: unknown[] = [];
+    const listener = (event: unknown): unknown => heard.push(event);
+    subscribe("pg-baton:stage", listener);
+    const telemetry = new Telemetry("mine");
+    telemetry.emit("stage", { jobs: 3 });
+    expect(unsubscribe("pg-baton:stage", listener)).to.equal(true);
+    telemetry.emit("stage", { jobs: 4 });
+    expect(heard).to.deep.equal([{ instance: "mine", jobs: 3 }]);
+    expect(telemetry.counts()).to.deep.equal({ stage: 2 });
+    expect(channel("pg-baton:stage").hasSubscribers).to.equal(false);
+  });
+
+  it("a subscriber that throws harms nothing: the others hear, the process lives, and is warned once", async () => {
+    const heard: unknown[] = [];
+    const bad = (): void => {
+      throw new Error("mine to mend");
+    };
+    const badLater = (): Promise<void> => Promise.reject(new Error("later"));
+    const good = (event: unknown): unknown => heard.push(event);
+    const warned = once(process, "warning");
+    for (const listener of [bad, good, badLater]) subscribe("pg-baton:prune", listener);
+    try {
+      const telemetry = new Telemetry("mine");
+      telemetry.emit("prune", { jobs: 1 });
+      telemetry.emit("prune", { jobs: 2 });
+      const [warning] = (await warned) as [Error];
+      expect(warning.message).to.match(/subscriber of pg-baton:prune threw: Error: mine to mend/);
+      expect(heard).to.have.length(2);
+    } finally {
+      for (const listener of [bad, good, badLater]) expect(unsubscribe("pg-baton:prune", listener)).to.equal(true);
+    }
+  });
+
+  it("the same subscriber on two channels, and subscribed twice, is what it is on any channel of Node", () => {
+    let calls = 0;
+    const listener = (): void => {
+      calls += 1;
+    };
+    subscribe("pg-baton:prune", listener);
+    subscribe("pg-baton:prune", listener);
+    subscribe("pg-baton:stage", listener);
+    const telemetry = new Telemetry("mine");
+    telemetry.emit("prune", { jobs: 1 });
+    telemetry.emit("stage", { jobs: 1 });
+    expect(calls).to.equal(3);
+    for (const name of ["prune", "prune", "stage"]) expect(unsubscribe(`pg-baton:${name}`, listener)).to.equal(true);
+    expect(unsubscribe("pg-baton:stage", listener)).to.equal(false);
+  });
+});
