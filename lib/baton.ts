@@ -1,4 +1,5 @@
 import { NotStartedError, StoppedError } from "./errors.js";
+import type { HostStatus } from "./host/host.js";
 import { Instance } from "./instance.js";
 import { checkJob, checkJobs, type NewJob } from "./job/draft.js";
 import type { JobRow } from "./job/job.js";
@@ -29,6 +30,8 @@ export interface InsertedJob {
   readonly queue: string;
 }
 
+const NO_HOST: HostStatus = { queues: [], threads: { size: 0, busy: 0, ending: 0 }, unwritten: 0 };
+
 /** What `status()` tells. */
 export interface BatonStatus {
   readonly name: string;
@@ -37,8 +40,12 @@ export interface BatonStatus {
   readonly state: "idle" | "starting" | "started" | "stopping" | "stopped";
   /** Whether results come over NOTIFY, or by polling because LISTEN does not work. */
   readonly notifier: NotifierMode;
-  /** What this host runs now, by queue: jobs in threads, and claimed ones that wait for a thread. */
-  readonly queues: readonly { readonly queue: string; readonly running: number; readonly waiting: number }[];
+  /** What this host runs now, by queue; empty without queues. */
+  readonly queues: HostStatus["queues"];
+  /** Its threads, how many are busy, and how many of these were told to end and have not yet. */
+  readonly threads: HostStatus["threads"];
+  /** Outcomes that wait to be written: while there are many, it claims no jobs. */
+  readonly unwritten: number;
   /** Relays that are being awaited, and those whose slot is held. */
   readonly relays: { readonly awaited: number; readonly held: number };
   /** How often each telemetry event happened since the start. */
@@ -166,7 +173,7 @@ export class Baton {
       host: instance?.id ?? null,
       state: this.#state,
       notifier: instance?.notifier.mode ?? "polling",
-      queues: instance?.host?.status() ?? [],
+      ...(instance?.host?.status() ?? NO_HOST),
       relays: { awaited: instance?.mailbox.awaited ?? 0, held: instance?.mailbox.size ?? 0 },
       events: this.#telemetry.counts(),
     };

@@ -38,8 +38,20 @@ export interface HostOptions {
   readonly telemetry: Telemetry;
 }
 
+/** How a host is doing. */
+export interface HostStatus {
+  /** What it runs, by queue: jobs in threads, and claimed ones that wait for a thread. */
+  readonly queues: readonly { readonly queue: string; readonly running: number; readonly waiting: number }[];
+  /** Its threads; `ending` are those that were told to end and have not, as native code runs on. They are busy until they have. */
+  readonly threads: { readonly size: number; readonly busy: number; readonly ending: number };
+  /** Outcomes that wait to be written. Claiming pauses while there are many. */
+  readonly unwritten: number;
+}
+
 /** Outcomes that wait to be written, beyond which no more jobs are claimed. */
 const CLOGGED = 1_000;
+/** The same in bytes. */
+const CLOGGED_BYTES = 64 * 1_024 * 1_024;
 /** ms that jobs get to heed their signal, after the grace period, before their threads are ended. */
 const LAST_CALL = 250;
 /** ms that the last outcomes get to be written; where the database is away for longer, others rescue their jobs. */
@@ -145,8 +157,13 @@ export class Host {
     return this.#executor.running;
   }
 
-  status(): { queue: string; running: number; waiting: number }[] {
-    return [...this.#producers.values()].map(({ queue, running, waiting }) => ({ queue, running, waiting }));
+  status(): HostStatus {
+    const { size, free, ending } = this.#threads;
+    return {
+      queues: [...this.#producers.values()].map(({ queue, running, waiting }) => ({ queue, running, waiting })),
+      threads: { size, busy: size - free, ending },
+      unwritten: this.#acks.pending,
+    };
   }
 
   #produce(queue: string, limit: number, paused: boolean): Producer {
@@ -178,7 +195,7 @@ export class Host {
         return threads.size - taken;
       },
       get clogged() {
-        return acks.pending > CLOGGED;
+        return acks.pending > CLOGGED || acks.pendingWeight > CLOGGED_BYTES;
       },
     };
   }

@@ -68,6 +68,11 @@ export class Thread {
     return this.#live !== null && this.#job === null && this.#verdict === null;
   }
 
+  /** Whether it was told to end and has not: native code runs on. */
+  get ending(): boolean {
+    return this.#live !== null && this.#verdict !== null;
+  }
+
   /** The job in it, until its outcome is out. */
   get job(): ClaimedJob | null {
     return this.#job;

@@ -44,6 +44,11 @@ export class Threads {
     return this.#threads.reduce((free, thread) => (thread.free ? free + 1 : free), 0);
   }
 
+  /** How many of them were told to end and have not yet. They count as busy until they have. */
+  get ending(): number {
+    return this.#threads.filter((thread) => thread.ending).length;
+  }
+
   /** How many jobs wait for a thread. */
   get waiting(): number {
     return this.#waiting.size;

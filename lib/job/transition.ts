@@ -42,17 +42,15 @@ export function transition(outcome: Outcome, { attempt, maxAttempts }: AttemptCo
         return final("discarded", answerWith(ANSWER_KINDS.exhausted, outcome.error), outcome.summary);
       }
       return {
-        state: "retryable",
+        ...again("retryable", outcome.backoff ?? backoff(attempt, random)),
         answer: answerWith(ANSWER_KINDS.failed, outcome.error),
-        delay: outcome.backoff ?? backoff(attempt, random),
         counted: true,
         error: outcome.summary,
       };
     case "snoozed":
       return {
-        state: "scheduled",
+        ...again("scheduled", outcome.seconds * 1_000),
         answer: answerWith(ANSWER_KINDS.snoozed, outcome.value),
-        delay: outcome.seconds * 1_000,
         counted: false,
         error: null,
       };
@@ -68,6 +66,11 @@ export function transition(outcome: Outcome, { attempt, maxAttempts }: AttemptCo
 export function backoff(attempt: number, random: () => number): number {
   const seconds = 15 + 2 ** Math.min(attempt, 20);
   return Math.round(seconds * 1_000 * (1 + random() / 10));
+}
+
+/** What runs again at once need not wait until somebody sees that its time has come. */
+function again(state: "retryable" | "scheduled", delay: number): Pick<Transition, "state" | "delay"> {
+  return { state: delay === 0 ? "available" : state, delay };
 }
 
 function final(state: JobState, answer: Answer, error: string | null = null): Transition {

@@ -44,6 +44,7 @@ export class Batcher<Item, Result> {
   #hurry = new AbortController();
   #waiting: Entry<Item, Result>[] = [];
   #flying = 0;
+  #weight = 0;
   #scheduled = false;
 
   constructor(options: BatcherOptions<Item, Result>) {
@@ -55,10 +56,16 @@ export class Batcher<Item, Result> {
     return this.#waiting.length + this.#flying;
   }
 
+  /** How heavy these are together, in bytes. */
+  get pendingWeight(): number {
+    return this.#weight;
+  }
+
   push(item: Item): Promise<Result> {
     if (this.#stopping.signal.aborted) return Promise.reject(new StoppedError(this.#options.name));
     return new Promise((resolve, reject) => {
       const weight = this.#options.weigh?.(item) ?? 0;
+      this.#weight += weight;
       this.#waiting.push({ item, weight, since: performance.now(), resolve, reject });
       this.#schedule();
     });
@@ -89,6 +96,7 @@ export class Batcher<Item, Result> {
     this.hurry();
     const waiting = this.#waiting;
     this.#waiting = [];
+    for (const { weight } of waiting) this.#weight -= weight;
     for (const { reject } of waiting) reject(new StoppedError(this.#options.name));
     this.#settleIdle();
   }
@@ -108,6 +116,7 @@ export class Batcher<Item, Result> {
     this.#flying = batch.length;
     await this.#deliver(batch);
     this.#flying = 0;
+    for (const { weight } of batch) this.#weight -= weight;
     if (this.#waiting.length > 0) void this.#send();
     else this.#settleIdle();
   }

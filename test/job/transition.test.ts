@@ -58,7 +58,8 @@ describe("transition", () => {
       error: "Error: no",
     };
     expect(transition(failed, attempt, half)).to.deep.equal({ ...next, delay: backoff(3, half) });
-    expect(transition({ ...failed, backoff: 0 }, attempt, half)).to.deep.equal({ ...next, delay: 0 });
+    const atOnce = { ...next, delay: 0, state: "available" };
+    expect(transition({ ...failed, backoff: 0 }, attempt, half)).to.deep.equal(atOnce);
   });
 
   it("discards a failure of the last attempt, with its error for an answer", () => {

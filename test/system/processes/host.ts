@@ -5,7 +5,10 @@
 import { Baton, type BatonOptions, type Relay } from "../../../lib/index.js";
 import { WORKERS } from "../../support/workers.js";
 
-export type Request = { readonly await: Relay; readonly options?: number } | { readonly stop: true };
+export type Request =
+  | { readonly await: Relay; readonly options?: number }
+  | { readonly stop: true }
+  | { readonly status: true };
 
 /** A result as JSON carries it. */
 export interface Reply {
@@ -19,12 +22,15 @@ export interface Reply {
 const options = JSON.parse(process.argv[2] ?? "{}") as BatonOptions;
 const baton = new Baton({ ...options, workers: WORKERS });
 
-process.on("message", (request: Request) => void ("stop" in request ? stop() : answer(request)));
+process.on("message", (request: Request) => {
+  if ("status" in request) process.send?.({ status: baton.status() });
+  else void ("stop" in request ? stop() : answer(request));
+});
 process.once("SIGTERM", () => void stop());
 await baton.start();
 process.send?.({ started: baton.status().host });
 
-async function answer({ await: relay, options }: Extract<Request, { await: Relay }>): Promise<void> {
+async function answer({ await: relay, options }: Extract<Request, { await: unknown }>): Promise<void> {
   const result = await baton.await(relay, options);
   const { ref } = relay;
   const reply: Reply = result.ok

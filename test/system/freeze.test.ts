@@ -1,0 +1,80 @@
+import { expect } from "chai";
+import pg from "pg";
+import type { BatonStatus } from "../../lib/index.js";
+import double from "../../workers/double.js";
+import { createDatabase, type TestDatabase } from "../support/database.js";
+import { Gate } from "../support/gate.js";
+import { Hosts } from "../support/hosts.js";
+import { print } from "../support/print.js";
+import type { NodeProcess } from "../support/process.js";
+import { until } from "../support/until.js";
+import { gated, stubborn } from "../workers/gated.js";
+
+const QUEUES = { default: 2 };
+
+describe("a host that is frozen for longer than its lease", function () {
+  this.timeout(90_000);
+  let database: TestDatabase;
+  let hosts: Hosts;
+  let sql: pg.Client;
+
+  before(async () => {
+    database = await createDatabase();
+    hosts = new Hosts(database.url);
+    sql = new pg.Client(database.url);
+    await sql.connect();
+  });
+
+  after(async () => {
+    await hosts.stop();
+    await sql.end();
+    await database.drop();
+  });
+
+  async function statusOf(process: NodeProcess): Promise<BatonStatus> {
+    process.send({ status: true });
+    return (await process.receive<{ status: BatonStatus }>((message) => "status" in message)).status;
+  }
+
+  it("loses its jobs to others, and when it thaws ends what it runs, tells nobody, and goes on as a healthy host", async () => {
+    using gate = new Gate();
+    const caller = await hosts.start();
+    const { process, host } = await hosts.spawn({ queues: QUEUES });
+    const relays = await caller.asyncMany([
+      gated.new({ gate: gate.path, label: "gated" }),
+      stubborn.new({ gate: gate.path, label: "stubborn" }),
+    ]);
+    await gate.started(2);
+    const other = await hosts.start({ queues: QUEUES });
+    const frozen = performance.now();
+    process.kill("SIGSTOP");
+    const results = caller.awaitMany(relays, { timeout: Number.POSITIVE_INFINITY });
+    await until(
+      () => gate.events.filter(({ word }) => word === "start").length === 4,
+      "the jobs to run elsewhere",
+      60_000,
+    );
+    print(`its jobs ran elsewhere ${Math.round(performance.now() - frozen)} ms after it was frozen`);
+
+    process.kill("SIGCONT");
+    // It ends its own runs though nothing opens their gate: the one that heeds its signal, and the one that does not.
+    const status = await until(async () => {
+      const now = await statusOf(process);
+      return now.events["host:lost"] === 1 && now.queues[0]?.running === 0 && now.unwritten === 0 ? now : null;
+    }, "the frozen host to let go");
+    expect(status.events["claim:lost"]).to.equal(2);
+    expect(status.host).to.equal(host);
+    expect(gate.events.filter(({ word }) => word === "stop")).to.deep.equal([]);
+
+    gate.open();
+    for (const result of await results) expect(result).to.include({ ok: true, value: "through on attempt 2" });
+    expect(other.status().events).to.include({ rescue: 1 });
+    const rows = await sql.query("select attempted_by from baton.jobs where state = 4");
+    expect(rows.rows).to.deep.equal([{ attempted_by: other.status().host }, { attempted_by: other.status().host }]);
+
+    await other.stop();
+    expect(await caller.call(double.new({ int: 4 }), 20_000), "the thawed host runs jobs").to.equal(8);
+    const registered = await sql.query("select id from baton.hosts");
+    expect(registered.rows).to.deep.equal([{ id: host }]);
+  });
+});
