@@ -116,6 +116,8 @@ describe("new Baton", () => {
       state: "idle",
       notifier: "polling",
       queues: [],
+      threads: { size: 0, busy: 0, ending: 0 },
+      unwritten: 0,
       relays: { awaited: 0, held: 0 },
       events: {},
     });

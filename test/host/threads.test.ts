@@ -156,9 +156,10 @@ describe("Threads", () => {
       const free = allFree(threads);
       const kill = threads.kill(job.id, KILLED).finally(() => (ended += "kill "));
       for (let count = 0; count < 5; count += 1) await double(threads);
-      expect({ ended, free: threads.free }).to.deep.equal({ ended: "", free: 1 });
+      expect({ ended, free: threads.free, ending: threads.ending }).to.deep.equal({ ended: "", free: 1, ending: 1 });
       await Promise.all([run, kill]);
       await free;
+      expect(threads.ending).to.equal(0);
     });
 
     it("that has just ended by itself: it keeps its outcome, and the next one waits for another thread", async () => {

@@ -1,0 +1,108 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { type AnswerKind, isFinalKind } from "../../lib/job/answer.js";
+import type { Outcome } from "../../lib/job/outcome.js";
+import { parseEnvelope } from "../../lib/relay/envelope.js";
+import { Engines } from "../support/engines.js";
+import { HOSTS, Machine } from "../support/machine.js";
+import { print } from "../support/print.js";
+
+const packed = { encoding: "b", bytes: Buffer.from("x") } as const;
+/** What a run may come to. Retries and snoozes are due at once, or never by themselves. */
+const OUTCOMES: readonly Outcome[] = [
+  { type: "completed", result: null },
+  { type: "completed", result: packed },
+  { type: "too_large" },
+  { type: "failed", error: packed, summary: "no", backoff: 0 },
+  { type: "failed", error: packed, summary: "no", backoff: 1e9 },
+  { type: "discarded", reason: packed, summary: "no" },
+  { type: "cancelled", reason: packed, summary: "no" },
+  { type: "snoozed", seconds: 0, value: packed },
+  { type: "snoozed", seconds: 1e6, value: packed },
+  { type: "quarantined", error: packed, summary: "no" },
+  { type: "released" },
+];
+
+type Step = { readonly does: string; readonly run: (machine: Machine) => Promise<void> };
+
+/** A step that says what it does, for the counterexample. */
+function named(does: string, run: Step["run"]): Step {
+  return { does, run };
+}
+
+const host = fc.constantFrom(...HOSTS);
+/** Late steps are about a claim that the host had before its last one. */
+const old = fc.nat(2);
+
+const steps = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(host, fc.boolean())
+      .map(([by, begin]) => named(`${by} claims, begin ${begin}`, (machine) => machine.claim(by, begin))),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(host, old).map(([by, ago]) => named(`${by} begins`, (machine) => machine.begin(by, ago))),
+  },
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(host, old, fc.constantFrom(...OUTCOMES), fc.boolean())
+      .map(([by, ago, outcome, twice]) =>
+        named(`${by} completes, ${ago} claims ago, ${outcome.type}`, (machine) =>
+          machine.complete(by, ago, outcome, twice),
+        ),
+      ),
+  },
+  { weight: 2, arbitrary: host.map((of) => named(`${of} is found dead`, (machine) => machine.rescue(of))) },
+  { weight: 2, arbitrary: host.map((of) => named(`${of} registers`, (machine) => machine.register(of))) },
+  { weight: 1, arbitrary: fc.constant(named("it is inserted again", (machine) => machine.insertAgain())) },
+  { weight: 1, arbitrary: fc.constant(named("its time comes", (machine) => machine.makeDue())) },
+  { weight: 1, arbitrary: fc.constant(named("it is cancelled", (machine) => machine.cancel())) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom(0, 1e9)
+      .map((retention) => named(`prune ${retention}`, (machine) => machine.prune(retention))),
+  },
+);
+
+describe("one job and three hosts, in any order of steps:", () => {
+  let engines: Engines;
+
+  before(async () => {
+    engines = await Engines.start();
+  });
+
+  after(() => engines.stop());
+
+  it("it is held by one, ends once, and its awaiter is told each outcome once and in order", async function () {
+    this.timeout(120_000);
+    const counted = { jobs: 0, steps: 0, ended: 0 };
+    await fc.assert(
+      fc.asyncProperty(fc.array(steps, { minLength: 5, maxLength: 40 }), async (todo) => {
+        const machine = new Machine(engines);
+        await machine.start();
+        for (const { run } of todo) {
+          await run(machine);
+          await machine.check();
+        }
+        await engines.settle();
+        const heard = engines.heard.filter(({ channel }) => channel === "baton.relay.one");
+        const kinds = heard.map(({ payload }) => {
+          const envelope = parseEnvelope(payload);
+          expect(envelope?.ref).to.equal(machine.row.ref);
+          return envelope?.answer === "f" ? "f" : envelope?.answer.kind;
+        });
+        expect(kinds, "told").to.deep.equal(machine.told);
+        expect(kinds.filter((kind) => isFinalKind(kind as AnswerKind)).length, "ends told").to.be.at.most(1);
+        counted.jobs += 1;
+        counted.steps += todo.length;
+        if (machine.ended) counted.ended += 1;
+      }),
+      { numRuns: 200 },
+    );
+    print(`${counted.steps} steps on ${counted.jobs} jobs, of which ${counted.ended} came to their end`);
+  });
+});
