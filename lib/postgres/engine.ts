@@ -2,7 +2,7 @@ import { type Answer, type AnswerEncoding, type AnswerSource, isAnswerKind, type
 import type { CheckedJob } from "../job/draft.js";
 import { type ClaimedJob, JOB_STATES, type JobState, stateNumber } from "../job/job.js";
 import type { Transition } from "../job/transition.js";
-import type { Database } from "./database.js";
+import type { Database, Statement } from "./database.js";
 import { sqlState } from "./failure.js";
 import { type Statements, statements } from "./statements.js";
 
@@ -88,7 +88,7 @@ export class Engine implements AnswerSource {
   /** Inserts all or none, in one statement. The same refs again insert nothing and find the rows that are there. */
   async insert(rows: readonly InsertRow[]): Promise<Inserted[]> {
     const json = `[${rows.map(insertJson).join(",")}]`;
-    const inserted = await this.#database.query<InsertedRow>(this.#statements.insert, [json]);
+    const inserted = await this.#notifying<InsertedRow>(this.#statements.insert, [json]);
     if (inserted.length < rows.length) return this.#existing(rows);
     return rows.map((row, index) => {
       const { id, at, claimed } = inserted[index] as InsertedRow;
@@ -123,7 +123,7 @@ export class Engine implements AnswerSource {
     const claims = acks.map(({ claim }) => claim);
     const heads = acks.map(({ transition: { answer } }) => (answer === null ? null : answer.kind + answer.encoding));
     const [starts, sizes, all] = [startsOf(bytes), bytes.map(({ length }) => length), Buffer.concat(bytes)];
-    const done = await this.#completeNotifying([
+    const done = await this.#notifying<ClaimKey>(this.#statements.complete, [
       ids,
       claims,
       acks.map(({ transition }) => stateNumber(transition.state)),
@@ -173,7 +173,7 @@ export class Engine implements AnswerSource {
 
   /** Makes up to `limit` scheduled and retryable jobs available whose time has come. Says how many. */
   async stage(limit: number): Promise<number> {
-    const [row] = await this.#database.query<{ jobs: number }>(this.#statements.stage, [limit]);
+    const [row] = await this.#notifying<{ jobs: number }>(this.#statements.stage, [limit]);
     return row?.jobs ?? 0;
   }
 
@@ -227,17 +227,20 @@ export class Engine implements AnswerSource {
       Buffer.from(answer.bytes),
       error,
     ]);
-    const [row] = await this.#database.query<Rescued>(this.#statements.rescue, [host, ...values, crashes]);
+    const [row] = await this.#notifying<Rescued>(this.#statements.rescue, [host, ...values, crashes]);
     return row ?? { jobs: 0, discarded: 0, quarantined: [] };
   }
 
-  /** A full notification queue must not hold up completions: they commit without notifying, the awaiters' sweep finds them. */
-  async #completeNotifying(values: unknown[]): Promise<ClaimKey[]> {
+  /**
+   * Runs a statement that notifies. A full notification queue must hold up nothing: it is done again without notifying, and
+   * found by the awaiters' sweep and the producers' polls.
+   */
+  async #notifying<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
     try {
-      return await this.#database.query(this.#statements.complete, [...values, true]);
+      return await this.#database.query<Row>(statement, [...values, true]);
     } catch (error) {
       if (sqlState(error) !== PROGRAM_LIMIT_EXCEEDED) throw error;
-      return this.#database.query(this.#statements.complete, [...values, false]);
+      return this.#database.query<Row>(statement, [...values, false]);
     }
   }
 

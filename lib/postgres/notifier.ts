@@ -5,7 +5,7 @@ import type { Notifier, NotifierMode } from "../notifier.js";
 import type { Telemetry } from "../telemetry.js";
 import type { Database } from "./database.js";
 import { dial } from "./dial.js";
-import { retryDelay } from "./failure.js";
+import { retryDelay, sqlState } from "./failure.js";
 import { closeClient } from "./sockets.js";
 
 /** How a connection ended. */
@@ -218,7 +218,7 @@ export class PostgresNotifier implements Notifier {
     const timeout = sleep(PROBE_TIMEOUT, false, { ref: false, signal }).catch(() => false);
     this.#probedAt = performance.now();
     // Not waited for: it may hang, and that it fails shows as well as that it is not heard.
-    this.notify(this.#options.probeChannel, PROBE + nonce).catch(() => {});
+    this.notify(this.#options.probeChannel, PROBE + nonce).catch((error: unknown) => this.#unclog(error));
     const heard = await Promise.race([arrived, timeout]);
     done.abort();
     this.#probe = undefined;
@@ -227,6 +227,14 @@ export class PostgresNotifier implements Notifier {
     if (heard) this.#setMode("notify", "a notification to itself arrived");
     else this.#setMode("polling", `a notification to itself did not arrive within ${PROBE_TIMEOUT} ms`);
     await this.#lock();
+  }
+
+  /** A queue that was full stays so after all have read it, until somebody asks how full it is: that clears it (PostgreSQL 18). */
+  #unclog(error: unknown): void {
+    if (sqlState(error) !== "54000") return;
+    this.#options.database
+      .query({ name: "baton_unclog", text: "select pg_notification_queue_usage()" }, [])
+      .catch(() => {});
   }
 
   /** Only where notifications arrive: behind a pooler the session, and with it the lock, is nobody's in particular. */

@@ -52,9 +52,12 @@ export function statements(prefix: string) {
   const insertCh = `'${insertChannel(prefix)}'`;
   const relayCh = `'${relayChannel(prefix, "")}'`;
 
-  /** Wakes the producers of the queues that have new work in a CTE `name`: one notification a queue and statement. */
-  const wake = (name: string) =>
-    `(select count(pg_notify(${insertCh}, q.queue)) from (select distinct queue from ${name} where state = 1) q)`;
+  /**
+   * Wakes the producers of the queues that have new work in a CTE `name`: one notification a queue and statement. Like all
+   * that notifies, only if the statement's last parameter says so: see `Engine.#notifying`.
+   */
+  const wake = (name: string, notify: string) =>
+    `(select count(pg_notify(${insertCh}, q.queue)) from (select distinct queue from ${name} where state = 1) q where ${notify})`;
 
   return {
     /**
@@ -83,7 +86,7 @@ export function statements(prefix: string) {
         from timed order by n
         on conflict (ref) where ref is not null do nothing
         returning id, state, queue
-      ) select id, state = 2 as claimed, (extract(epoch from now()) * 1000)::float8 as at, ${wake("inserted")} as woken
+      ) select id, state = 2 as claimed, (extract(epoch from now()) * 1000)::float8 as at, ${wake("inserted", "$2")} as woken
       from inserted`,
     ),
 
@@ -138,7 +141,7 @@ export function statements(prefix: string) {
           $9::int[]) as i(id, claim, state, delay, counted, error, head, start, size)
         where j.id = i.id and j.state + 0 = 2 and j.attempted_by = $11 and j.claim = i.claim
         returning j.id, j.claim, j.state, j.queue, j.ref, j.reply_to, i.head, i.start, i.size
-      ) select id, claim, ${wake("done")} as woken, (
+      ) select id, claim, ${wake("done", "$12")} as woken, (
           select count(pg_notify(${relayCh} || host, ${envelope("d.size", "substring($10::bytea from d.start for d.size)")}))
           from done d, unnest(d.reply_to) host where $12 and host <> $11 and d.head is not null
         ) as told
@@ -170,7 +173,7 @@ export function statements(prefix: string) {
         for update skip locked
       ), staged as (
         update ${jobs} set state = 1 where id = any(array(select id from due)) and state + 0 in (0, 3) returning queue, state
-      ) select count(*)::int as jobs, ${wake("staged")} as woken from staged`,
+      ) select count(*)::int as jobs, ${wake("staged", "$2")} as woken from staged`,
     ),
 
     prune: named(
@@ -237,9 +240,9 @@ export function statements(prefix: string) {
       ), gone as (
         delete from ${hosts} where id = $1
       ) select count(*)::int as jobs, (count(*) filter (where fate = 2))::int as discarded,
-        coalesce(array_agg(id::float8) filter (where fate = 3), '{}') as quarantined, ${wake("done")} as woken, (
+        coalesce(array_agg(id::float8) filter (where fate = 3), '{}') as quarantined, ${wake("done", "$9")} as woken, (
           select count(pg_notify(${relayCh} || host, ${envelope("octet_length(d.bytes)", "d.bytes")}))
-          from done d, unnest(d.reply_to) host where d.state = 5
+          from done d, unnest(d.reply_to) host where $9 and d.state = 5
         ) as told
       from done`,
     ),

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { type Baton, DatabaseError } from "../../lib/index.js";
+import { type Baton, DatabaseError, StoppedError } from "../../lib/index.js";
 import { type Embedded, startEmbedded } from "../../lib/embedded.js";
 import double from "../../workers/double.js";
 import { FaultyProxy } from "../support/faulty-proxy.js";
@@ -169,6 +169,28 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
     expect(await caller.await(await lucky)).to.include({ ok: true, value: 4 });
     expect((await sql.query("select args from baton.jobs")).rows).to.deep.equal([{ args: { int: 2 } }]);
   }).timeout(60_000);
+
+  it("stopping while the database is away: awaits are rejected, a process ends by itself, all in bounded time", async () => {
+    using gate = new Gate();
+    const relays = await caller.asyncMany(Array.from({ length: 10 }, () => gated.new({ gate: gate.path })));
+    const awaiting = rejection(caller.awaitMany(relays, { timeout: Number.POSITIVE_INFINITY }));
+    const child = await hosts.spawn({ queues: { other: 1 } });
+    await gate.started(4);
+    await server.stop("immediate");
+    gate.open();
+    const start = performance.now();
+    child.process.kill("SIGTERM");
+    await Promise.all([caller.stop(), host.stop()]);
+    print(`two stopped in ${Math.round(performance.now() - start)} ms`);
+    expect(await awaiting).to.be.instanceOf(StoppedError);
+    expect(await child.process.exited).to.deep.equal({ code: 0, signal: null });
+    await server.start();
+    sql = await connect();
+    // What they could not write is not lost: others run it.
+    const next = await hosts.start();
+    const results = await next.awaitMany(relays, { timeout: 40_000, withRetries: true });
+    for (const result of results) expect(result).to.include({ ok: true });
+  }).timeout(90_000);
 
   for (const by of ["another host", "the caller itself"]) {
     describe(`a reply is lost with its connection, and the job is run by ${by}:`, () => {
