@@ -5,6 +5,7 @@ import { exit } from "../workers/crash.js";
 import { fail, recurse } from "../workers/fail.js";
 import { bytes, defaulted, drowsy, flaky } from "../workers/flaky.js";
 import { gated, stubborn } from "../workers/gated.js";
+import { ledgered } from "../workers/ledgered.js";
 import { broken, misplaced } from "../workers/lost.js";
 import { poison, whereabouts } from "../workers/poison.js";
 import { inspecting, returning } from "../workers/results.js";
@@ -24,6 +25,7 @@ export const WORKERS: readonly AnyWorker[] = [
   stubborn,
   broken,
   misplaced,
+  ledgered,
   poison,
   whereabouts,
   inspecting,

@@ -39,11 +39,12 @@ describe("what the database refuses:", () => {
     await sleeper.query("listen nothing");
     await sleeper.query("begin");
     const full = async (): Promise<boolean> => {
-      const send = "select pg_notify('nothing', repeat('x', 7000) || n) from generate_series(1, 10) n";
-      return sql.query(send).then(
-        () => false,
-        (error: { code?: string }) => error.code === "54000",
-      );
+      try {
+        await sql.query("select pg_notify('nothing', repeat('x', 7000) || n) from generate_series(1, 10) n");
+        return false;
+      } catch (error) {
+        return (error as { code?: string }).code === "54000";
+      }
     };
     await until(full, "the queue to be full");
     return sleeper;

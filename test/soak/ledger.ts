@@ -1,0 +1,78 @@
+import { readFileSync } from "node:fs";
+
+/** One run of a job, as it wrote it down itself. */
+export interface Entry {
+  readonly job: number;
+  readonly attempt: number;
+  readonly pid: number;
+  /** Its process' parent: the host, where the job ran in a process of its own. */
+  readonly ppid: number;
+  readonly startedAt: number;
+  /** When it came to its end, or failed as it should; null where it did neither. */
+  endedAt: number | null;
+  failed: boolean;
+}
+
+/** What befell hosts and the database: ms since the epoch. */
+export interface Mishaps {
+  /** When each process was killed. */
+  readonly killed: ReadonlyMap<number, number>;
+  /** When the database crashed. */
+  readonly crashed: readonly number[];
+}
+
+/** What was done has reached the row by then, when nothing is wrong, in ms. */
+const WRITTEN = 3_000;
+/** Claims do not wait for the disk: a server that crashes loses those of its last moments, in ms. */
+const UNFLUSHED = 1_500;
+
+/** Reads the runs in the order in which they began. */
+export function readLedger(path: string): Entry[] {
+  const entries: Entry[] = [];
+  const open = new Map<string, Entry>();
+  for (const line of readFileSync(path, "utf8").split("\n")) {
+    if (line === "") continue;
+    const [word, ...numbers] = line.split(" ");
+    const [job = 0, attempt = 0, pid = 0, ppid = 0, at = 0] = numbers.map(Number);
+    const key = `${job} ${attempt} ${pid}`;
+    if (word === "start") {
+      const entry: Entry = { job, attempt, pid, ppid, startedAt: at, endedAt: null, failed: false };
+      entries.push(entry);
+      open.set(key, entry);
+    } else {
+      const entry = open.get(key);
+      if (entry !== undefined) Object.assign(entry, { endedAt: at, failed: word === "fail" });
+    }
+  }
+  return entries;
+}
+
+/** The runs that came after another of the same job, which neither failed nor was cut short by a mishap: there must be none. */
+export function unexplained(entries: readonly Entry[], mishaps: Mishaps): { again: Entry; before: Entry }[] {
+  const last = new Map<number, Entry>();
+  const found: { again: Entry; before: Entry }[] = [];
+  for (const again of entries) {
+    const before = last.get(again.job);
+    if (before !== undefined && !explains(before, mishaps)) found.push({ again, before });
+    last.set(again.job, again);
+  }
+  return found;
+}
+
+/** How many runs came after another of the same job that had not failed. */
+export function doubles(entries: readonly Entry[]): number {
+  const last = new Map<number, Entry>();
+  let count = 0;
+  for (const entry of entries) {
+    if (last.get(entry.job)?.failed === false) count += 1;
+    last.set(entry.job, entry);
+  }
+  return count;
+}
+
+function explains(before: Entry, { killed, crashed }: Mishaps): boolean {
+  if (before.failed) return true;
+  const kill = killed.get(before.pid) ?? killed.get(before.ppid);
+  if (kill !== undefined && (before.endedAt === null || before.endedAt > kill - WRITTEN)) return true;
+  return crashed.some((crash) => before.startedAt < crash && before.startedAt > crash - UNFLUSHED);
+}

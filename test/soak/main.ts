@@ -1,0 +1,32 @@
+/** The soak as a command: `npm run soak -- --seconds 60 --seed 1 --jobs 10000`. Exit status 1 where a promise was broken. */
+import { parseArgs } from "node:util";
+import { soak } from "./soak.js";
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "60" },
+    seed: { type: "string", default: String(Math.floor(Math.random() * 1e6)) },
+    jobs: { type: "string", default: "10000" },
+  },
+});
+const [seconds, seed, jobs] = [Number(values.seconds), Number(values.seed), Number(values.jobs)];
+if (!(seconds >= 5) || !Number.isInteger(seed) || !(jobs >= 1)) {
+  throw new Error("--seconds (5 or more), --seed and --jobs take whole numbers");
+}
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+say(`seed ${seed}: ${jobs} jobs over ${seconds} s, two hosts`);
+const report = await soak({ seed, jobs, lasts: seconds * 1_000, memory: true, say });
+const { faults, events, unexplained, heap, settled, ...counts } = report;
+say("");
+for (const [what, count] of Object.entries({ ...counts, unexplained: unexplained.length }))
+  say(`${what.padEnd(16)} ${count}`);
+say(`faults           ${JSON.stringify(faults)}`);
+say(`caller's events  ${JSON.stringify(events)}`);
+say(`last result      ${Math.round(settled)} ms after the last fault and its repair`);
+say(`caller's heap    ${heap.before} MB before, ${heap.peak} at its peak, ${heap.after} after`);
+for (const line of unexplained) say(`unexplained: ${line}`);
+const leaked = heap.after !== null && heap.after > heap.before + 10;
+const broken = counts.right < jobs || counts.hung > 0 || counts.unfinishedRows > 0 || unexplained.length > 0 || leaked;
+say(broken ? `BROKEN, seed ${seed}` : "every promise was kept");
+process.exitCode = broken ? 1 : 0;

@@ -1,0 +1,141 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { startEmbedded } from "../../lib/embedded.js";
+import type { Baton, Relay, TelemetryEvent } from "../../lib/index.js";
+import { Hosts } from "../support/hosts.js";
+import { until } from "../support/until.js";
+import { ledgered } from "../workers/ledgered.js";
+import { Chaos } from "./chaos.js";
+import { doubles, readLedger, unexplained } from "./ledger.js";
+import { generator, planFaults } from "./plan.js";
+
+export interface SoakOptions {
+  readonly seed: number;
+  readonly jobs: number;
+  /** ms over which jobs fall due and things go wrong. */
+  readonly lasts: number;
+  /** Whether the end waits until all slots are given up, to see what memory is left over. */
+  readonly memory: boolean;
+  readonly say: (line: string) => void;
+}
+
+/** What a soak has counted. */
+export interface SoakReport {
+  readonly jobs: number;
+  readonly right: number;
+  readonly wrong: number;
+  /** Awaits that had not ended when they should have, long after all was well again. */
+  readonly hung: number;
+  readonly unfinishedRows: number;
+  /** Runs after another one of the same job that had not failed, and how many of these nothing explains. */
+  readonly doubles: number;
+  readonly unexplained: readonly string[];
+  readonly faults: Readonly<Record<string, number>>;
+  /** ms from the end of the faults to the last result. */
+  readonly settled: number;
+  /** MB of the caller's heap: before, at the peak, and after; after is null where it was not waited for. */
+  readonly heap: { readonly before: number; readonly peak: number; readonly after: number | null };
+  readonly events: Partial<Record<TelemetryEvent, number>>;
+}
+
+/** ms that results may take after the last fault, before they count as hung. */
+const PATIENCE = 60_000;
+const CHUNK = 500;
+
+/** One caller with all its awaits open, two hosts, and everything going wrong: counts what comes of it. */
+export async function soak({ seed, jobs, lasts, memory, say }: SoakOptions): Promise<SoakReport> {
+  const folder = mkdtempSync(join(tmpdir(), "baton-soak-"));
+  const ledger = join(folder, "ledger");
+  writeFileSync(ledger, "", { mode: 0o666 });
+  const server = await startEmbedded();
+  const hosts = new Hosts(server.url);
+  try {
+    const caller = await hosts.start({ name: "caller" });
+    const chaos = new Chaos(hosts, server, say);
+    await chaos.start();
+    const before = heap();
+    let done = 0;
+    let right = 0;
+    // Keeps no result: what memory is left over is the caller's.
+    const check = async (relay: Relay<{ number: number }>, number: number): Promise<void> => {
+      const result = await caller.await(relay, { timeout: Number.POSITIVE_INFINITY, withRetries: true });
+      done += 1;
+      if (result.ok && result.value.number === number) right += 1;
+      else say(`job ${number}: ${JSON.stringify(result)} ${result.ok ? "" : String(result.error)}`);
+    };
+    const all = Promise.all((await insert(caller, ledger, seed, jobs, lasts)).map(check)).then(() => {});
+    say(`${jobs} awaits are open`);
+    let peak = before;
+    const sampling = setInterval(() => (peak = Math.max(peak, process.memoryUsage().heapUsed)), 200);
+    await chaos.run(planFaults(seed, lasts, true));
+    const calm = performance.now();
+    await Promise.race([all, sleep(PATIENCE + Math.max(0, lasts), undefined, { ref: false })]);
+    const settled = performance.now() - calm;
+    clearInterval(sampling);
+    const hung = jobs - done;
+    const unfinishedRows = await unfinished(server.url);
+    if (memory) await until(() => caller.status().relays.held === 0, "the slots to be given up", 120_000);
+    const after = memory ? heap() : null;
+    const entries = readLedger(ledger);
+    return {
+      jobs,
+      right,
+      wrong: done - right,
+      hung,
+      unfinishedRows,
+      doubles: doubles(entries),
+      unexplained: unexplained(entries, chaos).map(({ again, before }) => JSON.stringify({ before, again })),
+      faults: Object.fromEntries(chaos.counts),
+      settled,
+      heap: { before: megabytes(before), peak: megabytes(peak), after: after === null ? null : megabytes(after) },
+      events: caller.status().events,
+    };
+  } finally {
+    await hosts.stop();
+    await server.remove();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Mostly a few ms of work, spread over the time; some wait, some fail once, some have large results. */
+async function insert(caller: Baton, ledger: string, seed: number, jobs: number, lasts: number) {
+  const random = generator(seed + 1);
+  const drafts = Array.from({ length: jobs }, (_, number) => {
+    const kind = random();
+    const args = {
+      number,
+      ledger,
+      burn: Math.round(random() * 4),
+      wait: kind < 0.01 ? 300 : 0,
+      bytes: kind > 0.9 ? 6_000 : 20,
+      fails: kind > 0.02 && kind < 0.07,
+    };
+    return ledgered.new(args, { scheduleIn: Math.round(random() * (lasts - 1_000)) });
+  });
+  const relays = [];
+  for (let at = 0; at < jobs; at += CHUNK) relays.push(...(await caller.asyncMany(drafts.slice(at, at + CHUNK))));
+  return relays;
+}
+
+async function unfinished(url: string): Promise<number> {
+  const sql = new pg.Client(url);
+  await sql.connect();
+  const { rows } = await sql.query<{ rows: number }>(
+    "select count(*)::int as rows from baton.jobs where state <> 4 or finished_at is null",
+  );
+  await sql.end();
+  return rows[0]?.rows ?? -1;
+}
+
+/** Bytes in use, once all is collected that can be (with --expose-gc). */
+function heap(): number {
+  for (let round = 0; round < 3; round += 1) globalThis.gc?.();
+  return process.memoryUsage().heapUsed;
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 104_857.6) / 10;
+}
