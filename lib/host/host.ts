@@ -112,6 +112,7 @@ export class Host {
     await notifier.listen(insertChannel(prefix), (queue) => this.wake(queue));
     notifier.onRestore(() => {
       this.#acks.hurry();
+      this.#lifeline.hurry();
       for (const queue of this.#producers.keys()) this.wake(queue);
     });
     for (const service of [...this.#services, ...this.#producers.values()]) service.start();

@@ -14,10 +14,10 @@ const LOOK = 600;
 const GRACE = 500;
 /**
  * After the database was away, all locks are free and all signs of life old, though every host lives: for the length of a lease
- * nobody is judged by his, and locks get this many ms to be taken again.
+ * nobody is judged by his, and who has shown no life since then gets this many ms to take his lock again.
  */
 const PATIENT_GRACE = 5_000;
-const NO_LEASE = 1e12;
+const ENDLESS = 1e12;
 
 export interface LifelineOptions {
   readonly engine: Engine;
@@ -40,9 +40,10 @@ export class Lifeline {
   readonly #options: LifelineOptions;
   readonly #periodic: Periodic;
   #shownAt = 0;
-  /** Until then other hosts get time to come back, as this one has had to. Leases are not judged by a newcomer either. */
-  #patientUntil = 0;
-  #patience: "with leases" | "with leases and locks" = "with leases";
+  /** When this host was new, and when the database was away last: the others get time to come back, as this one has had to. */
+  #newAt = 0;
+  #awayAt = Number.NEGATIVE_INFINITY;
+  #away = false;
   #shownLock: string | null = null;
 
   constructor(options: LifelineOptions) {
@@ -54,8 +55,13 @@ export class Lifeline {
   /** Registers the host. Only after this it may claim. */
   async start(): Promise<void> {
     await this.#register();
-    this.#patientUntil = performance.now() + LEASE;
+    this.#newAt = performance.now();
     this.#periodic.start();
+  }
+
+  /** The lock may have changed: shows it now. */
+  hurry(): void {
+    this.#periodic.hurry();
   }
 
   /** Ends looking and showing; the host stays registered until {@link leave}. */
@@ -78,21 +84,25 @@ export class Lifeline {
   async #look(): Promise<boolean> {
     const { lockKey } = this.#options;
     try {
+      if (this.#away) await this.#showLife();
+      this.#away = false;
       // A lock lost, or had again, is told at once: others judge by it.
       if (performance.now() - this.#shownAt > HEARTBEAT || lockKey() !== this.#shownLock) await this.#showLife();
       for (const host of await this.#lostHosts()) await this.#rescue(host);
     } catch (error) {
-      this.#patience = "with leases and locks";
-      this.#patientUntil = performance.now() + LEASE;
+      this.#away = true;
+      this.#awayAt = performance.now();
       throw error;
     }
     return false;
   }
 
   #lostHosts(): Promise<string[]> {
-    const { engine } = this.#options;
-    if (performance.now() > this.#patientUntil) return engine.lostHosts(LEASE, GRACE);
-    return engine.lostHosts(NO_LEASE, this.#patience === "with leases" ? GRACE : PATIENT_GRACE);
+    const now = performance.now();
+    const back = now - this.#awayAt;
+    const lease = Math.min(now - this.#newAt, back) > LEASE ? LEASE : ENDLESS;
+    const since = back > LEASE ? ENDLESS : back;
+    return this.#options.engine.lostHosts({ lease, grace: GRACE, since, patientGrace: PATIENT_GRACE });
   }
 
   async #showLife(): Promise<void> {

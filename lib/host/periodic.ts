@@ -15,6 +15,8 @@ export interface PeriodicOptions {
 export class Periodic {
   readonly #options: PeriodicOptions;
   #stopping: AbortController | undefined;
+  /** Ends the wait for the next run. */
+  #hurry = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
   constructor(options: PeriodicOptions) {
@@ -27,9 +29,15 @@ export class Periodic {
     this.#loop = this.#run(this.#stopping.signal);
   }
 
+  /** Runs again now, or once the run under way has ended. */
+  hurry(): void {
+    this.#hurry.abort();
+  }
+
   /** Resolves when the run under way, if any, has ended. */
   async stop(): Promise<void> {
     this.#stopping?.abort();
+    this.hurry();
     await this.#loop;
     this.#stopping = undefined;
   }
@@ -37,7 +45,8 @@ export class Periodic {
   async #run(signal: AbortSignal): Promise<void> {
     const { name, interval, work, telemetry } = this.#options;
     while (!signal.aborted) {
-      await sleep(interval * (0.9 + Math.random() / 5), undefined, { signal }).catch(() => {});
+      await sleep(interval * (0.9 + Math.random() / 5), undefined, { signal: this.#hurry.signal }).catch(() => {});
+      this.#hurry = new AbortController();
       try {
         let more = !signal.aborted;
         while (more) more = (await work()) && !signal.aborted;

@@ -36,6 +36,17 @@ export interface QueueCount {
   readonly jobs: number;
 }
 
+/** By what a host is judged lost, all in ms. */
+export interface Judgement {
+  /** How long a sign of life lasts. */
+  readonly lease: number;
+  /** How long a session's lock must be free without one. */
+  readonly grace: number;
+  /** The same for a host that has shown no life for `since`. */
+  readonly patientGrace: number;
+  readonly since: number;
+}
+
 /** How a dead host's jobs fared. */
 export interface Rescued {
   readonly jobs: number;
@@ -211,10 +222,10 @@ export class Engine implements AnswerSource {
     await this.#database.query(this.#statements.unregister, [this.host]);
   }
 
-  /** The ids of hosts that are gone though jobs may be theirs. `lease` and `grace` in ms. */
-  async lostHosts(lease: number, grace: number): Promise<string[]> {
-    const rows = await this.#database.query<{ id: string }>(this.#statements.lost, [this.host, lease, grace]);
-    return rows.map(({ id }) => id);
+  /** The ids of hosts that are gone though jobs may be theirs. */
+  async lostHosts({ lease, grace, since, patientGrace }: Judgement): Promise<string[]> {
+    const values = [this.host, lease, grace, since, patientGrace];
+    return (await this.#database.query<{ id: string }>(this.#statements.lost, values)).map(({ id }) => id);
   }
 
   /**

@@ -54,6 +54,8 @@ const KEEPALIVE = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2;
 /** Of the server's processes that are given, those that wait for a statement, which they have been sent long ago. */
 const UNHEARD = "select pid from pg_stat_get_activity(null) where pid = any($1::int[]) and state <> 'active'";
 
+const UNCLOG = { name: "baton_unclog", text: "select pg_notification_queue_usage()" };
+
 /**
  * LISTEN and NOTIFY. One connection does nothing but listen; it comes back by itself when it is lost, and proves itself by a
  * notification sent over another connection, then and now and again. Where that does not arrive (a pooler in transaction
@@ -230,11 +232,14 @@ export class PostgresNotifier implements Notifier {
   }
 
   /** A queue that was full stays so after all have read it, until somebody asks how full it is: that clears it (PostgreSQL 18). */
-  #unclog(error: unknown): void {
+  async #unclog(error: unknown): Promise<void> {
+    const { database, telemetry } = this.#options;
     if (sqlState(error) !== "54000") return;
-    this.#options.database
-      .query({ name: "baton_unclog", text: "select pg_notification_queue_usage()" }, [])
-      .catch(() => {});
+    try {
+      await database.query(UNCLOG, []);
+    } catch (failure) {
+      telemetry.emit("service:error", { service: "notifier", error: failure });
+    }
   }
 
   /** Only where notifications arrive: behind a pooler the session, and with it the lock, is nobody's in particular. */

@@ -201,15 +201,17 @@ export function statements(prefix: string) {
 
     /**
      * Hosts that are lost: those whose lease ran out ($2 ms), those whose session's lock was free at two looks $3 ms
-     * apart without a sign of life in between, and those that hold jobs without being registered.
+     * apart without a sign of life in between ($5 ms for those that have shown none in the last $4 ms, since the database is
+     * back), and those that hold jobs without being registered.
      */
     lost: named(
       "lost",
       `with looked as materialized (
-        select id, suspected_at >= seen_at and suspected_at < now() - $3::float8 * interval '1 ms' as confirmed,
-          coalesce(suspected_at >= seen_at, false) as suspected, seen_at < now() - $2::float8 * interval '1 ms' as expired,
+        select id, suspected_at >= since and suspected_at < now() - interval '1 ms'
+            * case when seen_at = since then $3::float8 else $5::float8 end as confirmed,
+          coalesce(suspected_at >= since, false) as suspected, seen_at < now() - $2::float8 * interval '1 ms' as expired,
           lock_key is not null and pg_try_advisory_xact_lock(lock_key) as free
-        from ${hosts} where id <> $1
+        from ${hosts}, greatest(seen_at, now() - $4::float8 * interval '1 ms') since where id <> $1
       ), suspects as (
         update ${hosts} h set suspected_at = now() from looked l where h.id = l.id and l.free and not l.suspected
       ) select id from looked where expired or (free and confirmed)

@@ -1,12 +1,12 @@
 import { expect } from "chai";
 import { Lifeline } from "../../lib/host/lifeline.js";
-import type { Engine, Rescued } from "../../lib/postgres/engine.js";
+import type { Engine, Judgement, Rescued } from "../../lib/postgres/engine.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { until } from "../support/until.js";
 
 /** Stands in for the table of hosts. */
 class Hosts {
-  readonly looks: { readonly lease: number; readonly grace: number }[] = [];
+  readonly looks: Judgement[] = [];
   readonly rescued: string[] = [];
   readonly shown: (string | null)[] = [];
   lost: string[] = [];
@@ -24,8 +24,8 @@ class Hosts {
     return this.known;
   }
 
-  async lostHosts(lease: number, grace: number): Promise<string[]> {
-    this.looks.push({ lease, grace });
+  async lostHosts(judgement: Judgement): Promise<string[]> {
+    this.looks.push(judgement);
     if (this.away) throw new Error("away");
     return this.lost.splice(0);
   }
@@ -73,8 +73,7 @@ describe("the lifeline", () => {
 
   it("judges nobody by his lease before it has been there for one itself", async () => {
     await until(() => hosts.looks.length > 0, "a look");
-    expect(hosts.looks[0]?.lease).to.be.above(1e9);
-    expect(hosts.looks[0]?.grace).to.equal(500);
+    expect(hosts.looks[0]).to.deep.equal({ lease: 1e12, grace: 500, since: 1e12, patientGrace: 5_000 });
   });
 
   it("gives the others time to come back after the database was away", async () => {
@@ -83,7 +82,9 @@ describe("the lifeline", () => {
     hosts.away = false;
     const failed = hosts.looks.length;
     await until(() => hosts.looks.length > failed, "a look that does not");
-    expect(hosts.looks.at(-1)).to.deep.equal({ lease: 1e12, grace: 5_000 });
+    expect(hosts.looks.at(-1)).to.include({ lease: 1e12, grace: 500, patientGrace: 5_000 });
+    expect(hosts.looks.at(-1)?.since).to.be.below(60_000);
+    expect(hosts.shown, "and shows that it is back itself").to.deep.equal(["1"]);
   });
 
   it("tells at once when its lock is lost", async () => {

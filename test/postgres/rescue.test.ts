@@ -1,11 +1,14 @@
 import { expect } from "chai";
 import pg from "pg";
 import { ANSWER_KINDS, type Answer, answerWith, bareAnswer } from "../../lib/job/answer.js";
-import type { Verdict } from "../../lib/postgres/engine.js";
+import type { Judgement, Verdict } from "../../lib/postgres/engine.js";
 import { formatEnvelope } from "../../lib/relay/envelope.js";
 import { completed, Engines, valueOf } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
 import { until } from "../support/until.js";
+
+/** Nobody is given time to come back. */
+const NOW: Judgement = { lease: 0, grace: 0, since: 1e12, patientGrace: 1e12 };
 
 function lost(answer: Answer): Verdict {
   return { answer, error: "lost" };
@@ -45,22 +48,26 @@ describe("the engine's services", () => {
     await holder.connect();
     await holder.query("select pg_advisory_lock(42)");
     await test.two.heartbeat("42");
-    expect(await test.one.lostHosts(15_000, 0), "its session lives").to.deep.equal([]);
+    expect(await test.one.lostHosts({ ...NOW, lease: 15_000, grace: 0 }), "its session lives").to.deep.equal([]);
     await holder.end();
     await until(
       async () => (await test.sql.query("select from pg_locks where locktype = 'advisory'")).rowCount === 0,
       "the lock to be free",
     );
-    expect(await test.one.lostHosts(15_000, 0), "the first look only suspects").to.deep.equal([]);
-    expect(await test.one.lostHosts(15_000, 60_000), "too soon for the second").to.deep.equal([]);
-    expect(await test.one.lostHosts(15_000, 0)).to.deep.equal(["two"]);
+    expect(await test.one.lostHosts({ ...NOW, lease: 15_000, grace: 0 }), "the first look only suspects").to.deep.equal(
+      [],
+    );
+    expect(await test.one.lostHosts({ ...NOW, lease: 15_000, grace: 60_000 }), "too soon for the second").to.deep.equal(
+      [],
+    );
+    expect(await test.one.lostHosts({ ...NOW, lease: 15_000, grace: 0 })).to.deep.equal(["two"]);
     await test.two.heartbeat(null);
-    expect(await test.one.lostHosts(15_000, 0), "it showed life").to.deep.equal([]);
-    expect(await test.one.lostHosts(0, 0), "its lease is over").to.deep.equal(["two"]);
+    expect(await test.one.lostHosts({ ...NOW, lease: 15_000, grace: 0 }), "it showed life").to.deep.equal([]);
+    expect(await test.one.lostHosts({ ...NOW, lease: 0, grace: 0 }), "its lease is over").to.deep.equal(["two"]);
     await test.one.insert([newRow()]);
     await test.claimOne(test.two);
     await test.two.unregister();
-    expect(await test.one.lostHosts(15_000, 0), "it holds a job").to.deep.equal(["two"]);
+    expect(await test.one.lostHosts({ ...NOW, lease: 15_000, grace: 0 }), "it holds a job").to.deep.equal(["two"]);
   });
 
   it("rescue jobs that were only held as if nobody had had them", async () => {

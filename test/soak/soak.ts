@@ -66,7 +66,7 @@ export async function soak({ seed, jobs, lasts, memory, say }: SoakOptions): Pro
       if (result.ok && result.value.number === number) right += 1;
       else say(`job ${number}: ${JSON.stringify(result)} ${result.ok ? "" : String(result.error)}`);
     };
-    const all = Promise.all((await insert(caller, ledger, seed, jobs, lasts)).map(check)).then(() => {});
+    const all = Promise.allSettled((await insert(caller, ledger, seed, jobs, lasts)).map(check));
     say(`${jobs} awaits are open`);
     let peak = before;
     const sampling = setInterval(() => (peak = Math.max(peak, process.memoryUsage().heapUsed)), 200);
