@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Baton } from "../baton.js";
 import { keepJournal } from "./journal.js";
+import { UP } from "./supervisor.js";
 import { UsageError } from "./usage.js";
 import { loadWorkers } from "./workers.js";
 
@@ -16,6 +17,7 @@ Usage: pg-baton host --workers <path> --queue <name:limit> [options]
   --prefix <schema>     default: baton
   --name <name>         for people; default: baton
   --grace <ms>          how long running jobs get to end when it stops; default: 15000
+  --no-supervise        run in this very process; otherwise in one of its own, which is started again when it dies
   --help
 `;
 
@@ -27,12 +29,13 @@ const OPTIONS = {
   prefix: { type: "string" },
   name: { type: "string" },
   grace: { type: "string" },
+  "no-supervise": { type: "boolean", default: false },
   help: { type: "boolean", short: "h", default: false },
 } as const;
 
 /**
- * `pg-baton host`: runs a host until the first SIGTERM or SIGINT, and ends the process once it has stopped, whatever the workers'
- * modules left running in it. A second signal ends it at once, with status 1.
+ * `pg-baton host`: runs a host until the first SIGTERM or SIGINT, or until its supervisor is gone, and ends the process once it
+ * has stopped, whatever the workers' modules left running in it. A second signal ends it at once, with status 1.
  */
 export async function hostCommand(args: string[]): Promise<number> {
   const values = parse(args);
@@ -60,12 +63,18 @@ export async function hostCommand(args: string[]): Promise<number> {
     ...(values.name !== undefined && { name: values.name }),
   });
   keepJournal((line) => process.stderr.write(`pg-baton: ${line}\n`));
-  const signalled = new Promise<NodeJS.Signals>(endAtSecondSignal);
+  const told = new Promise<string>((resolve) => {
+    endAtSecondSignal(resolve);
+    process.once("disconnect", () => resolve("the supervisor is gone"));
+    // Listening for that must not keep a process that cannot start.
+    process.channel?.unref();
+  });
   await baton.start();
   const { name, host } = baton.status();
   const names = workers.map((worker) => worker.name).join(", ");
   say(`host ${name} (${host}) is up: queues ${queue.join(", ")}; workers ${names}; threads ${threads}`);
-  say(`${await signalled}: stopping, running jobs get ${grace ?? 15_000} ms to end`);
+  process.send?.(UP);
+  say(`${await told}: stopping, running jobs get ${grace ?? 15_000} ms to end`);
   await baton.stop();
   say("stopped");
   process.exit(0);

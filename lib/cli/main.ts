@@ -1,8 +1,10 @@
 #!/usr/bin/env node
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { BatonError, InvalidOptionError } from "../errors.js";
 import { VERSION } from "../version.js";
-import { hostCommand } from "./host.js";
+import { Supervisor } from "./supervisor.js";
 import { UsageError } from "./usage.js";
 
 const HELP = `pg-baton ${VERSION}: persistent, awaitable, CPU-bound jobs on PostgreSQL and worker threads
@@ -10,16 +12,23 @@ const HELP = `pg-baton ${VERSION}: persistent, awaitable, CPU-bound jobs on Post
 Usage: pg-baton <command> [options]
 
 Commands:
-  host    run a host: fetch jobs from PostgreSQL and run them in threads
+  host    run a host: fetch jobs from PostgreSQL and run them in threads; started again when it dies
 
 pg-baton <command> --help says what a command takes.
 `;
+
+/** Options with which `host` runs in this very process. */
+const ALONE = ["--no-supervise", "--help", "-h"];
+/** Set where a supervisor has started this process. */
+const SUPERVISED = "PG_BATON_SUPERVISED";
 
 /** The command line. Exit status 0 for success, 1 for a failure, 2 for a call that makes no sense. */
 async function main([command, ...rest]: string[]): Promise<number> {
   switch (command) {
     case "host":
-      return hostCommand(rest);
+      return ALONE.some((option) => rest.includes(option)) || process.env[SUPERVISED] !== undefined
+        ? (await import("./host.js")).hostCommand(rest)
+        : supervise(rest);
     case "--version":
       process.stdout.write(`${VERSION}\n`);
       return 0;
@@ -32,6 +41,21 @@ async function main([command, ...rest]: string[]): Promise<number> {
     default:
       throw new UsageError(`there is no command ${JSON.stringify(command)}: see pg-baton --help`);
   }
+}
+
+/** Runs the command in a process of its own, and keeps it up. This one loads nothing of what that runs. */
+function supervise(args: string[]): Promise<number> {
+  const supervisor = new Supervisor({
+    start: () =>
+      fork(fileURLToPath(import.meta.url), ["host", ...args], {
+        env: { ...process.env, [SUPERVISED]: "1" },
+        // In a process group of its own, a terminal's Ctrl-C does not reach it twice. (On Windows that would be a new window.)
+        detached: process.platform !== "win32",
+      }),
+    say: (line) => process.stderr.write(`pg-baton: ${line}\n`),
+  });
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => supervisor.signal(name));
+  return supervisor.run();
 }
 
 try {
