@@ -49,8 +49,9 @@ describe("rescue:", () => {
       await gate.started();
       const second = await hosts.start({ queues: QUEUES });
       process.kill("SIGKILL");
-      await process.exited;
+      const killed = performance.now();
       await gate.started(2);
+      print(`back in work ${Math.round(performance.now() - killed)} ms after it was killed`);
       gate.open();
       expect(await result).to.include({ ok: true, value: "through on attempt 2", via: "notify" });
 
