@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import pg from "pg";
-import { HostLostError, type JobRow } from "../../lib/index.js";
+import { HostLostError, type JobRow, type Relay } from "../../lib/index.js";
 import double from "../../workers/double.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
@@ -161,6 +161,19 @@ describe("rescue:", () => {
     expect(log.events.filter(({ word }) => word === "start")).to.have.length(20);
     expect((await rowsOf([running.job.id]))[0]).to.include({ attempt: 2 });
     print(`${ahead} jobs were claimed ahead`);
+  });
+
+  it("the process that inserted a job and awaits it is killed: the job goes on, and another gets its result", async () => {
+    using gate = new Gate();
+    const [host, { process }] = await Promise.all([hosts.start({ queues: QUEUES }), hosts.spawn()]);
+    process.send({ insert: { gate: gate.path } });
+    const { relay } = await process.receive<{ relay: Relay }>((message) => "relay" in message);
+    await gate.started();
+    process.kill("SIGKILL");
+    await process.exited;
+    gate.open();
+    expect(await (await hosts.start()).await(relay, 20_000)).to.include({ ok: true, value: "through on attempt 1" });
+    expect(host.status().events).to.not.have.property("rescue");
   });
 
   it("a host that lives but lost its job to another: its late outcome is refused, counted and told to nobody", async () => {

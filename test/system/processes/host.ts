@@ -4,9 +4,11 @@
  */
 import { Baton, type BatonOptions, type Relay } from "../../../lib/index.js";
 import { WORKERS } from "../../support/workers.js";
+import { gated } from "../../workers/gated.js";
 
 export type Request =
   | { readonly await: Relay; readonly options?: number }
+  | { readonly insert: { readonly gate: string } }
   | { readonly stop: true }
   | { readonly status: true };
 
@@ -24,6 +26,7 @@ const baton = new Baton({ ...options, workers: WORKERS });
 
 process.on("message", (request: Request) => {
   if ("status" in request) process.send?.({ status: baton.status() });
+  else if ("insert" in request) void insert(request.insert);
   else void ("stop" in request ? stop() : answer(request));
 });
 process.once("SIGTERM", () => void stop());
@@ -37,6 +40,13 @@ async function answer({ await: relay, options }: Extract<Request, { await: unkno
     ? { ref, ok: true, value: result.value, via: result.via }
     : { ref, ok: false, error: String(result.error), via: result.via };
   process.send?.(reply);
+}
+
+/** Inserts a gated job, awaits it, and tells its relay. */
+async function insert(args: { readonly gate: string }): Promise<void> {
+  const relay = await baton.async(gated.new(args));
+  void baton.await(relay, Number.POSITIVE_INFINITY);
+  process.send?.({ relay });
 }
 
 async function stop(): Promise<void> {
