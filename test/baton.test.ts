@@ -210,6 +210,10 @@ describe("Baton", () => {
     for (const [what, filter, option] of [
       ["a filter misspelt", { status: "completed" }, "status"],
       ["a state that there is not", { state: "failed" }, "state"],
+      ["nothing", null, "filter"],
+      ["ids that are no numbers", { ids: ["a"] }, "ids"],
+      ["a single id", { ids: 7 }, "ids"],
+      ["a queue that is no text", { queue: 7 }, "queue"],
     ] as const) {
       it(what, async () => {
         const error = await rejection(baton.jobs(filter as never).next());

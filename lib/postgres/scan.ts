@@ -60,6 +60,9 @@ export async function* scanJobs(
 }
 
 function conditions(filter: JobFilter): { where: string; values: unknown[] } {
+  if (typeof filter !== "object" || filter === null) {
+    throw new InvalidOptionError("filter", 'of jobs must be an object, such as { state: "discarded" }');
+  }
   for (const key of Object.keys(filter)) {
     if (!KNOWN.has(key)) throw new InvalidOptionError(key, `of jobs is not known. There are: ${[...KNOWN].join(", ")}`);
   }
@@ -71,6 +74,12 @@ function conditions(filter: JobFilter): { where: string; values: unknown[] } {
     clauses.push(clause(`$${values.length}`));
   }
   const { state, queue, worker, tag, ids } = filter;
+  for (const [name, value] of Object.entries({ queue, worker, tag })) {
+    if (value !== undefined && typeof value !== "string") throw new InvalidOptionError(name, "of jobs must be a text");
+  }
+  if (ids !== undefined && !(Array.isArray(ids) && ids.every(Number.isSafeInteger))) {
+    throw new InvalidOptionError("ids", "of jobs must be an array of whole numbers");
+  }
   add(
     state === undefined ? undefined : [state].flat().map(checkedState),
     (parameter) => `state = any(${parameter}::smallint[])`,

@@ -27,12 +27,15 @@ export class Awaiter {
   readonly #mailbox: Mailbox;
   readonly #reconciler: Reconciler;
   readonly #decode: Decode;
+  readonly #overdue: number;
   readonly #open = new Set<OpenAwait>();
 
-  constructor(mailbox: Mailbox, reconciler: Reconciler, decode: Decode) {
+  /** `overdue`: ms after which a slot without an answer is worth a look at its row, which may be gone. */
+  constructor(mailbox: Mailbox, reconciler: Reconciler, decode: Decode, overdue = 5_000) {
     this.#mailbox = mailbox;
     this.#reconciler = reconciler;
     this.#decode = decode;
+    this.#overdue = overdue;
   }
 
   /** How many calls are open. */
@@ -49,7 +52,9 @@ export class Awaiter {
     for (const relay of relays) checkRelay(relay);
     const checked = checkAwaitOptions(options);
     checked.signal?.throwIfAborted();
-    const open = new OpenAwait(relays, checked, this.#mailbox, this.#reconciler, this.#decode);
+    // Without a slot, it is another process's job, or one whose slot was given up: only the table can tell.
+    const unknown = (ref: string): boolean => !this.#mailbox.has(ref) || this.#mailbox.overdue(ref, this.#overdue);
+    const open = new OpenAwait(relays, checked, this.#mailbox, this.#reconciler, this.#decode, unknown);
     this.#open.add(open);
     try {
       return await open.run();
@@ -71,6 +76,8 @@ class OpenAwait {
   readonly #mailbox: Mailbox;
   readonly #reconciler: Reconciler;
   readonly #decode: Decode;
+  /** Whether a ref must be asked for in the table. */
+  readonly #unknown: (ref: string) => boolean;
   readonly #results: (AwaitResult | undefined)[];
   readonly #releases: (() => void)[] = [];
   #left: number;
@@ -84,7 +91,9 @@ class OpenAwait {
     mailbox: Mailbox,
     reconciler: Reconciler,
     decode: Decode,
+    unknown: (ref: string) => boolean,
   ) {
+    this.#unknown = unknown;
     this.#relays = relays;
     this.#options = options;
     this.#mailbox = mailbox;
@@ -121,12 +130,11 @@ class OpenAwait {
   #begin(index: number): void {
     const { ref } = this.#relays[index] as Relay;
     const { withRetries } = this.#options;
-    const known = this.#mailbox.has(ref);
+    const unknown = this.#unknown(ref);
     const there = this.#mailbox.peek(ref, withRetries);
     if (there !== null) return this.#settle(index, there);
     this.#releases.push(this.#mailbox.wait(ref, withRetries, (delivery) => this.#settle(index, delivery)));
-    // Without a slot, it is another process's job, or one whose slot was given up: only the table can tell.
-    if (!known) this.#reconciler.subscribe(ref);
+    if (unknown) this.#reconciler.subscribe(ref);
     this.#reconciler.watch();
   }
 

@@ -20,6 +20,7 @@ export type Waiter = (delivery: Delivery | "gone") => void;
 interface Slot {
   first: Delivery | null;
   final: Delivery | null;
+  readonly openedAt: number;
   /** When it is given up, unless somebody waits then. */
   keepUntil: number;
   /** Whether somebody has had the final answer. */
@@ -79,12 +80,19 @@ export class Mailbox {
     return this.#slots.has(ref);
   }
 
+  /** Whether a ref's slot has waited for an answer for so many ms that it is worth asking after it. */
+  overdue(ref: string, ms: number): boolean {
+    const slot = this.#slots.get(ref);
+    return slot !== undefined && performance.now() - slot.openedAt > ms;
+  }
+
   /** Makes a slot, unless there is one. */
   open(ref: string): void {
     if (this.#slots.has(ref)) return;
     this.#grow(OVERHEAD);
-    const keepUntil = performance.now() + this.#limits.age;
-    this.#slots.set(ref, { first: null, final: null, keepUntil, taken: false, waiters: new Map() });
+    const openedAt = performance.now();
+    const keepUntil = openedAt + this.#limits.age;
+    this.#slots.set(ref, { first: null, final: null, openedAt, keepUntil, taken: false, waiters: new Map() });
     this.#sweeping ??= setInterval(() => this.sweep(), SWEEP).unref();
   }
 

@@ -46,7 +46,13 @@ export function checkRelay(value: unknown): asserts value is Relay {
   const { job, host, ref } = value as Partial<Relay>;
   if (typeof ref !== "string" || !REF.test(ref)) throw new InvalidRelayError("its ref is missing or malformed");
   if (typeof host !== "string") throw new InvalidRelayError("its host is missing");
-  if (typeof job !== "object" || job === null || !Number.isSafeInteger(job.id) || typeof job.worker !== "string") {
+  if (
+    typeof job !== "object" ||
+    job === null ||
+    !Number.isSafeInteger(job.id) ||
+    typeof job.worker !== "string" ||
+    typeof job.queue !== "string"
+  ) {
     throw new InvalidRelayError("its job is missing or malformed");
   }
 }

@@ -117,6 +117,14 @@ describe("awaiting", () => {
     expect(mailbox.size).to.equal(0);
   });
 
+  it("ends at once where the row is gone of a relay that has had its slot for long", async () => {
+    const late = new Awaiter(mailbox, reconciler, decodeJson, -1);
+    const relay = inserted();
+    table.delete(relay.ref);
+    const [result] = await late.awaitMany([relay], Infinity);
+    expect(result?.ok === false && result.error).to.be.instanceOf(JobNotFoundError);
+  });
+
   it("finds, when listening works again, what no notification has brought", async () => {
     const relay = inserted();
     const open = awaiter.awaitMany([relay], Infinity);
