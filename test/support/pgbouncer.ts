@@ -25,7 +25,7 @@ const NOBODY = 65_534;
 export function findPgBouncer(): PgBouncerProgram | null {
   const { PGBOUNCER, PATH = "" } = process.env;
   const folders = [...PATH.split(delimiter), "/usr/sbin"].map((folder) => join(folder, "pgbouncer"));
-  const path = (PGBOUNCER ? [PGBOUNCER] : folders).find(isProgram);
+  const path = PGBOUNCER || folders.find(isProgram);
   if (path === undefined) return null;
   const [, version = ""] = /PgBouncer ([\d.]+)/.exec(execFileSync(path, ["--version"], { encoding: "utf8" })) ?? [];
   return { path, version: version.split(".").map(Number) };

@@ -58,9 +58,12 @@ function suite(program: PgBouncerProgram): void {
     return Array.from({ length: count }, (_, int) => double.new({ int }));
   }
 
-  async function expectDoubled(caller: Baton, via: string): Promise<void> {
+  async function expectDoubled(caller: Baton, ...vias: string[]): Promise<void> {
     const results = await caller.awaitMany(await caller.asyncMany(doubles(100)), 20_000);
-    for (const [int, result] of results.entries()) expect(result).to.include({ ok: true, value: 2 * int, via });
+    for (const [int, result] of results.entries()) {
+      expect(result).to.include({ ok: true, value: 2 * int });
+      expect(result.ok && result.via).to.be.oneOf(vias);
+    }
   }
 
   /** For a pooler without them there is nothing to be had: our statements have names. */
@@ -103,7 +106,8 @@ function suite(program: PgBouncerProgram): void {
 
       it("a host awaits its own jobs, and their errors", async () => {
         const host = await hosts.start({ queues: QUEUES });
-        await expectDoubled(host, "local");
+        // A look at the table may overtake what is handed over within the process.
+        await expectDoubled(host, "local", "reconcile");
         const result = await host.await(await host.async(fail.new({ what: "error" })));
         expect(result).to.have.property("ok", false);
         expect(result.ok || String(result.error)).to.equal("OutOfPaperError: Tray 3 is empty");
