@@ -1,12 +1,13 @@
 /**
- * A Baton in a process of its own, with the options given as JSON in the first argument. Awaits relays that it is sent,
- * stops when told to or on SIGTERM, and then has to end by itself.
+ * A Baton in a process of its own, with the options given as JSON in the first argument. Inserts jobs and awaits relays that
+ * it is sent, stops when told to or on SIGTERM, and then has to end by itself.
  */
-import { Baton, type BatonOptions, type Relay } from "../../../lib/index.js";
+import { type AwaitOptions, Baton, type BatonOptions, type NewJob, type Relay } from "../../../lib/index.js";
 import { WORKERS } from "../../support/workers.js";
 
 export type Request =
-  | { readonly await: Relay; readonly options?: number }
+  | { readonly insert: NewJob }
+  | { readonly await: Relay; readonly options?: number | AwaitOptions }
   | { readonly stop: true }
   | { readonly status: true };
 
@@ -24,11 +25,16 @@ const baton = new Baton({ ...options, workers: WORKERS });
 
 process.on("message", (request: Request) => {
   if ("status" in request) process.send?.({ status: baton.status() });
+  else if ("insert" in request) void insert(request.insert);
   else void ("stop" in request ? stop() : answer(request));
 });
 process.once("SIGTERM", () => void stop());
 await baton.start();
 process.send?.({ started: baton.status().host });
+
+async function insert(job: NewJob): Promise<void> {
+  process.send?.({ relay: await baton.async(job) });
+}
 
 async function answer({ await: relay, options }: Extract<Request, { await: unknown }>): Promise<void> {
   const result = await baton.await(relay, options);
