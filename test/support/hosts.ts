@@ -1,5 +1,5 @@
 import { Baton, type BatonOptions } from "../../lib/index.js";
-import { type NodeProcess, spawnNode } from "./process.js";
+import { type NodeProcess, spawnNode, type SpawnNodeOptions } from "./process.js";
 import { WORKERS } from "./workers.js";
 
 type Options = Omit<BatonOptions, "connection" | "workers">;
@@ -27,9 +27,9 @@ export class Hosts {
   }
 
   /** A Baton in a process of its own; its host id. */
-  async spawn(options: Options = {}): Promise<{ process: NodeProcess; host: string }> {
+  async spawn(options: Options = {}, node: SpawnNodeOptions = {}): Promise<{ process: NodeProcess; host: string }> {
     const given = { threads: 2, ...options, connection: this.#connection };
-    const process = spawnNode(new URL("../system/processes/host.js", import.meta.url), [JSON.stringify(given)]);
+    const process = spawnNode(new URL("../system/processes/host.js", import.meta.url), [JSON.stringify(given)], node);
     this.#processes.push(process);
     const { started } = await process.receive<{ started?: string }>((message) => "started" in message);
     return { process, host: started ?? "" };

@@ -1,6 +1,7 @@
 import type { AnyWorker } from "../../lib/index.js";
 import double from "../../workers/double.js";
 import echo from "../../workers/echo.js";
+import { clock } from "../workers/clocks.js";
 import { exit } from "../workers/crash.js";
 import { fail, recurse } from "../workers/fail.js";
 import { bytes, defaulted, drowsy, flaky } from "../workers/flaky.js";
@@ -12,6 +13,7 @@ import { inspecting, returning } from "../workers/results.js";
 
 /** What the hosts of system tests run. */
 export const WORKERS: readonly AnyWorker[] = [
+  clock,
   double,
   echo,
   exit,

@@ -166,8 +166,9 @@ describe("rescue:", () => {
   it("the process that inserted a job and awaits it is killed: the job goes on, and another gets its result", async () => {
     using gate = new Gate();
     const [host, { process }] = await Promise.all([hosts.start({ queues: QUEUES }), hosts.spawn()]);
-    process.send({ insert: { gate: gate.path } });
+    process.send({ insert: gated.new({ gate: gate.path }) });
     const { relay } = await process.receive<{ relay: Relay }>((message) => "relay" in message);
+    process.send({ await: relay, options: 20_000 });
     await gate.started();
     process.kill("SIGKILL");
     await process.exited;

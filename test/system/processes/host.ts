@@ -1,14 +1,13 @@
 /**
- * A Baton in a process of its own, with the options given as JSON in the first argument. Awaits relays that it is sent,
- * stops when told to or on SIGTERM, and then has to end by itself.
+ * A Baton in a process of its own, with the options given as JSON in the first argument. Inserts jobs and awaits relays that
+ * it is sent, stops when told to or on SIGTERM, and then has to end by itself.
  */
-import { Baton, type BatonOptions, type Relay } from "../../../lib/index.js";
+import { type AwaitOptions, Baton, type BatonOptions, type NewJob, type Relay } from "../../../lib/index.js";
 import { WORKERS } from "../../support/workers.js";
-import { gated } from "../../workers/gated.js";
 
 export type Request =
-  | { readonly await: Relay; readonly options?: number }
-  | { readonly insert: { readonly gate: string } }
+  | { readonly insert: NewJob }
+  | { readonly await: Relay; readonly options?: number | AwaitOptions }
   | { readonly stop: true }
   | { readonly status: true };
 
@@ -33,6 +32,10 @@ process.once("SIGTERM", () => void stop());
 await baton.start();
 process.send?.({ started: baton.status().host });
 
+async function insert(job: NewJob): Promise<void> {
+  process.send?.({ relay: await baton.async(job) });
+}
+
 async function answer({ await: relay, options }: Extract<Request, { await: unknown }>): Promise<void> {
   const result = await baton.await(relay, options);
   const { ref } = relay;
@@ -40,13 +43,6 @@ async function answer({ await: relay, options }: Extract<Request, { await: unkno
     ? { ref, ok: true, value: result.value, via: result.via }
     : { ref, ok: false, error: String(result.error), via: result.via };
   process.send?.(reply);
-}
-
-/** Inserts a gated job, awaits it, and tells its relay. */
-async function insert(args: { readonly gate: string }): Promise<void> {
-  const relay = await baton.async(gated.new(args));
-  void baton.await(relay, Number.POSITIVE_INFINITY);
-  process.send?.({ relay });
 }
 
 async function stop(): Promise<void> {
