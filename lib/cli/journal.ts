@@ -14,6 +14,8 @@ const LINES: Told = {
   "claim:lost": ({ id }) => `job ${id} was taken away from this host: its outcome does not count`,
   rescue: ({ host, jobs, discarded }) =>
     `host ${host} is dead: ${jobs} of its jobs rescued, ${discarded} of these discarded`,
+  "host:lost": () => "other hosts took this one for dead: its jobs are theirs, it goes on with others",
+  quarantine: ({ id }) => `job ${id} has taken process after process down: it is discarded`,
   "job:stray": ({ id, worker, error }) =>
     `thrown outside of its job, by ${id === null ? "nobody known" : `job ${id} of ${worker}`}: ${textOf(error)}`,
 };

@@ -11,7 +11,7 @@ type Order =
   | { readonly abort: string };
 
 /** A value in the codec's bytes, in base64. */
-interface Packed {
+export interface Packed {
   readonly encoding: "b" | "z";
   readonly text: string;
 }

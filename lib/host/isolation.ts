@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { unpack } from "../codec/codec.js";
@@ -9,7 +8,7 @@ import { QUARANTINED_AT } from "../job/crashes.js";
 import type { ClaimedJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import type { Telemetry } from "../telemetry.js";
-import type { Report } from "./isolation-process.js";
+import type { Packed, Report } from "./isolation-process.js";
 import type { Run } from "./threads.js";
 
 const ENTRY = fileURLToPath(new URL("./isolation-process.js", import.meta.url));
@@ -17,6 +16,8 @@ const ENTRY = fileURLToPath(new URL("./isolation-process.js", import.meta.url));
 /** A job and its process. */
 interface Isolated {
   readonly process: ChildProcess;
+  /** Resolves when it has ended, or could not be started, and all that it said has arrived. */
+  readonly ended: Promise<void>;
   /** Set once it is to end: what its job comes to thereby. */
   verdict: Outcome | null;
 }
@@ -32,32 +33,40 @@ export class Isolation {
     this.#telemetry = telemetry;
   }
 
-  /** Never rejects. A job whose process dies is quarantined. */
+  /** Never rejects. A job whose process dies is quarantined; one whose process cannot be had fails. */
   async run(job: ClaimedJob, url: string): Promise<Run> {
     const start = performance.now();
+    const ended = (outcome: Outcome): Run => ({ outcome, duration: performance.now() - start, threadId: -1 });
+    try {
+      const { run, outcome } = await this.#run(job, url);
+      return run ?? ended(outcome);
+    } catch (error) {
+      return ended(failure(error, this.#resultLimit));
+    }
+  }
+
+  async #run(job: ClaimedJob, url: string): Promise<{ run: Run | null; outcome: Outcome }> {
     const child = fork(ENTRY, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-    const isolated: Isolated = { process: child, verdict: null };
+    const isolated: Isolated = { process: child, ended: endOf(child), verdict: null };
     this.#isolated.set(job.id, isolated);
     let begun = false;
-    let run: Run | null = null;
+    let run: Packed | null = null;
     let problem: unknown = null;
     child.on("message", (report: Report) => {
       if ("begun" in report) begun = true;
       else if ("stray" in report) this.#stray(job, report.stray);
-      else run = this.#read(report.run);
+      else ({ run } = report);
     });
     // It could not be started, or not be told something.
     child.on("error", (error) => {
       problem = error;
     });
     this.#offer(child);
-    const ended =
-      child.pid === undefined ? once(child, "error") : Promise.all([once(child, "exit"), disconnected(child)]);
     child.send({ job, url, resultLimit: this.#resultLimit }, () => {});
-    await ended.catch(() => {});
+    await isolated.ended;
     this.#isolated.delete(job.id);
     const outcome = isolated.verdict ?? this.#death(job, child, begun, problem);
-    return run ?? { outcome, duration: performance.now() - start, threadId: -1 };
+    return { run: run === null ? null : this.#read(run), outcome };
   }
 
   /** Asks a job to end early, by its signal. */
@@ -70,10 +79,8 @@ export class Isolation {
     const isolated = this.#isolated.get(jobId);
     if (isolated === undefined) return;
     isolated.verdict ??= outcome;
-    const { process } = isolated;
-    const exited = once(process, "exit");
-    process.kill("SIGKILL");
-    if (process.exitCode === null && process.signalCode === null) await exited;
+    isolated.process.kill("SIGKILL");
+    await isolated.ended;
   }
 
   #death(
@@ -92,12 +99,12 @@ export class Isolation {
     return { ...failure(new QuarantinedError(message), this.#resultLimit), type: "quarantined" };
   }
 
-  #read({ encoding, text }: Extract<Report, { run: unknown }>["run"]): Run {
+  #read({ encoding, text }: Packed): Run {
     const limits = { resultLimit: 2 * this.#resultLimit + 65_536 };
     return unpack(encoding, Buffer.from(text, "base64"), limits) as Run;
   }
 
-  #stray({ id, worker }: ClaimedJob, { encoding, text }: Extract<Report, { stray: unknown }>["stray"]): void {
+  #stray({ id, worker }: ClaimedJob, { encoding, text }: Packed): void {
     this.#telemetry.emit("job:stray", { id, worker, error: unpack(encoding, Buffer.from(text, "base64")) });
   }
 
@@ -110,7 +117,13 @@ export class Isolation {
   }
 }
 
-/** What it sent before its end has arrived then. */
-async function disconnected(child: ChildProcess): Promise<void> {
-  if (child.connected) await once(child, "disconnect");
+/** A child's last words may arrive after it has exited, but not after its channel is closed. */
+async function endOf(child: ChildProcess): Promise<void> {
+  await new Promise<void>((resolve) => {
+    child.once("exit", () => resolve());
+    child.once("error", () => {
+      if (child.pid === undefined) resolve();
+    });
+  });
+  if (child.connected) await new Promise<void>((resolve) => child.once("disconnect", () => resolve()));
 }
