@@ -174,7 +174,7 @@ export class PostgresNotifier implements Notifier {
   }
 
   #restore(): void {
-    for (const restored of this.#restored) restored();
+    for (const restored of this.#restored) this.#call(restored, "");
   }
 
   #dispatch(channel: string, payload: string): void {
@@ -183,12 +183,15 @@ export class PostgresNotifier implements Notifier {
       if (payload === PROBE + this.#probe?.nonce) this.#probe?.arrived();
       return;
     }
-    for (const handler of this.#handlers.get(channel) ?? []) {
-      try {
-        handler(payload);
-      } catch (error) {
-        this.#options.telemetry.emit("service:error", { service: `notifier ${channel}`, error });
-      }
+    for (const handler of this.#handlers.get(channel) ?? []) this.#call(handler, payload);
+  }
+
+  /** One that throws must harm neither the others nor the connection. */
+  #call(handler: (payload: string) => void, payload: string): void {
+    try {
+      handler(payload);
+    } catch (error) {
+      this.#options.telemetry.emit("service:error", { service: "notifier", error });
     }
   }
 }
