@@ -1,20 +1,10 @@
-import { type Answer, type AnswerEncoding, type AnswerSource, isAnswerKind, type StoredAnswer } from "../job/answer.js";
-import type { CheckedJob } from "../job/draft.js";
-import { type ClaimedJob, JOB_STATES, type JobState, stateNumber } from "../job/job.js";
+import type { Answer, AnswerSource, StoredAnswer } from "../job/answer.js";
+import { type ClaimedJob, type JobState, stateNumber } from "../job/job.js";
 import type { Transition } from "../job/transition.js";
 import type { Database, Statement } from "./database.js";
 import { sqlState } from "./failure.js";
+import { claimedOf, type InsertRow, insertJson, piecesOf, type StoredRow, stateOf, toStored, uuidOf } from "./rows.js";
 import { type Statements, statements } from "./statements.js";
-
-/** A job to insert. */
-export interface InsertRow extends CheckedJob {
-  /** The ref of its relay. Every job gets one: it is what makes a retried insert harmless. */
-  readonly ref: string;
-  /** The host that awaits it. */
-  readonly replyTo: string | null;
-  /** The host that runs it at once: the row is inserted as executing. Not together with a time in the future. */
-  readonly claimedBy: string | null;
-}
 
 /** What became of an insert; `claimed` is there where the row was inserted as executing, now and by this very try. */
 export interface Inserted {
@@ -74,16 +64,7 @@ interface ClaimKey {
   readonly claim: number;
 }
 
-interface StoredRow {
-  readonly ref: string;
-  readonly id: number;
-  readonly state: number;
-  readonly attempt: number;
-  readonly host: string | null;
-  readonly result: Buffer | null;
-}
-
-/** The table of jobs as operations: the only place where refs, states and times are translated to SQL and back. */
+/** The table of jobs as operations. */
 export class Engine implements AnswerSource {
   readonly #database: Database;
   readonly #statements: Statements;
@@ -129,11 +110,10 @@ export class Engine implements AnswerSource {
    * `again` where an earlier try may have gone through, its reply lost: what that has written is true then.
    */
   async complete(acks: readonly Ack[], again = false): Promise<boolean[]> {
-    const bytes = acks.map(({ transition }) => transition.answer?.bytes ?? NOTHING);
+    const { starts, sizes, all } = piecesOf(acks.map(({ transition }) => transition.answer?.bytes ?? null));
     const ids = acks.map(({ id }) => id);
     const claims = acks.map(({ claim }) => claim);
     const heads = acks.map(({ transition: { answer } }) => (answer === null ? null : answer.kind + answer.encoding));
-    const [starts, sizes, all] = [startsOf(bytes), bytes.map(({ length }) => length), Buffer.concat(bytes)];
     const done = await this.#notifying<ClaimKey>(this.#statements.complete, [
       ids,
       claims,
@@ -264,50 +244,3 @@ export class Engine implements AnswerSource {
 }
 
 const PROGRAM_LIMIT_EXCEEDED = "54000";
-const NOTHING = new Uint8Array(0);
-
-/** Where each piece begins in all of them together, counted from 1 as SQL does. */
-function startsOf(pieces: readonly Uint8Array[]): number[] {
-  let next = 1;
-  return pieces.map(({ length }) => {
-    next += length;
-    return next - length;
-  });
-}
-
-/** The args are JSON text already: they are put in as they are. */
-function insertJson({ args, ref, ...row }: InsertRow): string {
-  const rest = JSON.stringify({ ...row, ref: uuidOf(ref) });
-  return `{"args":${args},${rest.slice(1)}`;
-}
-
-/** The row as it stands after it was inserted as claimed. */
-function claimedOf(
-  { args, meta, ref, worker, queue, tags, priority, maxAttempts }: InsertRow,
-  id: number,
-  at: number,
-): ClaimedJob {
-  const times = { scheduledAt: at, insertedAt: at, attemptedAt: at };
-  const first = { claim: 1, attempt: 1, crashes: 0, begun: true };
-  return { id, worker, queue, args, meta: JSON.stringify(meta), tags, priority, maxAttempts, ...first, ...times, ref };
-}
-
-function toStored({ ref, id, state, attempt, host, result }: StoredRow): StoredAnswer {
-  return { ref, id, state: stateOf(state), attempt, host, answer: result === null ? null : toAnswer(result) };
-}
-
-/** A kind that this release does not know (a later one wrote it) reads as no answer yet. */
-function toAnswer(result: Buffer): Answer | null {
-  const kind = String.fromCharCode(result[0] ?? 0);
-  const encoding = String.fromCharCode(result[1] ?? 0);
-  if (!isAnswerKind(kind) || !/^[-bz]$/.test(encoding)) return null;
-  return { kind, encoding: encoding as AnswerEncoding, bytes: result.subarray(2) };
-}
-
-function stateOf(state: number): JobState {
-  return JOB_STATES[state] as JobState;
-}
-
-function uuidOf(ref: string): string {
-  return Buffer.from(ref, "base64url").toString("hex");
-}

@@ -1,0 +1,78 @@
+import { type Answer, type AnswerEncoding, isAnswerKind, type StoredAnswer } from "../job/answer.js";
+import type { CheckedJob } from "../job/draft.js";
+import { type ClaimedJob, JOB_STATES, type JobState } from "../job/job.js";
+
+/** Rows of the table and what they are elsewhere: the only place where refs, states, times and bytes are translated. Pure. */
+
+/** A job to insert. */
+export interface InsertRow extends CheckedJob {
+  /** The ref of its relay. Every job gets one: it is what makes a retried insert harmless. */
+  readonly ref: string;
+  /** The host that awaits it. */
+  readonly replyTo: string | null;
+  /** The host that runs it at once: the row is inserted as executing. Not together with a time in the future. */
+  readonly claimedBy: string | null;
+}
+
+/** What is read of a row that is awaited. */
+export interface StoredRow {
+  readonly ref: string;
+  readonly id: number;
+  readonly state: number;
+  readonly attempt: number;
+  readonly host: string | null;
+  readonly result: Buffer | null;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Bytes of many as one parameter: all together, where each begins (counted from 1, as SQL does) and how long it is. */
+export function piecesOf(many: readonly (Uint8Array | null)[]): { starts: number[]; sizes: number[]; all: Buffer } {
+  const bytes = many.map((piece) => piece ?? NOTHING);
+  let next = 1;
+  const starts = bytes.map(({ length }) => {
+    next += length;
+    return next - length;
+  });
+  return { starts, sizes: bytes.map(({ length }) => length), all: Buffer.concat(bytes) };
+}
+
+/** The args are JSON text already: they are put in as they are. */
+export function insertJson({ args, ref, ...row }: InsertRow): string {
+  const rest = JSON.stringify({ ...row, ref: uuidOf(ref) });
+  return `{"args":${args},${rest.slice(1)}`;
+}
+
+/** The row as it stands after it was inserted as claimed. */
+export function claimedOf(
+  { args, meta, ref, worker, queue, tags, priority, maxAttempts }: InsertRow,
+  id: number,
+  at: number,
+): ClaimedJob {
+  const times = { scheduledAt: at, insertedAt: at, attemptedAt: at };
+  const first = { claim: 1, attempt: 1, crashes: 0, begun: true };
+  return { id, worker, queue, args, meta: JSON.stringify(meta), tags, priority, maxAttempts, ...first, ...times, ref };
+}
+
+/** A row as those who await it need it. */
+export function toStored({ ref, id, state, attempt, host, result }: StoredRow): StoredAnswer {
+  return { ref, id, state: stateOf(state), attempt, host, answer: result === null ? null : toAnswer(result) };
+}
+
+/** A kind that this release does not know (a later one wrote it) reads as no answer yet. */
+function toAnswer(result: Buffer): Answer | null {
+  const kind = String.fromCharCode(result[0] ?? 0);
+  const encoding = String.fromCharCode(result[1] ?? 0);
+  if (!isAnswerKind(kind) || !/^[-bz]$/.test(encoding)) return null;
+  return { kind, encoding: encoding as AnswerEncoding, bytes: result.subarray(2) };
+}
+
+/** The state that a number in the `state` column stands for. */
+export function stateOf(state: number): JobState {
+  return JOB_STATES[state] as JobState;
+}
+
+/** A ref as the `ref` column has it. */
+export function uuidOf(ref: string): string {
+  return Buffer.from(ref, "base64url").toString("hex");
+}
