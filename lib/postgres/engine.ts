@@ -198,8 +198,9 @@ export class Engine implements AnswerSource {
     return (await this.#database.query(this.#statements.heartbeat, [this.host, lockKey])).length > 0;
   }
 
+  /** Takes this host off the list, and gives back whatever is still its by the table: it runs nothing any more. */
   async unregister(): Promise<void> {
-    await this.#database.query(this.#statements.unregister, [this.host]);
+    await this.#notifying(this.#statements.unregister, [this.host]);
   }
 
   /** The ids of hosts that are gone though jobs may be theirs. */

@@ -2,8 +2,11 @@ import { DatabaseError } from "../errors.js";
 
 /** Tells failures that pass (a connection lost, a restart, a deadlock) from those that would repeat for ever. */
 
-/** SQLSTATE classes and codes after which the same statement may well succeed: connection, resources, shutdown, serialization. */
-const PASSING_CLASSES = new Set(["08", "53", "58"]);
+/**
+ * SQLSTATE classes and codes after which the same statement may well succeed: connection (also one that is refused, for its
+ * password or its database, as while these are changed), resources, shutdown, serialization.
+ */
+const PASSING_CLASSES = new Set(["08", "28", "3D", "53", "58"]);
 const PASSING_CODES = new Set([
   "25006", // read-only: a failover under way
   "40001", // serialization failure

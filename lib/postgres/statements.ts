@@ -197,7 +197,19 @@ export function statements(prefix: string) {
       `update ${hosts} set seen_at = now(), suspected_at = null, lock_key = $2 where id = $1 returning id`,
     ),
 
-    unregister: named("unregister", `delete from ${hosts} where id = $1`),
+    /** Gives back what the host still holds by the table: claims whose reply it never had. */
+    unregister: named(
+      "unregister",
+      `with held as materialized (
+        select id from ${jobs} where state = 2 and attempted_by = $1 for update skip locked
+      ), freed as (
+        update ${jobs} j set state = 1, attempt = ${ATTEMPT} - 1 where id = any(array(select id from held)) and state + 0 = 2
+          and attempted_by = $1
+        returning state, queue
+      ), gone as (
+        delete from ${hosts} where id = $1
+      ) select ${wake("freed", "$2")} as woken`,
+    ),
 
     /**
      * Hosts that are lost: those whose lease ran out ($2 ms), those whose session's lock was free at two looks $3 ms

@@ -66,8 +66,23 @@ describe("the engine's services", () => {
     expect(await test.one.lostHosts({ ...NOW, lease: 0, grace: 0 }), "its lease is over").to.deep.equal(["two"]);
     await test.one.insert([newRow()]);
     await test.claimOne(test.two);
-    await test.two.unregister();
+    await test.sql.query("delete from baton.hosts where id = 'two'");
     expect(await test.one.lostHosts({ ...NOW, lease: 15_000, grace: 0 }), "it holds a job").to.deep.equal(["two"]);
+  });
+
+  it("give back, when a host leaves, what it still holds by the table", async () => {
+    await test.one.insert([newRow(), newRow()]);
+    await test.two.claim("default", 2, 1);
+    await test.settle();
+    test.heard = [];
+    await test.two.unregister();
+    await test.settle();
+    expect(test.heard).to.deep.equal([{ channel: "baton.insert", payload: "default" }]);
+    const jobs = await test.one.claim("default", 2);
+    expect(jobs.map(({ attempt, crashes }) => ({ attempt, crashes }))).to.deep.equal([
+      { attempt: 1, crashes: 0 },
+      { attempt: 1, crashes: 0 },
+    ]);
   });
 
   it("rescue jobs that were only held as if nobody had had them", async () => {
