@@ -3,7 +3,7 @@ import type { Telemetry } from "../telemetry.js";
 import { Periodic } from "./periodic.js";
 
 /** ms between looks: a scheduled job starts at most about this late. */
-const INTERVAL = 800;
+const INTERVAL = 700;
 const BATCH = 5_000;
 
 /** Makes scheduled and retryable jobs available when their time has come. Every host does; they pass over each other's rows. */
