@@ -43,7 +43,8 @@ export class Lifeline {
   /** When this host was new, and when the database was away last: the others get time to come back, as this one has had to. */
   #newAt = 0;
   #awayAt = Number.NEGATIVE_INFINITY;
-  #away = false;
+  /** Looks that have failed in a row. */
+  #failures = 0;
   #shownLock: string | null = null;
 
   constructor(options: LifelineOptions) {
@@ -84,14 +85,17 @@ export class Lifeline {
   async #look(): Promise<boolean> {
     const { lockKey } = this.#options;
     try {
-      if (this.#away) await this.#showLife();
-      this.#away = false;
+      if (this.#failures > 0) await this.#showLife();
       // A lock lost, or had again, is told at once: others judge by it.
       if (performance.now() - this.#shownAt > HEARTBEAT || lockKey() !== this.#shownLock) await this.#showLife();
-      for (const host of await this.#lostHosts()) await this.#rescue(host);
+      const lost = await this.#lostHosts();
+      this.#failures = 0;
+      for (const host of lost) await this.#rescue(host);
     } catch (error) {
-      this.#away = true;
-      this.#awayAt = performance.now();
+      this.#failures += 1;
+      // One failure may be one connection's; so it looks again at once. Two are the database's, or the way to it.
+      if (this.#failures === 1) this.#periodic.hurry();
+      else this.#awayAt = performance.now();
       throw error;
     }
     return false;
