@@ -35,6 +35,12 @@ const SESSION_OPTIONS = [
   "-c jit=off",
 ].join(" ");
 
+/**
+ * A prepared statement that is not there, or is there already, though this connection has prepared it, or has not: a pooler
+ * gives us another session with each transaction (PgBouncer before 1.21, or with `max_prepared_statements = 0`).
+ */
+const UNKEPT: ReadonlySet<string> = new Set(["26000", "42P05"]);
+
 const { INT8, JSON, JSONB } = pg.types.builtins;
 
 /** Reads 64-bit integers as numbers (ids stay far below 2^53) and leaves JSON as text: only the thread parses args. */
@@ -51,6 +57,8 @@ export class Database {
   readonly #config: pg.ClientConfig;
   readonly #telemetry: Telemetry;
   #sessionOptions: string | undefined = SESSION_OPTIONS;
+  /** Whether the way to the server keeps prepared statements; a pooler in transaction mode may not. */
+  #prepares = true;
   readonly #sockets = new Sockets();
   #pool: pg.Pool | undefined;
 
@@ -120,14 +128,16 @@ export class Database {
     this.#sockets.cut(waits);
   }
 
-  /** Runs a prepared statement on any free connection. Rejects with pg's own error. */
+  /**
+   * Runs a prepared statement on any free connection; unprepared, where the way there does not keep them. Rejects with pg's
+   * own error.
+   */
   async query<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
     const client = await this.#running().connect();
     const wait = this.#sockets.begin(client);
     let broken = false;
     try {
-      const { rows } = await client.query<Row>({ ...statement, values });
-      return rows;
+      return await this.#run<Row>(client, statement, values);
     } catch (error) {
       // What the server itself refuses leaves the connection in order, unless it is the server that ends.
       broken = sqlState(error)?.startsWith("57P") ?? true;
@@ -136,6 +146,19 @@ export class Database {
       this.#sockets.end(wait);
       client.release(broken);
     }
+  }
+
+  async #run<Row extends object>(client: pg.ClientBase, { name, text }: Statement, values: unknown[]): Promise<Row[]> {
+    if (this.#prepares) {
+      try {
+        return (await client.query<Row>({ name, text, values })).rows;
+      } catch (error) {
+        // Both come before the statement has done anything: to run it again is to run it once.
+        if (!UNKEPT.has(sqlState(error) ?? "")) throw error;
+        this.#prepares = false;
+      }
+    }
+    return (await client.query<Row>({ text, values })).rows;
   }
 
   /** Runs several statements on one connection within one transaction. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Statement } from "./database.js";
 
 /**
@@ -274,6 +275,7 @@ function withError(error: string): string {
     'at', now(), 'attempt', ${ATTEMPT}, 'error', ${error}), '$[last - 9 to last]') end`;
 }
 
+/** Named by its text too: behind a pooler, sessions may hold what another prefix or release has prepared. */
 function named(name: string, text: string): Statement {
-  return { name: `baton_${name}`, text };
+  return { name: `baton_${name}_${createHash("sha1").update(text).digest("hex").slice(0, 8)}`, text };
 }

@@ -42,7 +42,7 @@ export class Chaos implements Mishaps {
     const start = performance.now();
     for (const fault of plan) {
       await sleep(Math.max(0, fault.at - (performance.now() - start)));
-      this.#say(`${(fault.at / 1_000).toFixed(1)} s: ${fault.kind}`);
+      this.#say(`${(fault.at / 1_000).toFixed(1)} s: ${fault.kind} (${Date.now()})`);
       this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
       await this.#do(fault);
     }

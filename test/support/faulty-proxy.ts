@@ -107,7 +107,7 @@ export class FaultyProxy {
   #onRequest(line: Line, bytes: Buffer): void {
     if (bytes.includes('listen "')) line.kind = "listeners";
     if (line.dead) return;
-    if (this.#lost !== undefined && bytes.includes(`${this.#lost.statement}\0`)) line.losing = true;
+    if (this.#lost !== undefined && bytes.includes(`${this.#lost.statement}_`)) line.losing = true;
     line.server.write(bytes);
   }
 

@@ -31,8 +31,8 @@ export function findPgBouncer(): PgBouncerProgram | null {
   return { path, version: version.split(".").map(Number) };
 }
 
-/** Whether it carries named prepared statements over from one server connection to another, which came with 1.21. */
-export function keepsStatements({ version: [major = 0, minor = 0] }: PgBouncerProgram): boolean {
+/** Whether it knows how to carry prepared statements over from one server connection to another, which came with 1.21. */
+function keepsStatements({ version: [major = 0, minor = 0] }: PgBouncerProgram): boolean {
   return major > 1 || minor >= 21;
 }
 
@@ -51,10 +51,18 @@ export class PgBouncer implements AsyncDisposable {
     url.host = `127.0.0.1:${port}`;
     this.url = url.href;
     chmodSync(this.#folder, 0o755);
-    const all = { listen_addr: "127.0.0.1", listen_port: port, unix_socket_dir: "", auth_type: "any", ...settings };
+    const all: Record<string, string | number> = {
+      listen_addr: "127.0.0.1",
+      listen_port: port,
+      unix_socket_dir: "",
+      auth_type: "any",
+      ...settings,
+    };
+    if (!keepsStatements(program)) delete all["max_prepared_statements"];
     writeFileSync(this.#ini, `[databases]\n* = ${target(database)}\n[pgbouncer]\n${lines(all)}\n`);
   }
 
+  /** Settings that the program is too old for are left out. */
   static async start(program: PgBouncerProgram, database: string, settings: PgBouncerSettings): Promise<PgBouncer> {
     const bouncer = new PgBouncer(program, database, settings, await freePort());
     await bouncer.#run();

@@ -6,7 +6,7 @@ import double from "../../workers/double.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
 import { Hosts } from "../support/hosts.js";
-import { findPgBouncer, keepsStatements, PgBouncer, type PgBouncerProgram } from "../support/pgbouncer.js";
+import { findPgBouncer, PgBouncer, type PgBouncerProgram } from "../support/pgbouncer.js";
 import { print } from "../support/print.js";
 import { until } from "../support/until.js";
 import { fail } from "../workers/fail.js";
@@ -66,13 +66,11 @@ function suite(program: PgBouncerProgram): void {
     }
   }
 
-  /** For a pooler without them there is nothing to be had: our statements have names. */
-  const transactions = keepsStatements(program) ? describe : describe.skip;
-
-  transactions("in transaction mode, from PgBouncer 1.21 on,", () => {
+  describe("in transaction mode,", () => {
     for (const [how, settings] of [
       ["refuses our planner settings", TRANSACTION],
       ["ignores our planner settings", { ...TRANSACTION, ...OPTIONS_IGNORED }],
+      ["does not keep prepared statements", { ...TRANSACTION, ...OPTIONS_IGNORED, max_prepared_statements: 0 }],
     ] as const) {
       describe(`where it ${how}:`, () => {
         behind(settings);
