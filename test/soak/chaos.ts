@@ -18,7 +18,9 @@ const WHOSE = {
 /** Does to two hosts and their database what a plan says, and keeps a record of it. */
 export class Chaos implements Mishaps {
   readonly killed = new Map<number, number>();
-  readonly crashed: number[] = [];
+  readonly frozen: { pid: number; from: number; until: number }[] = [];
+  readonly crashed: { from: number; until: number }[] = [];
+  readonly cut: number[] = [];
   readonly counts = new Map<Fault["kind"], number>();
   readonly #hosts: Hosts;
   readonly #server: Embedded;
@@ -42,7 +44,7 @@ export class Chaos implements Mishaps {
     const start = performance.now();
     for (const fault of plan) {
       await sleep(Math.max(0, fault.at - (performance.now() - start)));
-      this.#say(`${(fault.at / 1_000).toFixed(1)} s: ${fault.kind} (${Date.now()})`);
+      this.#say(`${(fault.at / 1_000).toFixed(1)} s: ${fault.kind}`);
       this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
       await this.#do(fault);
     }
@@ -63,17 +65,28 @@ export class Chaos implements Mishaps {
       }
       case "freeze a host": {
         const host = this.#pair[fault.host];
-        host?.kill("SIGSTOP");
-        this.#repairs.push(sleep(fault.ms).then(() => host?.kill("SIGCONT")));
+        if (host === undefined) return;
+        const freeze = { pid: host.pid, from: Date.now(), until: Number.POSITIVE_INFINITY };
+        this.frozen.push(freeze);
+        host.kill("SIGSTOP");
+        const thaw = (): void => {
+          freeze.until = Date.now();
+          host.kill("SIGCONT");
+        };
+        this.#repairs.push(sleep(fault.ms).then(thaw));
         return;
       }
-      case "crash PostgreSQL":
-        this.crashed.push(Date.now());
+      case "crash PostgreSQL": {
+        const crash = { from: Date.now(), until: Number.POSITIVE_INFINITY };
+        this.crashed.push(crash);
         await this.#server.stop("immediate");
         await sleep(fault.ms);
         await this.#server.start();
+        crash.until = Date.now();
         return;
+      }
       default:
+        this.cut.push(Date.now());
         await this.#cut(WHOSE[fault.kind]);
     }
   }

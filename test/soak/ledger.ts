@@ -17,14 +17,23 @@ export interface Entry {
 export interface Mishaps {
   /** When each process was killed. */
   readonly killed: ReadonlyMap<number, number>;
-  /** When the database crashed. */
-  readonly crashed: readonly number[];
+  /** Which processes were stopped, and when they went on. */
+  readonly frozen: readonly { readonly pid: number; readonly from: number; readonly until: number }[];
+  /** When the database crashed, and when it was back. */
+  readonly crashed: readonly { readonly from: number; readonly until: number }[];
+  /** When connections were cut. */
+  readonly cut: readonly number[];
 }
 
 /** What was done has reached the row by then, when nothing is wrong, in ms. */
 const WRITTEN = 3_000;
-/** Claims do not wait for the disk: a server that crashes loses those of its last moments, in ms. */
+/**
+ * Claims do not wait for the disk: a server that crashes loses those of its last moments, in ms; and what was only held begins
+ * when it has been away, and until its host has been told.
+ */
 const UNFLUSHED = 1_500;
+/** A host whose connections are cut has not come back before, in ms; so a freeze near a cut leaves it cut off. */
+const RETURN = 2_000;
 
 /** Reads the runs in the order in which they began. */
 export function readLedger(path: string): Entry[] {
@@ -70,9 +79,20 @@ export function doubles(entries: readonly Entry[]): number {
   return count;
 }
 
-function explains(before: Entry, { killed, crashed }: Mishaps): boolean {
+function explains(before: Entry, { killed, frozen, crashed, cut }: Mishaps): boolean {
   if (before.failed) return true;
   const kill = killed.get(before.pid) ?? killed.get(before.ppid);
   if (kill !== undefined && (before.endedAt === null || before.endedAt > kill - WRITTEN)) return true;
-  return crashed.some((crash) => before.startedAt < crash && before.startedAt > crash - UNFLUSHED);
+  const during = ({ from, until }: { from: number; until: number }, at: number): boolean =>
+    at > from - UNFLUSHED && at < until + UNFLUSHED;
+  if (crashed.some((crash) => during(crash, before.startedAt))) return true;
+  const cuts = [...cut, ...crashed.map(({ from }) => from)];
+  // A host that is frozen while its connections are gone is taken for dead, and learns of it when it goes on.
+  return frozen.some(
+    (freeze) =>
+      (freeze.pid === before.pid || freeze.pid === before.ppid) &&
+      cuts.some((at) => at > freeze.from - RETURN && at < freeze.until) &&
+      before.startedAt < freeze.until + RETURN &&
+      (before.endedAt ?? Number.POSITIVE_INFINITY) > freeze.from - WRITTEN,
+  );
 }

@@ -17,7 +17,7 @@ if (!(seconds >= 5) || !Number.isInteger(seed) || !(jobs >= 1)) {
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 say(`seed ${seed}: ${jobs} jobs over ${seconds} s, two hosts`);
 const report = await soak({ seed, jobs, lasts: seconds * 1_000, memory: true, say });
-const { faults, events, unexplained, heap, settled, ...counts } = report;
+const { faults, events, unexplained, mishaps, heap, settled, ...counts } = report;
 say("");
 for (const [what, count] of Object.entries({ ...counts, unexplained: unexplained.length }))
   say(`${what.padEnd(16)} ${count}`);
@@ -26,6 +26,7 @@ say(`caller's events  ${JSON.stringify(events)}`);
 say(`last result      ${Math.round(settled)} ms after the last fault and its repair`);
 say(`caller's heap    ${heap.before} MB before, ${heap.peak} at its peak, ${heap.after} after`);
 for (const line of unexplained) say(`unexplained: ${line}`);
+if (unexplained.length > 0) say(JSON.stringify(mishaps));
 const leaked = heap.after !== null && heap.after > heap.before + 10;
 const broken = counts.right < jobs || counts.hung > 0 || counts.unfinishedRows > 0 || unexplained.length > 0 || leaked;
 say(broken ? `BROKEN, seed ${seed}` : "every promise was kept");

@@ -14,11 +14,11 @@ describe("a soak", () => {
     const lines: string[] = [];
     const say = (line: string): unknown => lines.push(line);
     const report = await soak({ seed: 140, jobs: 2_000, lasts: 10_000, memory: false, say });
-    const { jobs, doubles, faults, settled, heap: _heap, events: _events, ...counts } = report;
+    const { jobs, doubles, faults, settled, heap: _heap, events: _events, mishaps, ...counts } = report;
     print(
       `${jobs} jobs, ${JSON.stringify(faults)}, ${doubles} run again, the last ${Math.round(settled)} ms after the faults`,
     );
     const expected = { right: jobs, wrong: 0, hung: 0, unfinishedRows: 0, unexplained: [] };
-    expect(counts, lines.join("\n")).to.deep.equal(expected);
+    expect(counts, `${lines.join("\n")}\n${JSON.stringify(mishaps)}`).to.deep.equal(expected);
   }).timeout(120_000);
 });

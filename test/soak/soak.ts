@@ -33,6 +33,8 @@ export interface SoakReport {
   /** Runs after another one of the same job that had not failed, and how many of these nothing explains. */
   readonly doubles: number;
   readonly unexplained: readonly string[];
+  /** What befell whom, with the times, to hold the unexplained against. */
+  readonly mishaps: object;
   readonly faults: Readonly<Record<string, number>>;
   /** ms from the end of the faults to the last result. */
   readonly settled: number;
@@ -88,6 +90,7 @@ export async function soak({ seed, jobs, lasts, memory, say }: SoakOptions): Pro
       unfinishedRows,
       doubles: doubles(entries),
       unexplained: unexplained(entries, chaos).map(({ again, before }) => JSON.stringify({ before, again })),
+      mishaps: { killed: [...chaos.killed], frozen: chaos.frozen, crashed: chaos.crashed, cut: chaos.cut },
       faults: Object.fromEntries(chaos.counts),
       settled,
       heap: { before: megabytes(before), peak: megabytes(peak), after: after === null ? null : megabytes(after) },
