@@ -60,8 +60,9 @@ export class Lifeline {
     this.#periodic.start();
   }
 
-  /** The lock may have changed: shows it now. */
+  /** There was a gap, in which others may have begun to doubt: shows life, and the lock, now. */
   hurry(): void {
+    this.#shownAt = Number.NEGATIVE_INFINITY;
     this.#periodic.hurry();
   }
 

@@ -214,7 +214,7 @@ export function statements(prefix: string) {
 
     /**
      * Hosts that are lost: those whose lease ran out ($2 ms), those whose session's lock was free at two looks $3 ms
-     * apart without a sign of life in between ($5 ms for those that have shown none since the server was started, or in the
+     * apart, and at all between, without a sign of life ($5 ms for those that have shown none since the server was started, or in the
      * last $4 ms, since it is back), and those that hold jobs without being registered.
      */
     lost: named(
@@ -223,10 +223,11 @@ export function statements(prefix: string) {
         select id, suspected_at >= since and suspected_at < now() - interval '1 ms'
             * case when seen_at = since then $3::float8 else $5::float8 end as confirmed,
           coalesce(suspected_at >= since, false) as suspected, seen_at < now() - $2::float8 * interval '1 ms' as expired,
-          lock_key is not null and pg_try_advisory_xact_lock(lock_key) as free
+          lock_key is not null and pg_try_advisory_xact_lock_shared(lock_key) as free
         from ${hosts}, greatest(seen_at, pg_postmaster_start_time(), now() - $4::float8 * interval '1 ms') since where id <> $1
       ), suspects as (
-        update ${hosts} h set suspected_at = now() from looked l where h.id = l.id and l.free and not l.suspected
+        update ${hosts} h set suspected_at = case when l.free then now() end from looked l
+        where h.id = l.id and case when l.free then not l.suspected else h.suspected_at is not null end
       ) select id from looked where expired or (free and confirmed)
       union
       select attempted_by from ${jobs} j where state = 2 and attempted_by <> $1

@@ -94,6 +94,12 @@ describe("the lifeline", () => {
     expect(hosts.looks[1]).to.include({ since: 1e12 });
   });
 
+  it("shows life after a gap, in which others may have begun to doubt", async () => {
+    lifeline.hurry();
+    await until(() => hosts.shown.length > 0, "a sign of life");
+    expect(hosts.shown).to.deep.equal(["1"]);
+  });
+
   it("tells at once when its lock is lost", async () => {
     lock = null;
     await until(() => hosts.shown.length > 0, "a sign of life");

@@ -70,6 +70,20 @@ describe("the engine's services", () => {
     expect(await test.one.lostHosts({ ...NOW, lease: 15_000, grace: 0 }), "it holds a job").to.deep.equal(["two"]);
   });
 
+  it("do not take two short gaps for a long one: a lock that was held at a look between them", async () => {
+    const look = () => test.one.lostHosts({ ...NOW, lease: 15_000, grace: 0 });
+    await test.two.heartbeat("42");
+    expect(await look(), "the first gap").to.deep.equal([]);
+    const holder = new pg.Client({ connectionString: test.url });
+    await holder.connect();
+    await holder.query("select pg_advisory_lock(42)");
+    expect(await look(), "its session is back").to.deep.equal([]);
+    await holder.query("select pg_advisory_unlock(42)");
+    await holder.end();
+    expect(await look(), "the second gap").to.deep.equal([]);
+    expect(await look(), "which lasts").to.deep.equal(["two"]);
+  });
+
   it("give back, when a host leaves, what it still holds by the table", async () => {
     await test.one.insert([newRow(), newRow()]);
     await test.two.claim("default", 2, 1);
