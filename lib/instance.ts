@@ -12,7 +12,7 @@ import { isPassing } from "./postgres/failure.js";
 import { migrate } from "./postgres/migrations.js";
 import { PostgresNotifier } from "./postgres/notifier.js";
 import type { InsertRow } from "./postgres/rows.js";
-import { relayChannel } from "./postgres/statements.js";
+import { relayChannel } from "./postgres/fragments.js";
 import { Awaiter } from "./relay/awaiter.js";
 import { Dispatcher } from "./relay/dispatcher.js";
 import { Mailbox } from "./relay/mailbox.js";

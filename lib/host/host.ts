@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ClaimedJob } from "../job/job.js";
 import { Batcher } from "../postgres/batcher.js";
 import type { Ack, Engine } from "../postgres/engine.js";
-import { insertChannel } from "../postgres/statements.js";
+import { insertChannel } from "../postgres/fragments.js";
 import type { Notifier } from "../notifier.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";

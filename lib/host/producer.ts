@@ -183,7 +183,8 @@ export class Producer {
     const start = performance.now();
     this.#expected = this.#waiting.length > 0 ? 0 : Math.max(0, Math.min(demand, limit - this.running, capacity.free));
     try {
-      const jobs = await engine.claim(queue, demand, this.#expected);
+      // Where all begin at once, their attempts count from here.
+      const jobs = await engine.claim(queue, demand, this.#expected === demand);
       this.#roundTrip = blend(this.#roundTrip, performance.now() - start);
       this.#hold(jobs);
       if (jobs.length === demand) this.#hungry = true;

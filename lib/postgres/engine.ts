@@ -3,7 +3,20 @@ import { type ClaimedJob, type JobState, stateNumber } from "../job/job.js";
 import type { Transition } from "../job/transition.js";
 import type { Database, Statement } from "./database.js";
 import { sqlState } from "./failure.js";
-import { claimedOf, type InsertRow, insertJson, piecesOf, type StoredRow, stateOf, toStored, uuidOf } from "./rows.js";
+import {
+  arrayOf,
+  type ClaimedRow,
+  claimedOf,
+  columnsOf,
+  type InsertRow,
+  insertValues,
+  piecesOf,
+  type StoredRow,
+  stateOf,
+  toClaimed,
+  toStored,
+  uuidOf,
+} from "./rows.js";
 import { type Statements, statements } from "./statements.js";
 
 /** What became of an insert; `claimed` is there where the row was inserted as executing, now and by this very try. */
@@ -79,8 +92,8 @@ export class Engine implements AnswerSource {
 
   /** Inserts all or none, in one statement. The same refs again insert nothing and find the rows that are there. */
   async insert(rows: readonly InsertRow[]): Promise<Inserted[]> {
-    const json = `[${rows.map(insertJson).join(",")}]`;
-    const inserted = await this.#notifying<InsertedRow>(this.#statements.insert, [json]);
+    const [row] = rows;
+    const inserted = await (rows.length === 1 && row !== undefined ? this.#insertOne(row) : this.#insertMany(rows));
     if (inserted.length < rows.length) return this.#existing(rows);
     return rows.map((row, index) => {
       const { id, at, claimed } = inserted[index] as InsertedRow;
@@ -88,15 +101,16 @@ export class Engine implements AnswerSource {
     });
   }
 
-  /** Takes up to `limit` available jobs of a queue, first by priority, then by time. The first `begin` are begun by it. */
-  async claim(queue: string, limit: number, begin = limit): Promise<ClaimedJob[]> {
-    const jobs = await this.#database.query<ClaimedJob>(this.#statements.claim, [queue, limit, this.host, begin]);
+  /** Takes up to `limit` available jobs of a queue, first by priority, then by time. They begin by it, or are only held. */
+  async claim(queue: string, limit: number, begin = true): Promise<ClaimedJob[]> {
+    const values = [queue, limit, this.host, begin ? 1 : 0];
+    const jobs = (await this.#database.query<ClaimedRow>(this.#statements.claim, values)).map(toClaimed);
     return jobs.sort((a, b) => a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id);
   }
 
   /** All jobs of a queue that this host holds by the table. */
-  held(queue: string): Promise<ClaimedJob[]> {
-    return this.#database.query<ClaimedJob>(this.#statements.held, [this.host, queue]);
+  async held(queue: string): Promise<ClaimedJob[]> {
+    return (await this.#database.query<ClaimedRow>(this.#statements.held, [this.host, queue])).map(toClaimed);
   }
 
   /** Counts the attempts of jobs that this host only held and has begun now; of those that it holds no more, none. */
@@ -110,36 +124,9 @@ export class Engine implements AnswerSource {
    * `again` where an earlier try may have gone through, its reply lost: what that has written is true then.
    */
   async complete(acks: readonly Ack[], again = false): Promise<boolean[]> {
-    const { starts, sizes, all } = piecesOf(acks.map(({ transition }) => transition.answer?.bytes ?? null));
-    const ids = acks.map(({ id }) => id);
-    const claims = acks.map(({ claim }) => claim);
-    const heads = acks.map(({ transition: { answer } }) => (answer === null ? null : answer.kind + answer.encoding));
-    const done = await this.#notifying<ClaimKey>(this.#statements.complete, [
-      ids,
-      claims,
-      acks.map(({ transition }) => stateNumber(transition.state)),
-      acks.map(({ transition }) => transition.delay),
-      acks.map(({ transition }) => transition.counted),
-      acks.map(({ transition }) => transition.error),
-      heads,
-      starts,
-      sizes,
-      all,
-      this.host,
-    ]);
-    if (again && done.length < acks.length) {
-      done.push(
-        ...(await this.#database.query<ClaimKey>(this.#statements.written, [
-          ids,
-          claims,
-          heads,
-          starts,
-          sizes,
-          all,
-          this.host,
-        ])),
-      );
-    }
+    const done = await this.#complete(acks);
+    if (done.length === acks.length) return acks.map(() => true);
+    if (again) done.push(...(await this.#written(acks)));
     const written = new Set(done.map(({ id, claim }) => `${id}/${claim}`));
     return acks.map(({ id, claim }) => written.has(`${id}/${claim}`));
   }
@@ -236,12 +223,62 @@ export class Engine implements AnswerSource {
     }
   }
 
+  #insertOne(row: InsertRow): Promise<InsertedRow[]> {
+    return this.#notifying(this.#statements.insertOne, [...insertValues(row), row.claimedBy]);
+  }
+
+  #insertMany(rows: readonly InsertRow[]): Promise<InsertedRow[]> {
+    const columns = columnsOf(rows.map(insertValues));
+    const [workers, queues, args, meta, ...rest] = columns as [string[], string[], string[], string[]];
+    const claimed = arrayOf(rows.map(({ claimedBy }) => claimedBy !== null));
+    const json = [`[${args.join(",")}]`, `[${meta.join(",")}]`];
+    const values = [arrayOf(workers), arrayOf(queues), ...json, ...rest.map(arrayOf), claimed, this.host];
+    return this.#notifying(this.#statements.insertMany, values);
+  }
+
+  #complete(acks: readonly Ack[]): Promise<ClaimKey[]> {
+    const [ack] = acks;
+    if (acks.length === 1 && ack !== undefined) {
+      const bytes = ack.transition.answer?.bytes ?? null;
+      const values = [
+        ...completeValues(ack),
+        bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
+        this.host,
+      ];
+      return this.#notifying(this.#statements.completeOne, values);
+    }
+    const { starts, sizes, all } = piecesOf(acks.map(({ transition }) => transition.answer?.bytes ?? null));
+    const columns = columnsOf(acks.map(completeValues)).map(arrayOf);
+    return this.#notifying(this.#statements.completeMany, [
+      ...columns,
+      all,
+      arrayOf(starts),
+      arrayOf(sizes),
+      this.host,
+    ]);
+  }
+
+  /** Of these, those that an earlier try has written. */
+  #written(acks: readonly Ack[]): Promise<ClaimKey[]> {
+    const { starts, sizes, all } = piecesOf(acks.map(({ transition }) => transition.answer?.bytes ?? null));
+    const [ids, claims, , , , , heads] = columnsOf(acks.map(completeValues)).map(arrayOf);
+    const values = [ids, claims, heads, arrayOf(starts), arrayOf(sizes), all, this.host];
+    return this.#database.query(this.#statements.written, values);
+  }
+
   /** Some of the rows were there before: an earlier try went through. What that had claimed is found by {@link held}. */
   async #existing(rows: readonly InsertRow[]): Promise<Inserted[]> {
     const refs = rows.map(({ ref }) => ref);
     const ids = new Map((await this.fetch(refs, false)).map(({ ref, id }) => [ref, id]));
     return refs.map((ref) => ({ id: ids.get(ref) ?? 0, claimed: null }));
   }
+}
+
+/** The values of `completeOne`, and with arrays of them of `completeMany`, less the bytes and the host. */
+function completeValues({ id, claim, transition }: Ack): (string | number | boolean | null)[] {
+  const { state, delay, counted, error, answer } = transition;
+  const head = answer === null ? null : answer.kind + answer.encoding;
+  return [id, claim, stateNumber(state), delay, counted, error, head];
 }
 
 const PROGRAM_LIMIT_EXCEEDED = "54000";

@@ -14,6 +14,9 @@ export interface InsertRow extends CheckedJob {
   readonly claimedBy: string | null;
 }
 
+/** A claimed row as it comes; its ref is a uuid, or null where the row was made by hand. */
+export type ClaimedRow = Omit<ClaimedJob, "ref"> & { ref: string | null };
+
 /** What is read of a row that is awaited. */
 export interface StoredRow {
   readonly ref: string;
@@ -37,10 +40,26 @@ export function piecesOf(many: readonly (Uint8Array | null)[]): { starts: number
   return { starts, sizes: bytes.map(({ length }) => length), all: Buffer.concat(bytes) };
 }
 
-/** The args are JSON text already: they are put in as they are. */
-export function insertJson({ args, ref, ...row }: InsertRow): string {
-  const rest = JSON.stringify({ ...row, ref: uuidOf(ref) });
-  return `{"args":${args},${rest.slice(1)}`;
+/** The values of `insertOne`, and with arrays of them of `insertMany`, less who claims. */
+export function insertValues(row: InsertRow): (string | number | null)[] {
+  const { worker, queue, args, meta, tags, priority, maxAttempts, ref, replyTo, scheduledAt, scheduleIn } = row;
+  const [metaText, tagsText] = [JSON.stringify(meta), arrayOf(tags)];
+  const uuid = uuidOf(ref);
+  return [worker, queue, args, metaText, tagsText, priority, maxAttempts, uuid, replyTo, scheduledAt, scheduleIn ?? 0];
+}
+
+/** An array as a parameter has it. Quicker than the driver's own, of which half of a batch's time would be. */
+export function arrayOf(values: readonly (string | number | boolean | null)[]): string {
+  return `{${values.map((value) => (typeof value === "string" ? quoted(value) : String(value))).join(",")}}`;
+}
+
+/** Rows of values as columns of them. */
+export function columnsOf<Value>(rows: readonly (readonly Value[])[]): Value[][] {
+  return (rows[0] ?? []).map((_, column) => rows.map((row) => row[column] as Value));
+}
+
+function quoted(text: string): string {
+  return /["\\]/.test(text) ? `"${text.replaceAll(/["\\]/g, "\\$&")}"` : `"${text}"`;
 }
 
 /** The row as it stands after it was inserted as claimed. */
@@ -54,9 +73,16 @@ export function claimedOf(
   return { id, worker, queue, args, meta: JSON.stringify(meta), tags, priority, maxAttempts, ...first, ...times, ref };
 }
 
+/** The job, of a row that is nobody else's. */
+export function toClaimed(row: ClaimedRow): ClaimedJob {
+  if (row.ref !== null) row.ref = refOf(row.ref);
+  return row;
+}
+
 /** A row as those who await it need it. */
 export function toStored({ ref, id, state, attempt, host, result }: StoredRow): StoredAnswer {
-  return { ref, id, state: stateOf(state), attempt, host, answer: result === null ? null : toAnswer(result) };
+  const answer = result === null ? null : toAnswer(result);
+  return { ref: refOf(ref), id, state: stateOf(state), attempt, host, answer };
 }
 
 /** A kind that this release does not know (a later one wrote it) reads as no answer yet. */
@@ -75,4 +101,9 @@ export function stateOf(state: number): JobState {
 /** A ref as the `ref` column has it. */
 export function uuidOf(ref: string): string {
   return Buffer.from(ref, "base64url").toString("hex");
+}
+
+/** The ref that the `ref` column has. */
+export function refOf(uuid: string): string {
+  return Buffer.from(uuid.replaceAll("-", ""), "hex").toString("base64url");
 }

@@ -86,9 +86,9 @@ describe("the engine", () => {
       expect(await test.claimOne(test.one)).to.include({ id: inserted?.id, attempt: 1, claim: 1 });
     });
 
-    it("begins only as many as it is told: the others are held, and their attempt does not count yet", async () => {
+    it("begins jobs, or only holds them, and then their attempt does not count yet", async () => {
       await test.one.insert([newRow(), newRow(), newRow({ priority: 1 })]);
-      const jobs = await test.one.claim("default", 3, 1);
+      const jobs = [...(await test.one.claim("default", 1)), ...(await test.one.claim("default", 2, false))];
       expect(jobs.map(({ begun, attempt }) => ({ begun, attempt }))).to.deep.equal([
         { begun: true, attempt: 1 },
         { begun: false, attempt: 1 },
@@ -155,15 +155,16 @@ describe("the engine", () => {
       `insert into baton.jobs (queue, worker, state, finished_at) select 'old', 'double', 4, now() from generate_series(1, 20000)`,
     );
     await test.sql.query("analyze baton.jobs");
-    const { complete, claim } = statements("baton");
+    const { completeOne, completeMany, claim } = statements("baton");
     const plans = await test.database.transaction(async (client) => {
       const texts: string[] = [];
       for (const [statement, values] of [
+        [completeOne, "1, 1, 4, 0, true, null, 'o-', '', 'one', true"],
         [
-          complete,
-          "array[1], array[1], array[4], array[0], array[true], array[null], array['o-'], array[1], array[0], '', 'one', true",
+          completeMany,
+          "array[1], array[1], array[4], array[0], array[true], array[null], array['o-'], '', array[1], array[0], 'one', true",
         ],
-        [claim, "'default', 5, 'one', 2"],
+        [claim, "'default', 5, 'one', 1"],
       ] as const) {
         await client.query(`prepare ${statement.name}_explained as ${statement.text}`);
         const { rows } = await client.query<{ "QUERY PLAN": string }>(

@@ -1,0 +1,67 @@
+import { createHash } from "node:crypto";
+import type { Statement } from "./database.js";
+
+/** What the statements are made of. */
+
+/** The channel on which a host hears of new jobs; the payload is the queue. */
+export function insertChannel(prefix: string): string {
+  return `${prefix}.insert`;
+}
+
+/** The channel on which a host gets the outcomes that it awaits; the payload is an envelope. */
+export function relayChannel(prefix: string, host: string): string {
+  return `${prefix}.relay.${host}`;
+}
+
+/** The tables, by the names that they have in statements. */
+export interface Tables {
+  readonly jobs: string;
+  readonly hosts: string;
+}
+
+export function tablesOf(prefix: string): Tables {
+  return { jobs: `"${prefix}".jobs`, hosts: `"${prefix}".hosts` };
+}
+
+/** The attempt under way of row `j`: that on the row if it has begun, else the one that it will be. */
+export const ATTEMPT = "j.attempt + (j.attempted_at is null)::int";
+
+/** Raw bytes over this do not fit into one notification as base64url; the awaiter is told to fetch them. */
+const NOTIFIED_BYTES = 5_979;
+
+/** The envelope of an answer of row `j`, as `relay/envelope.ts` writes it: made here, so that the bytes travel only once. */
+function envelope(head: string, bytes: string): string {
+  return `'R1' || translate(encode(uuid_send(j.ref), 'base64'), '+/=', '-_') || case when octet_length(${bytes}) > ${NOTIFIED_BYTES}
+    then 'f-' else ${head} || translate(encode(${bytes}, 'base64'), E'+/=\\n', '-_') end`;
+}
+
+/**
+ * What notifies, as columns of what a statement returns of its rows `j`. PostgreSQL sends what is the same only once a
+ * transaction. Only where `notify` is true: see `Engine.#notifying`.
+ */
+export function wake(prefix: string, notify: string): string {
+  return `case when j.state = 1 and ${notify} then pg_notify('${insertChannel(prefix)}', j.queue)::text end as woken`;
+}
+
+/** Tells the hosts that await row `j` of its answer, less the host given, which knows. */
+export function tell(prefix: string, host: string, head: string, bytes: string, notify: string): string {
+  return `case when ${notify} and ${head} is not null and j.reply_to <> '{}' then (
+    select count(pg_notify('${relayChannel(prefix, "")}' || awaiting, ${envelope(head, bytes)}))
+    from unnest(j.reply_to) awaiting where awaiting <> ${host}) end as told`;
+}
+
+/** The row's error history with one more entry, the newest ten kept, the oldest first. */
+export function withError(error: string): string {
+  return `case when ${error} is null then j.errors else jsonb_path_query_array(j.errors || jsonb_build_object(
+    'at', now(), 'attempt', ${ATTEMPT}, 'error', ${error}), '$[last - 9 to last]') end`;
+}
+
+/** Holds for the statement's transaction: its commit need not wait for the disk. For `where`, of those hosts that are registered. */
+export function relaxed(from = ""): string {
+  return `(select set_config('synchronous_commit', 'off', true) ${from}) = 'off'`;
+}
+
+/** Named by its text too: behind a pooler, sessions may hold what another prefix or release has prepared. */
+export function named(name: string, text: string): Statement {
+  return { name: `baton_${name}_${createHash("sha1").update(text).digest("hex").slice(0, 8)}`, text };
+}
