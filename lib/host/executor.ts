@@ -135,10 +135,10 @@ export class Executor {
 
   async #finish(job: ClaimedJob, outcome: Outcome): Promise<void> {
     const { acks, engine, telemetry, deliver } = this.#options;
-    const { id, claim, attempt, ref } = job;
+    const { id, claim, attempt, ref, awaited } = job;
     const next = transition(outcome, job, Math.random);
     try {
-      const written = await acks.push({ id, claim, transition: next });
+      const written = await acks.push({ id, claim, transition: next, awaited });
       if (!written) telemetry.emit("claim:lost", { id, claim });
       else if (ref !== null && next.answer !== null)
         deliver(ref, next.answer, { id, state: next.state, attempt, host: engine.host });

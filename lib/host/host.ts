@@ -84,6 +84,8 @@ export class Host {
       weigh: ({ transition }) => transition.answer?.bytes.length ?? 0,
       maxWeight: ACK_BYTES,
       patience: Number.POSITIVE_INFINITY,
+      // While more jobs wait here, fewer and larger writes leave more time to them.
+      leisurely: ({ awaited }) => !awaited && this.#backlog,
       telemetry,
     });
     this.#executor = new Executor({
@@ -165,6 +167,11 @@ export class Host {
       threads: { size, busy: size - free, ending },
       unwritten: this.#acks.pending,
     };
+  }
+
+  get #backlog(): boolean {
+    for (const { waiting } of this.#producers.values()) if (waiting > 0) return true;
+    return false;
   }
 
   #produce(queue: string, limit: number, paused: boolean): Producer {

@@ -183,8 +183,7 @@ export class Producer {
     const start = performance.now();
     this.#expected = this.#waiting.length > 0 ? 0 : Math.max(0, Math.min(demand, limit - this.running, capacity.free));
     try {
-      // Where all begin at once, their attempts count from here.
-      const jobs = await engine.claim(queue, demand, this.#expected === demand);
+      const jobs = await engine.claim(queue, demand, this.#expected);
       this.#roundTrip = blend(this.#roundTrip, performance.now() - start);
       this.#hold(jobs);
       if (jobs.length === demand) this.#hungry = true;

@@ -59,6 +59,8 @@ export interface ClaimedJob {
   readonly crashes: number;
   /** Whether the row counts the attempt already; else the job is only held, and the attempt counts once it begins. */
   readonly begun: boolean;
+  /** Whether somebody awaits it; more may do so later. */
+  readonly awaited: boolean;
   /** ms since the epoch, like all times of a claim. */
   readonly scheduledAt: number;
   readonly insertedAt: number;

@@ -30,6 +30,8 @@ export interface Ack {
   readonly id: number;
   readonly claim: number;
   readonly transition: Transition;
+  /** Whether somebody awaited the job when it was claimed. */
+  readonly awaited: boolean;
 }
 
 /** How many jobs of a queue are in a state. */
@@ -101,9 +103,9 @@ export class Engine implements AnswerSource {
     });
   }
 
-  /** Takes up to `limit` available jobs of a queue, first by priority, then by time. They begin by it, or are only held. */
-  async claim(queue: string, limit: number, begin = true): Promise<ClaimedJob[]> {
-    const values = [queue, limit, this.host, begin ? 1 : 0];
+  /** Takes up to `limit` available jobs of a queue, first by priority, then by time. The first `begin` are begun by it. */
+  async claim(queue: string, limit: number, begin = limit): Promise<ClaimedJob[]> {
+    const values = [queue, limit, this.host, begin];
     const jobs = (await this.#database.query<ClaimedRow>(this.#statements.claim, values)).map(toClaimed);
     return jobs.sort((a, b) => a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id);
   }

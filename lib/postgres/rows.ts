@@ -64,12 +64,12 @@ function quoted(text: string): string {
 
 /** The row as it stands after it was inserted as claimed. */
 export function claimedOf(
-  { args, meta, ref, worker, queue, tags, priority, maxAttempts }: InsertRow,
+  { args, meta, ref, worker, queue, tags, priority, maxAttempts, replyTo }: InsertRow,
   id: number,
   at: number,
 ): ClaimedJob {
   const times = { scheduledAt: at, insertedAt: at, attemptedAt: at };
-  const first = { claim: 1, attempt: 1, crashes: 0, begun: true };
+  const first = { claim: 1, attempt: 1, crashes: 0, begun: true, awaited: replyTo !== null };
   return { id, worker, queue, args, meta: JSON.stringify(meta), tags, priority, maxAttempts, ...first, ...times, ref };
 }
 

@@ -14,10 +14,13 @@ export type Statements = ReturnType<typeof statements>;
 
 const CLAIMED_COLUMNS = `j.id, j.claim, j.worker, j.queue, j.args, j.meta, j.tags, j.priority, ${ATTEMPT} as attempt,
   j.max_attempts as "maxAttempts", j.crashes, j.attempted_at is not null as begun,
-  date_part('epoch', j.scheduled_at) * 1000 as "scheduledAt", date_part('epoch', j.inserted_at) * 1000 as "insertedAt",
+  j.reply_to <> '{}' as awaited, date_part('epoch', j.scheduled_at) * 1000 as "scheduledAt", date_part('epoch', j.inserted_at) * 1000 as "insertedAt",
   date_part('epoch', coalesce(j.attempted_at, now())) * 1000 as "attemptedAt", j.ref`;
 
 const STORED_COLUMNS = "j.ref, j.id, j.state, j.attempt, j.attempted_by as host, j.result";
+
+/** Whether a job is among those of a claim that begin at once. */
+const FIRST = "(j.id = any((select ids[1:$4::int] from picked)::bigint[]))";
 
 /** `at` is the database's time, in ms. */
 const INSERTED_COLUMNS = "j.id, j.state = 2 as claimed, date_part('epoch', now()) * 1000 as at";
@@ -83,15 +86,17 @@ export function statements(prefix: string) {
 
     /**
      * A lost claim is only claimed again, so it need not wait for the disk. The host must be registered: one that was declared
-     * lost claims nothing that nobody would look after. With $4 = 1 the jobs begin at once, and their attempt counts from here;
-     * with 0 they are only held, and theirs counts once they begin (`begin`, or `complete`).
+     * lost claims nothing that nobody would look after. The first $4 begin at once: their attempt counts from here. The others are
+     * only held; theirs counts once it begins (`begin`, or `complete`).
      */
     claim: named(
       "claim",
-      `update ${jobs} j set state = 2, claim = j.claim + 1, attempted_by = $3, attempt = j.attempt + $4::smallint,
-        attempted_at = case when $4::smallint = 1 then now() end
-      where ${relaxed(`from ${hosts} where id = $3`)} and j.state + 0 = 1 and j.id = any(array(
-        select id from ${jobs} where state = 1 and queue = $1 order by priority, scheduled_at, id limit $2 for update skip locked))
+      `with picked as materialized (select array(
+        select id from ${jobs} where state = 1 and queue = $1 order by priority, scheduled_at, id limit $2 for update skip locked
+      ) as ids)
+      update ${jobs} j set state = 2, claim = j.claim + 1, attempted_by = $3, attempt = j.attempt + ${FIRST}::int,
+        attempted_at = case when ${FIRST} then now() end
+      where ${relaxed(`from ${hosts} where id = $3`)} and j.state + 0 = 1 and j.id = any((select ids from picked)::bigint[])
       returning ${CLAIMED_COLUMNS}`,
     ),
 

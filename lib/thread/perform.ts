@@ -53,7 +53,14 @@ export async function perform(
   }
 }
 
-function parse({ claim: _claim, ref: _ref, crashes: _crashes, begun: _begun, ...job }: ClaimedJob): Job<never> {
+function parse({
+  claim: _claim,
+  ref: _ref,
+  crashes: _crashes,
+  begun: _begun,
+  awaited: _awaited,
+  ...job
+}: ClaimedJob): Job<never> {
   return {
     ...job,
     args: JSON.parse(job.args) as never,

@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { StoppedError } from "../../lib/errors.js";
 import { Batcher, type BatcherOptions } from "../../lib/postgres/batcher.js";
 import { Telemetry } from "../../lib/telemetry.js";
+import { until } from "../support/until.js";
 
 /** As pg throws what the server refuses. */
 function refusal(message: string): Error {
@@ -59,6 +61,38 @@ describe("a batcher", () => {
     await openGate();
     expect(await all).to.deep.equal(["A", "B"]);
     expect(batches).to.deep.equal([["a", "b"]]);
+  });
+
+  it("gathers under load: what comes after a batch of many waits for company, for no longer than that took", async () => {
+    const batcher = gated();
+    const many = Promise.all(["a", "b", "c", "d"].map((item) => batcher.push(item)));
+    await until(() => gates.length > 0, "the batch to leave");
+    await sleep(20);
+    await openGate();
+    await many;
+    const next = batcher.push("e");
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    expect(batches, "not at once").to.have.length(1);
+    await openGate();
+    expect(await next).to.equal("E");
+  });
+
+  it("lets what is in no hurry wait for company, until something is, or it drains", async () => {
+    const batcher = gated({ leisurely: (item) => item === "slow" });
+    const first = [batcher.push("slow"), batcher.push("slow")];
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    expect(batches, "not at once").to.deep.equal([]);
+    const urgent = batcher.push("urgent");
+    await openGate();
+    await Promise.all([...first, urgent]);
+    expect(batches).to.deep.equal([["slow", "slow", "urgent"]]);
+    const last = batcher.push("slow");
+    const drained = batcher.drain();
+    await openGate();
+    await Promise.all([last, drained]);
+    const alone = batcher.push("slow");
+    await openGate();
+    expect(await alone, "nor does it wait for ever").to.equal("SLOW");
   });
 
   it("keeps to its limits of number and weight; one item alone may be over", async () => {

@@ -18,7 +18,7 @@ describe("the engine completing", () => {
   it("writes the end of an attempt once", async () => {
     await test.one.insert([newRow()]);
     const { id, claim } = await test.claimOne(test.one);
-    const ack = { id, claim, transition: completed() };
+    const ack = { id, claim, transition: completed(), awaited: false };
     expect(await test.one.complete([ack])).to.deep.equal([true]);
     expect(await test.one.complete([ack])).to.deep.equal([false]);
   });

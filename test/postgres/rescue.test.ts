@@ -86,8 +86,7 @@ describe("the engine's services", () => {
 
   it("give back, when a host leaves, what it still holds by the table", async () => {
     await test.one.insert([newRow(), newRow()]);
-    await test.two.claim("default", 1);
-    await test.two.claim("default", 1, false);
+    await test.two.claim("default", 2, 1);
     await test.settle();
     test.heard = [];
     await test.two.unregister();
@@ -102,8 +101,7 @@ describe("the engine's services", () => {
 
   it("rescue jobs that were only held as if nobody had had them", async () => {
     await test.one.insert([newRow({ maxAttempts: 1 }), newRow({ maxAttempts: 1 })]);
-    await test.two.claim("default", 1);
-    await test.two.claim("default", 1, false);
+    await test.two.claim("default", 2, 1);
     const answer = bareAnswer(ANSWER_KINDS.exhausted);
     expect(await test.one.rescue("two", lost(answer), lost(answer), 3)).to.include({ jobs: 2, discarded: 1 });
     expect(await test.claimOne(test.one)).to.include({ attempt: 1, claim: 2, crashes: 1 });
@@ -115,8 +113,7 @@ describe("the engine's services", () => {
     const poison = newRow({ replyTo: "one" });
     await test.one.insert([poison, newRow()]);
     await test.sql.query("update baton.jobs set crashes = 2");
-    const [job] = await test.two.claim("default", 1);
-    await test.two.claim("default", 1, false);
+    const [job] = await test.two.claim("default", 2, 1);
     const [gone, bad] = [valueOf(Buffer.from("gone")), valueOf(Buffer.from("bad"))];
     const rescued = await test.one.rescue("two", lost(gone), { answer: bad, error: "poison" }, 3);
     expect(rescued).to.deep.include({ jobs: 2, discarded: 0, quarantined: [job?.id] });

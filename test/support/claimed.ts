@@ -20,6 +20,7 @@ export function claimedJob(worker: string, args: unknown = {}, rest: Partial<Cla
     maxAttempts: 20,
     crashes: 0,
     begun: true,
+    awaited: false,
     scheduledAt: 1_700_000_000_000,
     insertedAt: 1_700_000_000_000,
     attemptedAt: 1_700_000_000_000,

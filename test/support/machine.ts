@@ -76,7 +76,7 @@ export class Machine {
 
   async claim(host: HostName, begin: boolean): Promise<void> {
     const model = this.#model;
-    const [job] = await this.#hosts[host].claim("default", 1, begin);
+    const [job] = await this.#hosts[host].claim("default", 1, begin ? 1 : 0);
     const expected = model.state === "available" && this.#registered.has(host);
     expect(job !== undefined, "claimed").to.equal(expected);
     if (job === undefined) return;
