@@ -47,9 +47,9 @@ export class Instance {
   constructor(options: CheckedOptions, telemetry: Telemetry) {
     this.#options = options;
     this.#telemetry = telemetry;
-    const { connection, name, prefix, queues, errors, resultLimit } = options;
+    const { connection, name, prefix, queues, errors, resultLimit, durability } = options;
     this.database = new Database(connection, `pg-baton ${name}`, telemetry);
-    this.engine = new Engine(this.database, prefix, this.id);
+    this.engine = new Engine(this.database, prefix, this.id, durability === "full");
     this.notifier = new PostgresNotifier({
       database: this.database,
       telemetry,

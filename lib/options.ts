@@ -28,6 +28,18 @@ export interface BatonOptions {
   readonly retention?: number;
   /** ms that running jobs get to end when this host stops, before they are interrupted and given back. Default 15,000. */
   readonly shutdownGracePeriod?: number;
+  /**
+   * What a crash of the database may undo. `"full"`, the default: nothing that anybody was told of. `"relaxed"`: claims and
+   * completions do not wait for the disk, as with `synchronous_commit = off`; after a crash of the database, not of a host, jobs
+   * that ended within about the last 0.6 s may run again, though their result was handed over. Inserts are durable either way.
+   */
+  readonly durability?: "full" | "relaxed";
+  /**
+   * When a result is handed to an awaiter in the process that ran the job. `"committed"`, the default: once its row is written.
+   * `"early"`: at once, while that goes on; if the host dies at this very moment, the job runs again though its awaiter has an
+   * answer. Other processes get it once it is written, either way.
+   */
+  readonly delivery?: "committed" | "early";
   /** Error classes of your own that come back as themselves from `await`. Default none: they come back as Error, name kept. */
   readonly errors?: readonly ErrorClass[];
 }
@@ -43,6 +55,8 @@ export interface CheckedOptions {
   readonly resultLimit: number;
   readonly retention: number;
   readonly shutdownGracePeriod: number;
+  readonly durability: "full" | "relaxed";
+  readonly delivery: "committed" | "early";
   readonly errors: readonly ErrorClass[];
 }
 
@@ -56,6 +70,8 @@ const KNOWN: ReadonlySet<string> = new Set([
   "resultLimit",
   "retention",
   "shutdownGracePeriod",
+  "durability",
+  "delivery",
   "errors",
 ]);
 
@@ -81,6 +97,8 @@ export function checkOptions(options: BatonOptions): CheckedOptions {
     resultLimit: checkInteger("resultLimit", options.resultLimit ?? 8_192, 64, 64 * MEBIBYTE),
     retention: checkNumber("retention", options.retention ?? DAY, 0, CENTURY),
     shutdownGracePeriod: checkNumber("shutdownGracePeriod", options.shutdownGracePeriod ?? 15_000, 0, 2 ** 31 - 1),
+    durability: checkOneOf("durability", options.durability ?? "full", ["full", "relaxed"]),
+    delivery: checkOneOf("delivery", options.delivery ?? "committed", ["committed", "early"]),
     errors: checkErrors(options.errors ?? []),
   });
 }
@@ -145,6 +163,11 @@ function checkErrors(errors: unknown): readonly ErrorClass[] {
   const isErrorClass = (value: unknown) => typeof value === "function" && value.prototype instanceof Error;
   if (Array.isArray(errors) && errors.every(isErrorClass)) return [...errors] as ErrorClass[];
   throw new InvalidOptionError("errors", "must be an array of classes that extend Error");
+}
+
+function checkOneOf<Choice extends string>(option: string, value: unknown, choices: readonly Choice[]): Choice {
+  if (choices.includes(value as Choice)) return value as Choice;
+  throw new InvalidOptionError(option, `must be one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`);
 }
 
 function checkInteger(option: string, value: unknown, min: number, max: number): number {

@@ -52,6 +52,8 @@ const REFUSED: readonly (readonly [what: string, options: unknown, option: strin
   ["a retention of NaN", { connection: URL_, retention: Number.NaN }, "retention", "number"],
   ["a negative grace period", { connection: URL_, shutdownGracePeriod: -1 }, "shutdownGracePeriod", "from 0"],
   ["an endless grace period", { connection: URL_, shutdownGracePeriod: Infinity }, "shutdownGracePeriod", "from 0"],
+  ["a durability of its own", { connection: URL_, durability: "off" }, "durability", '"full", "relaxed"'],
+  ["a delivery of its own", { connection: URL_, delivery: true }, "delivery", '"committed", "early"'],
   ["errors that are no classes", { connection: URL_, errors: ["PaperError"] }, "errors", "extend Error"],
   ["errors that are other classes", { connection: URL_, errors: [Map] }, "errors", "extend Error"],
   ["one class instead of errors", { connection: URL_, errors: TypeError }, "errors", "array"],
@@ -82,6 +84,8 @@ describe("new Baton", () => {
       resultLimit: 8_192,
       retention: 86_400_000,
       shutdownGracePeriod: 15_000,
+      durability: "full",
+      delivery: "committed",
       errors: [],
     });
   });

@@ -29,8 +29,10 @@ export interface ExecutorOptions {
   readonly isolation: Isolation;
   readonly engine: Engine;
   readonly acks: Batcher<Ack, boolean>;
-  /** Hands an answer to this process's own awaiters, after its row is written. */
+  /** Hands an answer to this process's own awaiters. */
   readonly deliver: (ref: string, answer: Answer, facts: AnswerFacts) => void;
+  /** Whether they have to wait until its row is written. */
+  readonly delivery: "committed" | "early";
   readonly telemetry: Telemetry;
 }
 
@@ -134,14 +136,18 @@ export class Executor {
   }
 
   async #finish(job: ClaimedJob, outcome: Outcome): Promise<void> {
-    const { acks, engine, telemetry, deliver } = this.#options;
+    const { acks, engine, telemetry, deliver, delivery } = this.#options;
     const { id, claim, attempt, ref, awaited } = job;
     const next = transition(outcome, job, Math.random);
+    const { answer, state } = next;
+    const tell = (): void => {
+      if (ref !== null && answer !== null) deliver(ref, answer, { id, state, attempt, host: engine.host });
+    };
     try {
-      const written = await acks.push({ id, claim, transition: next, awaited });
-      if (!written) telemetry.emit("claim:lost", { id, claim });
-      else if (ref !== null && next.answer !== null)
-        deliver(ref, next.answer, { id, state: next.state, attempt, host: engine.host });
+      const writing = acks.push({ id, claim, transition: next, awaited });
+      if (delivery === "early") tell();
+      if (!(await writing)) telemetry.emit("claim:lost", { id, claim });
+      else if (delivery === "committed") tell();
     } catch (error) {
       telemetry.emit("service:error", { service: "executor", error });
       // The database refuses this very outcome for good. That is a failure of the attempt, and can be written.

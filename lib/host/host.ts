@@ -35,6 +35,7 @@ export interface HostOptions {
   readonly notifier: Notifier;
   readonly lockKey: () => string | null;
   readonly deliver: ExecutorOptions["deliver"];
+  readonly delivery: ExecutorOptions["delivery"];
   readonly telemetry: Telemetry;
 }
 
@@ -73,7 +74,7 @@ export class Host {
 
   constructor(options: HostOptions) {
     this.#options = options;
-    const { engine, telemetry, resultLimit, retention, deliver } = options;
+    const { engine, telemetry, resultLimit, retention, deliver, delivery } = options;
     const workers = new Map(options.workers.map((worker) => [worker.name, worker]));
     this.#workers = workers;
     this.#threads = new Threads({ size: options.threads, resultLimit, telemetry });
@@ -95,6 +96,7 @@ export class Host {
       engine,
       acks: this.#acks,
       deliver,
+      delivery,
       telemetry,
     });
     for (const [queue, { limit, paused }] of options.queues)
@@ -115,7 +117,7 @@ export class Host {
     notifier.onRestore(() => {
       this.#acks.hurry();
       this.#lifeline.hurry();
-      for (const queue of this.#producers.keys()) this.wake(queue);
+      for (const producer of this.#producers.values()) producer.doubt();
     });
     for (const service of [...this.#services, ...this.#producers.values()]) service.start();
   }

@@ -100,6 +100,12 @@ export class Producer {
     this.advance();
   }
 
+  /** There was a gap: what the table says of this host may differ from what it knows. */
+  doubt(): void {
+    this.#unsure = true;
+    this.wake();
+  }
+
   /** Starts and claims what there is room for. */
   advance(): void {
     const { capacity, limit, paused } = this.#options;

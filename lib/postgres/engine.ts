@@ -86,9 +86,10 @@ export class Engine implements AnswerSource {
   /** The id of the host that asks. */
   readonly host: string;
 
-  constructor(database: Database, prefix: string, host: string) {
+  /** `durable`: whether completions wait for the disk. */
+  constructor(database: Database, prefix: string, host: string, durable = true) {
     this.#database = database;
-    this.#statements = statements(prefix);
+    this.#statements = statements(prefix, durable);
     this.host = host;
   }
 

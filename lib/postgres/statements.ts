@@ -25,7 +25,8 @@ const FIRST = "(j.id = any((select ids[1:$4::int] from picked)::bigint[]))";
 /** `at` is the database's time, in ms. */
 const INSERTED_COLUMNS = "j.id, j.state = 2 as claimed, date_part('epoch', now()) * 1000 as at";
 
-export function statements(prefix: string) {
+/** @param durable whether a completion waits for the disk. */
+export function statements(prefix: string, durable = true) {
   const tables = tablesOf(prefix);
   const { jobs, hosts } = tables;
 
@@ -53,7 +54,8 @@ export function statements(prefix: string) {
       errors = ${withError("i.error")},
       result = case when i.head is null then j.result else i.head::bytea || ${bytes} end
     from (${from}) i
-    where j.id = i.id and j.state + 0 = 2 and j.attempted_by = ${host} and j.claim = i.claim
+    where ${durable ? "" : `${relaxed()} and `}j.id = i.id and j.state + 0 = 2 and j.attempted_by = ${host}
+      and j.claim = i.claim
     returning j.id, j.claim, ${wake(prefix, notify)}, ${tell(prefix, host, "i.head", bytes, notify)}`;
 
   return {
