@@ -1,10 +1,11 @@
-/** What runs in each thread: Piscina's entry. Takes one job at a time and hands back its outcome, already encoded. */
+/** What runs in each thread: takes one job at a time and hands back its outcome, already encoded. */
 import os from "node:os";
 import { MessageChannel, parentPort, threadId } from "node:worker_threads";
 import { packException } from "../lib/codec/codec.js";
 import { Attempt } from "../lib/thread/attempt.js";
 import { connect, type Hello, type HostSide, LINK, type ThreadSide } from "../lib/thread/link.js";
 import { Modules } from "../lib/thread/modules.js";
+import { readTask, runMessage, type TaskMessage } from "../lib/thread/message.js";
 import { perform, type Run, type Task } from "../lib/thread/perform.js";
 import { movable } from "../lib/thread/transfer.js";
 
@@ -15,6 +16,7 @@ if (parentPort === null) throw new Error("workers/thread.js is the entry of Bato
 
 const modules = new Modules();
 const { port1, port2 } = new MessageChannel();
+const { port1: jobs, port2: hostJobs } = new MessageChannel();
 const host = connect<HostSide>(port1, { abort, ping: () => threadId } satisfies ThreadSide);
 const begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 const reports = new Set<Promise<void>>();
@@ -25,10 +27,13 @@ let early: { readonly id: number; readonly claim: number; readonly reason: strin
 process.on("uncaughtException", blame);
 process.on("unhandledRejection", blame);
 yieldToHost();
-parentPort.postMessage({ [LINK]: port2, begun } satisfies Hello, [port2]);
+jobs.on("message", (message: TaskMessage) => void take(readTask(message)));
+parentPort.postMessage({ [LINK]: port2, jobs: hostJobs, begun } satisfies Hello, [port2, hostJobs]);
 
-/** Piscina calls this for each job. Never rejects. */
-export async function run(task: Task): Promise<unknown> {
+/** Piscina wants a task to be there. It gets none to run. */
+export function run(): void {}
+
+async function take(task: Task): Promise<void> {
   const start = performance.now();
   Atomics.store(begun, 0, 1);
   const attempt = new Attempt(task.job);
@@ -39,7 +44,8 @@ export async function run(task: Task): Promise<unknown> {
   current = null;
   // What was reported must have arrived before the host may close this thread.
   if (reports.size > 0) await Promise.all(reports);
-  return movable({ outcome, duration: performance.now() - start, threadId } satisfies Run);
+  const run: Run = { outcome, duration: performance.now() - start, threadId };
+  jobs.postMessage(runMessage(run), movable(run));
 }
 
 function abort(id: number, claim: number, reason: string): void {

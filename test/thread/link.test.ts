@@ -3,25 +3,29 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Piscina } from "piscina";
 import { connect, type Far, type Hello, LINK, type ThreadSide } from "../../lib/thread/link.js";
-import type { Run, Task } from "../../lib/thread/perform.js";
+import { readRun, type RunMessage, taskMessage } from "../../lib/thread/message.js";
+import type { Run } from "../../lib/thread/perform.js";
 import { claimedJob, testModule, valueIn } from "../support/claimed.js";
 
 describe("the link to a thread", () => {
-  let pool: Piscina<Task, Run>;
+  let pool: Piscina;
+  let hello: Hello;
   let thread: Far<ThreadSide>;
 
   before(async () => {
     const filename = fileURLToPath(new URL("../../workers/thread.js", import.meta.url));
     pool = new Piscina({ filename, name: "run", minThreads: 1, maxThreads: 1, atomics: "disabled" });
-    const [hello] = (await once(pool, "message")) as [Hello];
+    [hello] = (await once(pool, "message")) as [Hello];
     thread = connect<ThreadSide>(hello[LINK], {});
   });
 
   after(() => pool.destroy());
 
-  function abortable(id: number, claim: number): Promise<Run> {
+  async function abortable(id: number, claim: number): Promise<Run> {
     const job = claimedJob("abortable", {}, { id, claim });
-    return pool.run({ job, url: testModule("stray.js"), resultLimit: 8_192 });
+    hello.jobs.postMessage(taskMessage({ job, url: testModule("stray.js"), resultLimit: 8_192 }));
+    const [message] = (await once(hello.jobs, "message")) as [RunMessage];
+    return readRun(message);
   }
 
   it("answers from the thread", async () => {

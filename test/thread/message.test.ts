@@ -1,0 +1,29 @@
+import { expect } from "chai";
+import { readRun, readTask, runMessage, taskMessage } from "../../lib/thread/message.js";
+import type { Outcome } from "../../lib/job/outcome.js";
+import { claimedJob } from "../support/claimed.js";
+
+describe("what goes between host and thread", () => {
+  it("is the same task on the other side", () => {
+    const rest = { meta: '{"a":1}', tags: ["t"], priority: 3, attempt: 2, maxAttempts: 4, crashes: 1, begun: false };
+    const job = claimedJob("double", { int: 2 }, { ...rest, claim: 9, queue: "q", awaited: true, ref: "r".repeat(22) });
+    const task = {
+      job: { ...job, scheduledAt: 1, insertedAt: 2, attemptedAt: 3 },
+      url: "file:///w.js",
+      resultLimit: 64,
+    };
+    expect(readTask(structuredClone(taskMessage(task)))).to.deep.equal(task);
+  });
+
+  for (const outcome of [
+    { type: "completed", result: { encoding: "z", bytes: new Uint8Array([1, 2, 3]) } },
+    { type: "completed", result: null },
+    { type: "too_large" },
+    { type: "failed", error: { encoding: "b", bytes: new Uint8Array([4]) }, summary: "Error: no", backoff: 5 },
+  ] satisfies Outcome[]) {
+    it(`is the same run: ${outcome.type}${"result" in outcome && outcome.result === null ? " with nothing" : ""}`, () => {
+      const run = { outcome, duration: 1.5, threadId: 7 };
+      expect(readRun(structuredClone(runMessage(run)))).to.deep.equal(run);
+    });
+  }
+});
