@@ -11,7 +11,6 @@ import { Isolation } from "./isolation.js";
 import { Lifeline } from "./lifeline.js";
 import { Producer } from "./producer.js";
 import { Pruner } from "./pruner.js";
-import { Stager } from "./stager.js";
 import { Threads } from "./threads.js";
 
 /** How one queue is run on a host. */
@@ -69,7 +68,7 @@ export class Host {
   readonly #executor: Executor;
   readonly #producers = new Map<string, Producer>();
   readonly #lifeline: Lifeline;
-  readonly #services: readonly { start(): void; stop(): Promise<void> }[];
+  readonly #pruner: Pruner;
   #turn = 0;
 
   constructor(options: HostOptions) {
@@ -105,8 +104,10 @@ export class Host {
       ...options,
       queues: Object.fromEntries([...options.queues].map(([queue, { limit }]) => [queue, limit])),
       onLost: () => this.#abandon(),
+      onJobs: (queue) => this.wake(queue),
+      polling: () => options.notifier.mode === "polling",
     });
-    this.#services = [new Stager(engine, telemetry), new Pruner(engine, retention, telemetry)];
+    this.#pruner = new Pruner(engine, retention, telemetry);
   }
 
   async start(): Promise<void> {
@@ -119,7 +120,7 @@ export class Host {
       this.#lifeline.hurry();
       for (const producer of this.#producers.values()) producer.doubt();
     });
-    for (const service of [...this.#services, ...this.#producers.values()]) service.start();
+    for (const service of [this.#pruner, ...this.#producers.values()]) service.start();
   }
 
   /**
@@ -128,7 +129,7 @@ export class Host {
    */
   async stop(): Promise<void> {
     const { telemetry } = this.#options;
-    await Promise.all([...this.#services, ...this.#producers.values()].map((service) => service.stop()));
+    await Promise.all([this.#pruner, ...this.#producers.values()].map((service) => service.stop()));
     await this.#settle();
     this.#executor.stop();
     await this.#acks.close(LAST_ACKS);
@@ -177,7 +178,7 @@ export class Host {
   }
 
   #produce(queue: string, limit: number, paused: boolean): Producer {
-    const { engine, notifier, telemetry } = this.#options;
+    const { engine, telemetry } = this.#options;
     const capacity = this.#capacity();
     const onFree = () => this.#advanceAll();
     return new Producer({
@@ -185,7 +186,6 @@ export class Host {
       limit,
       paused,
       engine,
-      notifier,
       executor: this.#executor,
       capacity,
       onFree,

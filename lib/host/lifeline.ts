@@ -2,16 +2,22 @@ import { packException } from "../codec/codec.js";
 import { HostLostError, QuarantinedError } from "../errors.js";
 import { ANSWER_KINDS, answerWith } from "../job/answer.js";
 import { QUARANTINED_AT } from "../job/crashes.js";
-import type { Engine, Verdict } from "../postgres/engine.js";
+import type { Engine, Judgement, Verdict } from "../postgres/engine.js";
 import type { Telemetry } from "../telemetry.js";
 import { Periodic } from "./periodic.js";
 
 /** ms between signs of life, and how long one lasts: a host that shows none for so long is lost, whatever its session does. */
 const HEARTBEAT = 5_000;
 const LEASE = 15_000;
-/** ms between looks after others, and how long a lock must stay free, without a sign of life, before its host is lost. */
-const LOOK = 600;
+/** ms between looks after jobs and other hosts: a scheduled job starts at most about this late. */
+const LOOK = 750;
+/** The same where no notification arrives, and a look is all that there is. */
+const LOOK_UNTOLD = 500;
+/** ms that a lock must stay free, without a sign of life, before its host is lost; and until the second look at one. */
 const GRACE = 500;
+const SECOND_LOOK = GRACE + 20;
+/** Jobs that become available at a time. */
+const BATCH = 5_000;
 /**
  * After the database was away, all locks are free and all signs of life old, though every host lives: for the length of a lease
  * nobody is judged by his, and who has shown no life since then gets this many ms to take his lock again.
@@ -30,11 +36,15 @@ export interface LifelineOptions {
   readonly lockKey: () => string | null;
   /** Called when others declared this host lost: what it runs is theirs now. */
   readonly onLost: () => void;
+  /** Called with each of its queues that has jobs: whatever notification was lost, it is not missed for long. */
+  readonly onJobs: (queue: string) => void;
+  readonly polling: () => boolean;
 }
 
 /**
- * Keeps this host alive in the eyes of the others, and looks after theirs. A host lives while it shows signs of life, or
- * its session does; jobs are taken from dead hosts only, never for being old.
+ * Keeps this host alive in the eyes of the others, and looks after what is everybody's: hosts that are gone, and jobs whose time
+ * has come. A host lives while it shows signs of life, or its session does; jobs are taken from dead hosts only, never for being
+ * old. Every host looks, in one statement each time; they pass over each other's rows, so that no one of them is needed.
  */
 export class Lifeline {
   readonly #options: LifelineOptions;
@@ -83,15 +93,25 @@ export class Lifeline {
     this.#shownAt = performance.now();
   }
 
-  async #look(): Promise<boolean> {
-    const { lockKey } = this.#options;
+  async #look(): Promise<number | undefined> {
+    const { engine, lockKey, queues, onJobs, polling, telemetry } = this.#options;
     try {
       if (this.#failures > 0) await this.#showLife();
       // A lock lost, or had again, is told at once: others judge by it.
       if (performance.now() - this.#shownAt > HEARTBEAT || lockKey() !== this.#shownLock) await this.#showLife();
-      const lost = await this.#lostHosts();
+      const {
+        staged,
+        queues: waiting,
+        lost,
+        suspects,
+      } = await engine.tend(this.#judgement(), BATCH, Object.keys(queues));
       this.#failures = 0;
+      if (staged > 0) telemetry.emit("stage", { jobs: staged });
+      for (const queue of waiting) onJobs(queue);
       for (const host of lost) await this.#rescue(host);
+      if (staged === BATCH) return 0;
+      if (suspects) return SECOND_LOOK;
+      return polling() ? LOOK_UNTOLD : undefined;
     } catch (error) {
       this.#failures += 1;
       // One failure may be one connection's; so it looks again at once. Two are the database's, or the way to it.
@@ -99,15 +119,14 @@ export class Lifeline {
       else this.#awayAt = performance.now();
       throw error;
     }
-    return false;
   }
 
-  #lostHosts(): Promise<string[]> {
+  #judgement(): Judgement {
     const now = performance.now();
     const back = now - this.#awayAt;
     const lease = Math.min(now - this.#newAt, back) > LEASE ? LEASE : ENDLESS;
     const since = back > LEASE ? ENDLESS : back;
-    return this.#options.engine.lostHosts({ lease, grace: GRACE, since, patientGrace: PATIENT_GRACE });
+    return { lease, grace: GRACE, since, patientGrace: PATIENT_GRACE };
   }
 
   async #showLife(): Promise<void> {

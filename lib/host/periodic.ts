@@ -6,12 +6,12 @@ export interface PeriodicOptions {
   readonly name: string;
   /** ms between two runs, jittered by a fifth so that hosts do not come in step. */
   readonly interval: number;
-  /** Does the work; resolves to whether there is more of it, to be done at once. */
-  readonly work: () => Promise<boolean>;
+  /** Does the work; resolves to the ms until it is to be done again, where that is sooner than after the interval. */
+  readonly work: () => Promise<number | undefined>;
   readonly telemetry: Telemetry;
 }
 
-/** Work that is done again and again, never twice at a time. A failure is reported, and the work tried again at its time. */
+/** Work that is done at once and then again and again, never twice at a time. A failure is reported, and the work tried again at its time. */
 export class Periodic {
   readonly #options: PeriodicOptions;
   #stopping: AbortController | undefined;
@@ -44,15 +44,15 @@ export class Periodic {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { name, interval, work, telemetry } = this.#options;
-    while (!signal.aborted) {
-      await sleep(interval * (0.9 + Math.random() / 5), undefined, { signal: this.#hurry.signal }).catch(() => {});
+    for (let pause: number | undefined = 0; !signal.aborted; ) {
+      pause ??= interval * (0.9 + Math.random() / 5);
+      if (pause > 0) await sleep(pause, undefined, { signal: this.#hurry.signal }).catch(() => {});
+      if (signal.aborted) return;
       this.#hurry = new AbortController();
-      try {
-        let more = !signal.aborted;
-        while (more) more = (await work()) && !signal.aborted;
-      } catch (error) {
+      pause = await work().catch((error: unknown) => {
         telemetry.emit("service:error", { service: name, error });
-      }
+        return undefined;
+      });
     }
   }
 }

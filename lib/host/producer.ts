@@ -1,16 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClaimedJob } from "../job/job.js";
-import type { Notifier } from "../notifier.js";
 import type { Engine } from "../postgres/engine.js";
 import { retryDelay } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
 import { blend, prefetch } from "./demand.js";
 import type { Executor } from "./executor.js";
-
-/** ms between looks at the queue without a reason: for what a lost notification should have told. */
-const POLL = 5_000;
-/** The same where no notification arrives at all, and a look is all that there is. */
-const POLL_UNTOLD = 500;
 
 /** The threads that all producers of a host share. */
 export interface Capacity {
@@ -27,8 +21,6 @@ export interface ProducerOptions {
   readonly limit: number;
   readonly paused: boolean;
   readonly engine: Engine;
-  /** Tells by its mode how much there is to be had from looking. */
-  readonly notifier: Notifier;
   readonly executor: Executor;
   readonly capacity: Capacity;
   /** Called when a thread has come free, so that every queue gets its turn. */
@@ -44,7 +36,8 @@ interface Held {
 
 /**
  * Fetches one queue's jobs as threads and limit allow, and hands them to the executor. It claims when it has room and a
- * reason to think that there are jobs: a notification, an insert of its own, a claim that brought all it asked for, a poll.
+ * reason to think that there are jobs: a notification, an insert of its own, a claim that brought all it asked for, or the
+ * lifeline's look, which finds what a notification should have told.
  */
 export class Producer {
   readonly #options: ProducerOptions;
@@ -58,7 +51,7 @@ export class Producer {
   /** A reply was lost: the table may say that this host holds jobs that it does not know of. */
   #unsure = false;
   #claiming: Promise<void> | undefined;
-  #poll: NodeJS.Timeout | undefined;
+  #started = false;
   #roundTrip: number | null = null;
   #jobTime: number | null = null;
 
@@ -81,15 +74,13 @@ export class Producer {
   }
 
   start(): void {
-    if (this.#options.paused || this.#poll !== undefined) return;
-    this.#schedule();
+    this.#started = true;
     this.wake();
   }
 
   /** Claims no more, and gives back what it holds; that is written with the last outcomes. Running jobs go on. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    clearTimeout(this.#poll);
     await this.#claiming;
     for (const { job } of this.#waiting.splice(0)) this.#options.executor.release(job);
   }
@@ -97,7 +88,7 @@ export class Producer {
   /** There may be jobs. */
   wake(): void {
     this.#hungry = true;
-    this.advance();
+    if (this.#started) this.advance();
   }
 
   /** There was a gap: what the table says of this host may differ from what it knows. */
@@ -145,17 +136,6 @@ export class Producer {
   /** Forgets what it holds: others have it now. */
   forget(): void {
     this.#waiting.length = 0;
-  }
-
-  #schedule(): void {
-    const interval = this.#options.notifier.mode === "notify" ? POLL : POLL_UNTOLD;
-    this.#poll = setTimeout(
-      () => {
-        this.#schedule();
-        this.wake();
-      },
-      interval * (0.8 + Math.random() * 0.4),
-    );
   }
 
   #demand(): number {

@@ -13,7 +13,7 @@ export class Pruner {
     const work = async () => {
       const jobs = await engine.prune(retention, BATCH);
       if (jobs > 0) telemetry.emit("prune", { jobs });
-      return jobs === BATCH;
+      return jobs === BATCH ? 0 : undefined;
     };
     const interval = Math.max(1_000, Math.min(INTERVAL, retention));
     this.#periodic = new Periodic({ name: "pruner", interval, work, telemetry });

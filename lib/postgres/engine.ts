@@ -52,6 +52,18 @@ export interface Judgement {
   readonly since: number;
 }
 
+/** What there was to look after. */
+export interface Tended {
+  /** How many jobs have become available whose time had come. */
+  readonly staged: number;
+  /** Queues with jobs that are available. */
+  readonly queues: readonly string[];
+  /** Hosts that are gone though jobs may be theirs. */
+  readonly lost: readonly string[];
+  /** Whether there are hosts that may prove lost at a second look. */
+  readonly suspects: boolean;
+}
+
 /** How a dead host's jobs fared. */
 export interface Rescued {
   readonly jobs: number;
@@ -152,12 +164,6 @@ export class Engine implements AnswerSource {
     ];
   }
 
-  /** Makes up to `limit` scheduled and retryable jobs available whose time has come. Says how many. */
-  async stage(limit: number): Promise<number> {
-    const [row] = await this.#notifying<{ jobs: number }>(this.#statements.stage, [limit]);
-    return row?.jobs ?? 0;
-  }
-
   /** Removes up to `limit` rows that ended more than `retention` ms ago. Says how many. */
   async prune(retention: number, limit: number): Promise<number> {
     const [row] = await this.#database.query<{ jobs: number }>(this.#statements.prune, [retention, limit]);
@@ -193,10 +199,12 @@ export class Engine implements AnswerSource {
     await this.#notifying(this.#statements.unregister, [this.host]);
   }
 
-  /** The ids of hosts that are gone though jobs may be theirs. */
-  async lostHosts({ lease, grace, since, patientGrace }: Judgement): Promise<string[]> {
-    const values = [this.host, lease, grace, since, patientGrace];
-    return (await this.#database.query<{ id: string }>(this.#statements.lost, values)).map(({ id }) => id);
+  /** Looks after what is due, what waits in these queues, and who is gone; up to `limit` jobs become available. */
+  async tend(judgement: Judgement, limit: number, queues: readonly string[]): Promise<Tended> {
+    const { lease, grace, since, patientGrace } = judgement;
+    const values = [this.host, lease, grace, since, patientGrace, limit, arrayOf(queues)];
+    const [row] = await this.#notifying<Tended>(this.#statements.tend, values);
+    return row ?? { staged: 0, queues: [], lost: [], suspects: false };
   }
 
   /**

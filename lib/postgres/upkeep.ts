@@ -9,17 +9,6 @@ export function upkeep(prefix: string) {
   const { jobs, hosts } = tablesOf(prefix);
 
   return {
-    stage: named(
-      "stage",
-      `with due as materialized (
-        select id from ${jobs} where state in (0, 3) and scheduled_at <= now() order by scheduled_at limit $1
-        for update skip locked
-      ), staged as (
-        update ${jobs} j set state = 1 where id = any(array(select id from due)) and state + 0 in (0, 3)
-        returning ${wake(prefix, "$2")}
-      ) select count(*)::int as jobs from staged`,
-    ),
-
     prune: named(
       "prune",
       `with old as materialized (
@@ -56,13 +45,21 @@ export function upkeep(prefix: string) {
     ),
 
     /**
-     * Hosts that are lost: those whose lease ran out ($2 ms), those whose session's lock was free at two looks $3 ms
-     * apart, and at all between, without a sign of life ($5 ms for those that have shown none since the server was started, or in the
-     * last $4 ms, since it is back), and those that hold jobs without being registered.
+     * What a host looks after again and again, in one round trip. `staged`: how many scheduled and retryable jobs it has made
+     * available, $6 at most. `queues`: those of $7 with jobs that are available. `lost`: hosts that are lost: those whose lease
+     * ran out ($2 ms), those whose session's lock was free at two looks $3 ms apart, and at all between, without a sign of life
+     * ($5 ms for those that have shown none since the server was started, or in the last $4 ms, since it is back), and those that
+     * hold jobs without being registered. `suspects`: whether more may be lost at the next look.
      */
-    lost: named(
-      "lost",
-      `with looked as materialized (
+    tend: named(
+      "tend",
+      `with due as materialized (
+        select id from ${jobs} where state in (0, 3) and scheduled_at <= now() order by scheduled_at limit $6
+        for update skip locked
+      ), staged as (
+        update ${jobs} j set state = 1 where id = any(array(select id from due)) and state + 0 in (0, 3)
+        returning ${wake(prefix, "$8")}
+      ), looked as materialized (
         select id, suspected_at >= since and suspected_at < now() - interval '1 ms'
             * case when seen_at = since then $3::float8 else $5::float8 end as confirmed,
           coalesce(suspected_at >= since, false) as suspected, seen_at < now() - $2::float8 * interval '1 ms' as expired,
@@ -71,10 +68,12 @@ export function upkeep(prefix: string) {
       ), suspects as (
         update ${hosts} h set suspected_at = case when l.free then now() end from looked l
         where h.id = l.id and case when l.free then not l.suspected else h.suspected_at is not null end
-      ) select id from looked where expired or (free and confirmed)
-      union
-      select attempted_by from ${jobs} j where state = 2 and attempted_by <> $1
-        and not exists (select from ${hosts} h where h.id = j.attempted_by)`,
+      ) select (select count(*)::int from staged) as staged,
+        array(select q from unnest($7::text[]) q where exists (select from ${jobs} where state = 1 and queue = q)) as queues,
+        exists (select from looked where free and not coalesce(confirmed, false)) as suspects,
+        array(select id from looked where expired or (free and confirmed)
+          union select attempted_by from ${jobs} j where state = 2 and attempted_by <> $1
+            and not exists (select from ${hosts} h where h.id = j.attempted_by)) as lost`,
     ),
 
     /**

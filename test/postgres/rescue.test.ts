@@ -25,10 +25,17 @@ describe("the engine's services", () => {
 
   beforeEach(() => test.reset());
 
-  it("stage what is due, and nothing else", async () => {
+  /** Who is lost, by that judgement. */
+  async function lostBy(judgement: Partial<Judgement>): Promise<readonly string[]> {
+    return (await test.one.tend({ ...NOW, ...judgement }, 10, [])).lost;
+  }
+
+  it("stage what is due, and nothing else; and tell of queues that have jobs", async () => {
     await test.one.insert([newRow({ scheduleIn: 60_000 }), newRow({ scheduleIn: 60_000, queue: "soon" })]);
     await test.sql.query("update baton.jobs set scheduled_at = now() where queue = 'soon'");
-    expect(await test.one.stage(10)).to.equal(1);
+    const judgement = { ...NOW, lease: 15_000 };
+    expect(await test.one.tend(judgement, 10, ["default", "soon"])).to.deep.include({ staged: 1, queues: [] });
+    expect(await test.one.tend(judgement, 10, ["default", "soon"])).to.deep.include({ staged: 0, queues: ["soon"] });
     await test.settle();
     expect(test.heard).to.deep.equal([{ channel: "baton.insert", payload: "soon" }]);
   });
@@ -48,30 +55,26 @@ describe("the engine's services", () => {
     await holder.connect();
     await holder.query("select pg_advisory_lock(42)");
     await test.two.heartbeat("42");
-    expect(await test.one.lostHosts({ ...NOW, lease: 15_000, grace: 0 }), "its session lives").to.deep.equal([]);
+    expect(await lostBy({ lease: 15_000, grace: 0 }), "its session lives").to.deep.equal([]);
     await holder.end();
     await until(
       async () => (await test.sql.query("select from pg_locks where locktype = 'advisory'")).rowCount === 0,
       "the lock to be free",
     );
-    expect(await test.one.lostHosts({ ...NOW, lease: 15_000, grace: 0 }), "the first look only suspects").to.deep.equal(
-      [],
-    );
-    expect(await test.one.lostHosts({ ...NOW, lease: 15_000, grace: 60_000 }), "too soon for the second").to.deep.equal(
-      [],
-    );
-    expect(await test.one.lostHosts({ ...NOW, lease: 15_000, grace: 0 })).to.deep.equal(["two"]);
+    expect(await lostBy({ lease: 15_000, grace: 0 }), "the first look only suspects").to.deep.equal([]);
+    expect(await lostBy({ lease: 15_000, grace: 60_000 }), "too soon for the second").to.deep.equal([]);
+    expect(await lostBy({ lease: 15_000, grace: 0 })).to.deep.equal(["two"]);
     await test.two.heartbeat(null);
-    expect(await test.one.lostHosts({ ...NOW, lease: 15_000, grace: 0 }), "it showed life").to.deep.equal([]);
-    expect(await test.one.lostHosts({ ...NOW, lease: 0, grace: 0 }), "its lease is over").to.deep.equal(["two"]);
+    expect(await lostBy({ lease: 15_000, grace: 0 }), "it showed life").to.deep.equal([]);
+    expect(await lostBy({ lease: 0, grace: 0 }), "its lease is over").to.deep.equal(["two"]);
     await test.one.insert([newRow()]);
     await test.claimOne(test.two);
     await test.sql.query("delete from baton.hosts where id = 'two'");
-    expect(await test.one.lostHosts({ ...NOW, lease: 15_000, grace: 0 }), "it holds a job").to.deep.equal(["two"]);
+    expect(await lostBy({ lease: 15_000, grace: 0 }), "it holds a job").to.deep.equal(["two"]);
   });
 
   it("do not take two short gaps for a long one: a lock that was held at a look between them", async () => {
-    const look = () => test.one.lostHosts({ ...NOW, lease: 15_000, grace: 0 });
+    const look = () => lostBy({ lease: 15_000, grace: 0 });
     await test.two.heartbeat("42");
     expect(await look(), "the first gap").to.deep.equal([]);
     const holder = new pg.Client({ connectionString: test.url });

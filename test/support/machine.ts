@@ -148,7 +148,7 @@ export class Machine {
   /** The time of a scheduled or retryable job comes. */
   async makeDue(): Promise<void> {
     await this.#engines.sql.query("update baton.jobs set scheduled_at = now() where state in (0, 3)");
-    await this.#hosts.two.stage(10);
+    await this.#hosts.two.tend({ lease: 1e12, grace: 1e12, since: 1e12, patientGrace: 1e12 }, 10, []);
     if (["scheduled", "retryable"].includes(this.#model.state)) this.#model.state = "available";
   }
 
