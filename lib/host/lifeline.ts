@@ -10,7 +10,7 @@ import { Periodic } from "./periodic.js";
 const HEARTBEAT = 5_000;
 const LEASE = 15_000;
 /** ms between looks after jobs and other hosts: a scheduled job starts at most about this late. */
-const LOOK = 750;
+const LOOK = 800;
 /** The same where no notification arrives, and a look is all that there is. */
 const LOOK_UNTOLD = 500;
 /** ms that a lock must stay free, without a sign of life, before its host is lost; and until the second look at one. */

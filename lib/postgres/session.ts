@@ -31,7 +31,7 @@ export interface SessionOptions {
 const LOOK = 500;
 /** ms of silence after which a connection is asked, when something hangs on it and when nothing does: a half-open one shows no error. */
 const SILENCE = 1_000;
-const IDLE_SILENCE = 4_000;
+const IDLE_SILENCE = 10_000;
 /** ms that it has to answer, before another is opened to see who is first, and before it is given up. */
 const ANSWER = 500;
 const LAST_ANSWER = 2_000;
