@@ -11,7 +11,7 @@ export const ANSWER_KINDS = {
   completed: "o",
   /** Completed with a value. */
   value: "v",
-  /** Completed; the value is over the limit and gone. */
+  /** Completed; what it returned is over the limit and gone. The value, if any, is `[size, limit]`. */
   tooLarge: "l",
   /** This attempt failed, the job will be retried. The value is the error. */
   failed: "e",
