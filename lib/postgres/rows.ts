@@ -26,7 +26,10 @@ export interface StoredRow {
 
 const NOTHING = new Uint8Array(0);
 
-/** Bytes of many as one parameter: all together, where each begins (counted from 1, as SQL does) and how long it is. */
+/**
+ * Bytes of many as one parameter: all together, where each begins (counted from 1, as SQL does) and how long it is. Those
+ * that are alone are not copied: they may be many megabytes.
+ */
 export function piecesOf(many: readonly (Uint8Array | null)[]): { starts: number[]; sizes: number[]; all: Buffer } {
   const bytes = many.map((piece) => piece ?? NOTHING);
   let next = 1;
@@ -34,7 +37,13 @@ export function piecesOf(many: readonly (Uint8Array | null)[]): { starts: number
     next += length;
     return next - length;
   });
-  return { starts, sizes: bytes.map(({ length }) => length), all: Buffer.concat(bytes) };
+  const [only, another] = bytes.filter(({ length }) => length > 0);
+  const alone = only !== undefined && another === undefined;
+  return {
+    starts,
+    sizes: bytes.map(({ length }) => length),
+    all: alone ? Buffer.from(only.buffer, only.byteOffset, only.length) : Buffer.concat(bytes),
+  };
 }
 
 /** The args are JSON text already: they are put in as they are. */
