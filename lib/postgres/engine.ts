@@ -3,7 +3,17 @@ import { type ClaimedJob, type JobState, stateNumber } from "../job/job.js";
 import type { Transition } from "../job/transition.js";
 import type { Database, Statement } from "./database.js";
 import { sqlState } from "./failure.js";
-import { claimedOf, type InsertRow, insertJson, piecesOf, type StoredRow, stateOf, toStored, uuidOf } from "./rows.js";
+import {
+  claimedOf,
+  type InsertRow,
+  insertJson,
+  Pieces,
+  piecesOf,
+  type StoredRow,
+  stateOf,
+  toStored,
+  uuidOf,
+} from "./rows.js";
 import { type Statements, statements } from "./statements.js";
 
 /** What became of an insert; `claimed` is there where the row was inserted as executing, now and by this very try. */
@@ -160,6 +170,12 @@ export class Engine implements AnswerSource {
         false,
       )),
     ];
+  }
+
+  async fetchLarge(refs: readonly string[]): Promise<StoredAnswer[]> {
+    const pieces = new Pieces();
+    await this.#database.copy(this.#statements.large(refs.map(uuidOf)), (row) => pieces.add(row));
+    return pieces.stored();
   }
 
   /** Makes up to `limit` scheduled and retryable jobs available whose time has come. Says how many. */
