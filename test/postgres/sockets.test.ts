@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server, Socket } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type pg from "pg";
 import { expect } from "chai";
 import { Sockets } from "../../lib/postgres/sockets.js";

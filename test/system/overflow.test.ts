@@ -3,8 +3,10 @@ import { expect } from "chai";
 import pg from "pg";
 import { pack } from "../../lib/codec/codec.js";
 import { MAX_RESULT_LIMIT } from "../../lib/codec/limits.js";
+import { TAG } from "../../lib/codec/tag.js";
 import { DecodeError, JobNotFoundError } from "../../lib/errors.js";
-import type { Baton, Relay } from "../../lib/index.js";
+import type { AwaitResult, Baton, Relay } from "../../lib/index.js";
+import type { StoredAnswer } from "../../lib/job/answer.js";
 import { Engine } from "../../lib/postgres/engine.js";
 import { uuidOf } from "../../lib/postgres/rows.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
@@ -31,6 +33,16 @@ function isNoise(value: Buffer, seed = 0): boolean {
   return value.equals(noise(value.length, seed));
 }
 
+function errorOf(result: AwaitResult): unknown {
+  return result.ok ? undefined : result.error;
+}
+
+/** The codec's bytes of a list of so many empty Maps. */
+function emptyMaps(count: number): Buffer {
+  const length = [(count & 0x7f) | 0x80, ((count >> 7) & 0x7f) | 0x80, count >> 14];
+  return Buffer.concat([Buffer.from([TAG.ARRAY, ...length]), Buffer.alloc(2 * count, Buffer.from([TAG.MAP, 0]))]);
+}
+
 describe("large results", () => {
   let database: TestDatabase;
   let hosts: Hosts;
@@ -51,16 +63,18 @@ describe("large results", () => {
 
   /** Counts the reads of large results in this process until the test ends. */
   async function readsDuring(work: () => Promise<unknown>): Promise<number> {
-    const { fetchLarge } = Engine.prototype;
+    const engines: { fetchLarge: (this: Engine, refs: readonly string[]) => Promise<StoredAnswer[]> } =
+      Engine.prototype;
+    const { fetchLarge } = engines;
     let reads = 0;
-    Engine.prototype.fetchLarge = function (refs) {
+    engines.fetchLarge = function (refs) {
       reads += 1;
       return fetchLarge.call(this, refs);
     };
     try {
       await work();
     } finally {
-      Engine.prototype.fetchLarge = fetchLarge;
+      engines.fetchLarge = fetchLarge;
     }
     return reads;
   }
@@ -193,7 +207,7 @@ describe("large results", () => {
     const { rows } = await sql.query<{ bytes: string }>("select pg_table_size('baton.jobs') as bytes");
     expect(Number(rows[0]?.bytes)).to.be.below(200_000);
     const result = await (await hosts.start()).await(relay);
-    expect(result.ok === false && result.error).to.be.instanceOf(JobNotFoundError);
+    expect(errorOf(result)).to.be.instanceOf(JobNotFoundError);
   });
 
   it("are stored as they are: no second compression, no other copy", async () => {
@@ -226,24 +240,28 @@ describe("large results", () => {
 
     const value = (encoding: string, bytes: Buffer): Buffer => Buffer.concat([Buffer.from(`v${encoding}`), bytes]);
 
-    for (const [what, result] of [
-      ["noise as encoded", () => value("b", noise(1_000_000))],
-      ["noise as compressed", () => value("z", noise(1_000_000))],
-      ["zeros", () => value("b", Buffer.alloc(TEN_MB))],
+    for (const [what, why, result] of [
+      ["noise as encoded", "bytes", () => value("b", noise(1_000_000))],
+      ["noise as compressed", "does not inflate", () => value("z", noise(1_000_000))],
+      ["zeros", "bytes", () => value("b", Buffer.alloc(TEN_MB))],
       [
         "half of a result",
+        "end",
         () => value("b", pack(noise(1_000_000), { resultLimit: TEN_MB }).bytes?.subarray(0, 500_000) ?? noise(0)),
       ],
-      ["a million empty Maps", () => value("z", deflateRawSync(Buffer.alloc(2_000_000, 14)))],
+      ["a million empty Maps", "too many objects", () => value("z", deflateRawSync(emptyMaps(1_000_000)))],
       [
         "what inflates beyond 256 MiB",
+        "does not inflate",
         () => value("z", deflateRawSync(Buffer.alloc(257 * 1_024 * 1_024), { level: 1 })),
       ],
-      ["more than a result can be", () => value("b", Buffer.alloc(MAX_RESULT_LIMIT + 2))],
+      ["more than a result can be", "more than 67108864", () => value("b", Buffer.alloc(MAX_RESULT_LIMIT + 2))],
     ] as const) {
       it(`end in an Error: ${what}`, async () => {
         const awaited = await planted(result());
-        expect(awaited.ok === false && awaited.error).to.be.instanceOf(DecodeError);
+        const error = errorOf(awaited);
+        expect(error).to.be.instanceOf(DecodeError);
+        expect((error as Error).message).to.include(why);
       });
     }
 
