@@ -23,6 +23,8 @@ export function unwrap<Result>(relay: Relay<Result>, result: AwaitResult<Result>
     case "result_too_large":
       throw new ResultTooLargeError(
         `${name} completed, but its result${bytes(size)} is over the resultLimit${bytes(limit, " compressed")}: raise it for the worker or its hosts, or return a reference`,
+        size,
+        limit,
       );
     case "timeout":
       throw new AwaitTimeoutError(`${name} had no outcome in time${standing(job)}. It goes on.`);

@@ -7,7 +7,10 @@ import { type AwaitResult, type Decode, goneResult, timeoutResult, toResult } fr
 
 /** How to await. A number alone is the timeout. */
 export interface AwaitOptions {
-  /** ms until the await ends with `"timeout"`; 0 asks for what is there. Default 5,000; Infinity waits for ever. */
+  /**
+   * ms until the await ends with `"timeout"`; 0 asks for what is there. A large result that is stored by then, and on its way,
+   * is waited for. Default 5,000; Infinity waits for ever.
+   */
   readonly timeout?: number;
   /** Wait for the job's final outcome, through retries and snoozes, instead of its first. Default false. */
   readonly withRetries?: boolean;

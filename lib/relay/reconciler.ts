@@ -166,8 +166,8 @@ export class Reconciler {
       const ref = refs[index] as string;
       if (row !== null) stored.set(ref, row);
       if (row?.large !== undefined && this.#mailbox.wants(ref)) {
+        if (!this.#underway.has(ref)) found += 1;
         large.push(this.#fetchLarge({ ref, size: row.large }, via));
-        found += 1;
       } else if (this.#handOver(ref, row, via)) found += 1;
     }
     return { stored, found, large: Promise.all(large) };
