@@ -262,10 +262,17 @@ export class JobSnoozedError extends BatonError {
   }
 }
 
-/** Thrown by `call`: the job completed, but its result is over the host's `resultLimit`. */
+/** Thrown by `call`: the job completed, but its result is over the `resultLimit` of its worker or host. */
 export class ResultTooLargeError extends BatonError {
-  constructor(message: string) {
+  /** Its bytes, uncompressed; at least these, where encoding stopped there. Undefined where that is not known. */
+  readonly size: number | undefined;
+  /** The limit, in bytes compressed. */
+  readonly limit: number | undefined;
+
+  constructor(message: string, size?: number, limit?: number) {
     super("ERR_BATON_RESULT_TOO_LARGE", message);
+    this.size = size;
+    this.limit = limit;
   }
 
   static {

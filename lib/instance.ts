@@ -47,7 +47,7 @@ export class Instance {
   constructor(options: CheckedOptions, telemetry: Telemetry) {
     this.#options = options;
     this.#telemetry = telemetry;
-    const { connection, name, prefix, queues, errors, resultLimit, durability } = options;
+    const { connection, name, prefix, queues, errors, durability } = options;
     this.database = new Database(connection, `pg-baton ${name}`, telemetry);
     this.engine = new Engine(this.database, prefix, this.id, durability === "full");
     this.notifier = new PostgresNotifier({
@@ -63,7 +63,7 @@ export class Instance {
     this.#reconciler = new Reconciler(this.mailbox, this.engine, this.notifier, telemetry);
     this.#dispatcher = new Dispatcher(this.mailbox, this.#reconciler, telemetry);
     this.awaiter = new Awaiter(this.mailbox, this.#reconciler, ({ encoding, bytes }) =>
-      unpack(encoding, bytes, { errors, resultLimit }),
+      unpack(encoding, bytes, { errors }),
     );
     this.#inserts = new Batcher({
       name: "insert",

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { ErrorClass } from "./codec/exception.js";
+import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT, RESULT_LIMIT } from "./codec/limits.js";
 import { InvalidOptionError } from "./errors.js";
 import { queueProblem } from "./job/draft.js";
 import type { Connection } from "./postgres/database.js";
@@ -22,7 +23,10 @@ export interface BatonOptions {
   readonly workers?: readonly AnyWorker[];
   /** How many threads run jobs. Default: the cores available. */
   readonly threads?: number;
-  /** Bytes that a result may have, compressed; larger ones are `"result_too_large"`. Default 8,192, at most 64 MiB. */
+  /**
+   * Bytes that a result may have, compressed, unless its worker says otherwise; larger ones are `"result_too_large"`. An
+   * integer from 64 to 67,108,864 (64 MiB). Default 8,192.
+   */
   readonly resultLimit?: number;
   /** ms that a finished job's row, and so its result, is kept. Default 24 hours. */
   readonly retention?: number;
@@ -75,7 +79,6 @@ const KNOWN: ReadonlySet<string> = new Set([
   "errors",
 ]);
 
-const MEBIBYTE = 1_024 * 1_024;
 const CENTURY = 100 * 365 * 86_400_000;
 const DAY = 86_400_000;
 
@@ -94,7 +97,7 @@ export function checkOptions(options: BatonOptions): CheckedOptions {
     queues: checkQueues(options.queues ?? {}),
     workers: checkWorkers(options.workers ?? []),
     threads: checkInteger("threads", options.threads ?? availableParallelism(), 1, 1_024),
-    resultLimit: checkInteger("resultLimit", options.resultLimit ?? 8_192, 64, 64 * MEBIBYTE),
+    resultLimit: checkInteger("resultLimit", options.resultLimit ?? RESULT_LIMIT, MIN_RESULT_LIMIT, MAX_RESULT_LIMIT),
     retention: checkNumber("retention", options.retention ?? DAY, 0, CENTURY),
     shutdownGracePeriod: checkNumber("shutdownGracePeriod", options.shutdownGracePeriod ?? 15_000, 0, 2 ** 31 - 1),
     durability: checkOneOf("durability", options.durability ?? "full", ["full", "relaxed"]),

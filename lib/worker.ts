@@ -2,6 +2,7 @@
  * Defines workers. Also the subpath `pg-baton/worker`, which loads nothing of PostgreSQL: what a worker's module should
  * import from, since each thread imports it.
  */
+import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT } from "./codec/limits.js";
 import type { Control } from "./control.js";
 import { InvalidOptionError } from "./errors.js";
 import { type JobOptions, type NewJob, type NewJobOptions, optionProblems, workerNameProblem } from "./job/draft.js";
@@ -34,6 +35,11 @@ export interface WorkerDefinition<Args, Return> extends JobOptions {
   readonly perform: (job: Job<Args>, context: PerformContext) => Return;
   /** ms until the retry after a failed attempt. Runs in the thread. Default: Oban's, 15 s + 2^attempt s, jittered. */
   readonly backoff?: (job: Job<Args>) => number;
+  /**
+   * Bytes that its results may have, compressed, whatever the host's own limit is. An integer from 64 to 67,108,864 (64 MiB).
+   * Default: the host's, 8,192 unless it says otherwise.
+   */
+  readonly resultLimit?: number;
 }
 
 /** The result that an awaiter gets: what `perform` resolves to, less the control values. */
@@ -63,6 +69,8 @@ export interface Worker<Args, Result> extends WorkerRef<Args, Result> {
   readonly url: string;
   readonly perform: (job: Job<Args>, context: PerformContext) => unknown;
   readonly backoff: ((job: Job<Args>) => number) | undefined;
+  /** Bytes compressed; undefined for the host's limit. */
+  readonly resultLimit: number | undefined;
 }
 
 /** Any worker, whatever its args and result: what a host's `workers` option takes. */
@@ -72,6 +80,7 @@ export interface AnyWorker {
   readonly new: (...args: never[]) => NewJob;
   readonly perform: (job: Job<never>, context: PerformContext) => unknown;
   readonly backoff: ((job: Job<never>) => number) | undefined;
+  readonly resultLimit: number | undefined;
 }
 
 /**
@@ -92,8 +101,8 @@ export function defineWorker<Args, Return>(
   definition: WorkerDefinition<Args, Return> & SurvivesJson<Args>,
 ): Worker<Args, ResultOf<Return>> {
   checkDefinition(url, definition);
-  const { name, perform, backoff, ...defaults }: WorkerDefinition<Args, Return> = definition;
-  const worker = { name, url, perform, backoff, new: newJob<Args, ResultOf<Return>>(name, defaults) };
+  const { name, perform, backoff, resultLimit, ...defaults }: WorkerDefinition<Args, Return> = definition;
+  const worker = { name, url, perform, backoff, resultLimit, new: newJob<Args, ResultOf<Return>>(name, defaults) };
   return Object.freeze(Object.defineProperty(worker, WORKER, { value: true }));
 }
 
@@ -139,12 +148,20 @@ function checkDefinition(url: unknown, definition: WorkerDefinition<never, unkno
   if (typeof definition !== "object" || definition === null) {
     throw new InvalidOptionError("definition", "of defineWorker must be an object with name and perform");
   }
-  const { name, perform, backoff, ...defaults } = definition;
+  const { name, perform, backoff, resultLimit, ...defaults } = definition;
   checkDefaults("defineWorker", name, defaults);
   if (typeof perform !== "function") throw new InvalidOptionError("perform", `of worker ${name} must be a function`);
   if (backoff !== undefined && typeof backoff !== "function") {
     throw new InvalidOptionError("backoff", `of worker ${name} must be a function that returns ms`);
   }
+  if (resultLimit !== undefined && !isResultLimit(resultLimit)) {
+    const range = `from ${MIN_RESULT_LIMIT} to ${MAX_RESULT_LIMIT}`;
+    throw new InvalidOptionError("resultLimit", `of worker ${name} must be an integer ${range}, in bytes`);
+  }
+}
+
+function isResultLimit(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= MIN_RESULT_LIMIT && (value as number) <= MAX_RESULT_LIMIT;
 }
 
 const DEFAULTS: ReadonlySet<string> = new Set(["queue", "priority", "maxAttempts", "tags", "meta"]);

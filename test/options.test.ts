@@ -48,6 +48,8 @@ const REFUSED: readonly (readonly [what: string, options: unknown, option: strin
   ["NaN threads", { connection: URL_, threads: Number.NaN }, "threads", "integer"],
   ["a resultLimit of nothing", { connection: URL_, resultLimit: 0 }, "resultLimit", "from 64"],
   ["a resultLimit over 64 MiB", { connection: URL_, resultLimit: 64 * 1_024 * 1_024 + 1 }, "resultLimit", "from 64"],
+  ["a resultLimit under 64 bytes", { connection: URL_, resultLimit: 63 }, "resultLimit", "from 64"],
+  ["a resultLimit with a fraction", { connection: URL_, resultLimit: 100.5 }, "resultLimit", "integer"],
   ["a negative retention", { connection: URL_, retention: -1 }, "retention", "from 0"],
   ["a retention of NaN", { connection: URL_, retention: Number.NaN }, "retention", "number"],
   ["a negative grace period", { connection: URL_, shutdownGracePeriod: -1 }, "shutdownGracePeriod", "from 0"],

@@ -18,6 +18,10 @@ describe("defineWorker", () => {
     ["a name with spaces", url, { name: "a b", perform }, "name"],
     ["no perform", url, { name: "w" }, "perform"],
     ["a backoff that is a number", url, { name: "w", perform, backoff: 5 }, "backoff"],
+    ["a resultLimit of nothing", url, { name: "w", perform, resultLimit: 63 }, "resultLimit"],
+    ["a resultLimit over 64 MiB", url, { name: "w", perform, resultLimit: 67_108_865 }, "resultLimit"],
+    ["half a byte", url, { name: "w", perform, resultLimit: 100.5 }, "resultLimit"],
+    ["a resultLimit as text", url, { name: "w", perform, resultLimit: "1MB" }, "resultLimit"],
     ["an option misspelt", url, { name: "w", perform, prio: 1 }, "prio"],
     ["a time, which belongs to a job", url, { name: "w", perform, scheduleIn: 1 }, "scheduleIn"],
     ["a bad queue", url, { name: "w", perform, queue: "a b" }, "queue"],
@@ -46,6 +50,15 @@ describe("defineWorker", () => {
       tags: ["t"],
       scheduleIn: 5,
     });
+  });
+
+  it("keeps a resultLimit for the thread, and out of its jobs", () => {
+    for (const resultLimit of [64, 67_108_864]) {
+      const worker = defineWorker(url, { name: "w", resultLimit, perform });
+      expect(worker.resultLimit).to.equal(resultLimit);
+      expect(worker.new({}).options).to.deep.equal({});
+    }
+    expect(defineWorker(url, { name: "w", perform }).resultLimit).to.equal(undefined);
   });
 
   it("makes a worker that is known as one, and cannot be changed", () => {

@@ -1,7 +1,7 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { DecodeError, EncodeError } from "../errors.js";
 import type { ErrorClass } from "./exception.js";
-import { inflatedLimit, RESULT_LIMIT } from "./limits.js";
+import { inflatedLimit, MAX_RESULT_LIMIT, MIN_RESULT_LIMIT, RESULT_LIMIT } from "./limits.js";
 import { Overflow } from "./output.js";
 import { Reader } from "./reader.js";
 import { Refusal } from "./refusal.js";
@@ -10,8 +10,15 @@ import { Writer } from "./writer.js";
 
 /** Fewer bytes than this are not compressed: it takes 30 µs and often makes them more. */
 const COMPRESSED_FROM = 1_025;
-/** The least that a thrown error gets, however small `resultLimit` is. */
-const ERROR_LIMIT = 64;
+/**
+ * From here on compression is quick rather than close (10 MB of JSON: 50 ms instead of 97, and 5 % more bytes), and left out
+ * where a sample shows that it would be in vain, which takes 1 ms instead of 200.
+ */
+const LARGE = 262_144;
+const SAMPLES = 8;
+const SAMPLE = 8_192;
+/** A sample that keeps more than this of its size is noise: an image, an archive, floating point numbers. */
+const NOISE = 0.9;
 
 /** How the bytes of a result are stored: `b` as encoded, `z` deflated (raw). */
 export type Encoding = "b" | "z";
@@ -45,7 +52,9 @@ export interface DecodeOptions extends EncodeOptions {
   readonly errors?: readonly ErrorClass[] | undefined;
 }
 
-export interface UnpackOptions extends PackOptions {
+export interface UnpackOptions {
+  /** Most bytes, as stored. Default 64 MiB: who awaits a result does not know under which limit it was made. */
+  readonly resultLimit?: number | undefined;
   /** As in {@link DecodeOptions}. */
   readonly errors?: readonly ErrorClass[] | undefined;
 }
@@ -91,10 +100,11 @@ export function pack(value: unknown, options?: PackOptions): Packed | TooLarge {
 
 /**
  * Encodes whatever a job threw, as an Error: never throws and is never too large. An error that cannot be encoded whole loses what
- * cannot be, then more and more; what is no Error becomes one whose message shows it and whose `cause` it is.
+ * cannot be, then more and more; what is no Error becomes one whose message shows it and whose `cause` it is. A raised
+ * `resultLimit` is for results: an error has 8,192 bytes at most, since a job may fail many times.
  */
 export function packException(thrown: unknown, options?: PackOptions): Packed {
-  const resultLimit = Math.max(options?.resultLimit ?? RESULT_LIMIT, ERROR_LIMIT);
+  const resultLimit = Math.min(RESULT_LIMIT, Math.max(options?.resultLimit ?? RESULT_LIMIT, MIN_RESULT_LIMIT));
   for (const telling of tellings(thrown)) {
     try {
       const packed = pack(telling(), { resultLimit });
@@ -108,7 +118,10 @@ export function packException(thrown: unknown, options?: PackOptions): Packed {
 
 /** The value of stored bytes. Throws DecodeError for bytes that {@link pack} cannot have made. */
 export function unpack(encoding: string, bytes: Uint8Array, options?: UnpackOptions): unknown {
-  const limit = inflatedLimit(options?.resultLimit ?? RESULT_LIMIT);
+  const resultLimit = options?.resultLimit ?? MAX_RESULT_LIMIT;
+  if (bytes.length > resultLimit)
+    throw new DecodeError(`it has ${bytes.length} stored bytes, more than ${resultLimit}`);
+  const limit = inflatedLimit(resultLimit);
   const decoding = { limit, errors: options?.errors };
   if (encoding === "b") return decode(bytes, decoding);
   if (encoding === "z") return decode(inflate(bytes, limit), decoding);
@@ -134,7 +147,7 @@ function write<T>(value: unknown, limit: number, use: (raw: Buffer) => T): T {
 }
 
 function store(raw: Buffer, resultLimit: number): Packed | TooLarge {
-  if (raw.length >= COMPRESSED_FROM) {
+  if (raw.length >= COMPRESSED_FROM && (raw.length > resultLimit || !isNoise(raw))) {
     const deflated = deflate(raw, Math.min(resultLimit, raw.length - 1));
     if (deflated !== undefined) return { encoding: "z", bytes: own(deflated) };
   }
@@ -144,12 +157,26 @@ function store(raw: Buffer, resultLimit: number): Packed | TooLarge {
 
 /** At most `limit` bytes, or undefined: compressing stops there. */
 function deflate(raw: Buffer, limit: number): Buffer | undefined {
+  if (raw.length < LARGE) return deflateAt(6, raw, limit);
+  // What is too large when compressed quickly may fit when compressed well.
+  return deflateAt(3, raw, limit) ?? (raw.length > limit + 1 ? deflateAt(6, raw, limit) : undefined);
+}
+
+function deflateAt(level: number, raw: Buffer, limit: number): Buffer | undefined {
   try {
-    return deflateRawSync(raw, { level: 6, maxOutputLength: limit });
+    return deflateRawSync(raw, { level, maxOutputLength: limit });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return undefined;
     throw error;
   }
+}
+
+/** Whether compressing is in vain, by samples from all over. */
+function isNoise(raw: Buffer): boolean {
+  if (raw.length < LARGE) return false;
+  const step = Math.floor(raw.length / SAMPLES);
+  const samples = Array.from({ length: SAMPLES }, (_, at) => raw.subarray(at * step, at * step + SAMPLE));
+  return deflateRawSync(Buffer.concat(samples), { level: 1 }).length > NOISE * SAMPLES * SAMPLE;
 }
 
 function inflate(bytes: Uint8Array, limit: number): Buffer {

@@ -6,10 +6,10 @@ import type { ClaimedJob, JobState } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import { ISOLATED_FROM } from "../job/crashes.js";
 import { transition } from "../job/transition.js";
-import type { Batcher } from "../postgres/batcher.js";
-import type { Ack, Engine } from "../postgres/engine.js";
+import type { Engine } from "../postgres/engine.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
+import type { Acks } from "./acks.js";
 import type { Isolation } from "./isolation.js";
 import { Marker } from "./marker.js";
 import type { Run, Threads } from "./threads.js";
@@ -28,7 +28,7 @@ export interface ExecutorOptions {
   /** Where jobs run with which hosts have died. */
   readonly isolation: Isolation;
   readonly engine: Engine;
-  readonly acks: Batcher<Ack, boolean>;
+  readonly acks: Acks;
   /** Hands an answer to this process's own awaiters. */
   readonly deliver: (ref: string, answer: Answer, facts: AnswerFacts) => void;
   /** Whether they have to wait until its row is written. */

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClaimedJob } from "../job/job.js";
-import { Batcher } from "../postgres/batcher.js";
-import type { Ack, Engine } from "../postgres/engine.js";
+import type { Engine } from "../postgres/engine.js";
 import { insertChannel } from "../postgres/fragments.js";
 import type { Notifier } from "../notifier.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
+import { Acks } from "./acks.js";
 import { Executor, type ExecutorOptions } from "./executor.js";
 import { Isolation } from "./isolation.js";
 import { Lifeline } from "./lifeline.js";
@@ -44,27 +44,21 @@ export interface HostStatus {
   readonly queues: readonly { readonly queue: string; readonly running: number; readonly waiting: number }[];
   /** Its threads; `ending` are those that were told to end and have not, as native code runs on. They are busy until they have. */
   readonly threads: { readonly size: number; readonly busy: number; readonly ending: number };
-  /** Outcomes that wait to be written. Claiming pauses while there are many. */
+  /** Outcomes that wait to be written. Nothing is claimed or started while there are many. */
   readonly unwritten: number;
 }
 
-/** Outcomes that wait to be written, beyond which no more jobs are claimed. */
-const CLOGGED = 1_000;
-/** The same in bytes. */
-const CLOGGED_BYTES = 64 * 1_024 * 1_024;
 /** ms that jobs get to heed their signal, after the grace period, before their threads are ended. */
 const LAST_CALL = 250;
 /** ms that the last outcomes get to be written; where the database is away for longer, others rescue their jobs. */
 const LAST_ACKS = 5_000;
-const ACK_BATCH = 500;
-const ACK_BYTES = 4 * 1_024 * 1_024;
 
 /** The side of an instance that runs jobs: its producers, its threads, and the services that keep the table in order. */
 export class Host {
   readonly #options: HostOptions;
   readonly #workers: ReadonlyMap<string, AnyWorker>;
   readonly #threads: Threads;
-  readonly #acks: Batcher<Ack, boolean>;
+  readonly #acks: Acks;
   readonly #executor: Executor;
   readonly #producers = new Map<string, Producer>();
   readonly #lifeline: Lifeline;
@@ -77,16 +71,12 @@ export class Host {
     const workers = new Map(options.workers.map((worker) => [worker.name, worker]));
     this.#workers = workers;
     this.#threads = new Threads({ size: options.threads, resultLimit, telemetry });
-    this.#acks = new Batcher({
-      name: "complete",
-      flush: (acks: Ack[], again) => this.#complete(acks, again),
-      limit: ACK_BATCH,
-      weigh: ({ transition }) => transition.answer?.bytes.length ?? 0,
-      maxWeight: ACK_BYTES,
-      patience: Number.POSITIVE_INFINITY,
-      // While more jobs wait here, fewer and larger writes leave more time to them.
-      leisurely: ({ awaited }) => !awaited && this.#backlog,
+    this.#acks = new Acks({
+      engine,
       telemetry,
+      // While more jobs wait here, fewer and larger writes leave more time to them.
+      leisurely: () => this.#backlog,
+      onEased: () => this.#advanceAll(),
     });
     this.#executor = new Executor({
       workers,
@@ -205,16 +195,9 @@ export class Host {
         return threads.size - taken;
       },
       get clogged() {
-        return acks.pending > CLOGGED || acks.pendingWeight > CLOGGED_BYTES;
+        return acks.clogged;
       },
     };
-  }
-
-  async #complete(acks: Ack[], again: boolean): Promise<boolean[]> {
-    const written = await this.#options.engine.complete(acks, again);
-    // Where outcomes had piled up, claiming has stopped, and nobody else would set it going again.
-    if (this.#acks.pending > CLOGGED) setImmediate(() => this.#advanceAll());
-    return written;
   }
 
   /** Each queue is first in turn, so that none takes every thread that comes free. */

@@ -1,6 +1,7 @@
 /** A process for one job with which hosts have died. Its main loop stays free, so that it hears its host, and that it is gone. */
 import { subscribe } from "node:diagnostics_channel";
 import { pack, packException } from "../codec/codec.js";
+import { MAX_RESULT_LIMIT } from "../codec/limits.js";
 import type { ClaimedJob } from "../job/job.js";
 import { Telemetry } from "../telemetry.js";
 import { Threads } from "./threads.js";
@@ -38,7 +39,7 @@ async function run({ job, url, resultLimit }: Extract<Order, { job: unknown }>):
   threads = new Threads({ size: 1, resultLimit, telemetry: new Telemetry("isolated") });
   await threads.start();
   await tell({ begun: true });
-  const run = pack(await threads.run(job, url), { resultLimit: 2 * resultLimit + 65_536 });
+  const run = pack(await threads.run(job, url), { resultLimit: 2 * MAX_RESULT_LIMIT });
   if (!run.tooLarge) await tell({ run: packed(run) });
   process.exit(0);
 }

@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { unpack } from "../codec/codec.js";
 import { failure } from "../codec/failure.js";
+import { MAX_RESULT_LIMIT } from "../codec/limits.js";
 import { QuarantinedError, ThreadCrashError } from "../errors.js";
 import { QUARANTINED_AT } from "../job/crashes.js";
 import type { ClaimedJob } from "../job/job.js";
@@ -100,8 +101,7 @@ export class Isolation {
   }
 
   #read({ encoding, text }: Packed): Run {
-    const limits = { resultLimit: 2 * this.#resultLimit + 65_536 };
-    return unpack(encoding, Buffer.from(text, "base64"), limits) as Run;
+    return unpack(encoding, Buffer.from(text, "base64"), { resultLimit: 2 * MAX_RESULT_LIMIT }) as Run;
   }
 
   #stray({ id, worker }: ClaimedJob, { encoding, text }: Packed): void {

@@ -11,7 +11,7 @@ export interface Capacity {
   readonly size: number;
   /** Threads that no job has, and none is promised. */
   readonly free: number;
-  /** Whether outcomes pile up unwritten: no new claims until they are written. */
+  /** Whether outcomes pile up unwritten: nothing is claimed or started until they are written. */
   readonly clogged: boolean;
 }
 
@@ -100,7 +100,7 @@ export class Producer {
   /** Starts and claims what there is room for. */
   advance(): void {
     const { capacity, limit, paused } = this.#options;
-    while (this.#waiting.length > 0 && this.running < limit && capacity.free > 0) {
+    while (this.#waiting.length > 0 && this.running < limit && capacity.free > 0 && !capacity.clogged) {
       void this.#run(begun(this.#waiting.shift() as Held));
     }
     if (this.#claiming !== undefined || !this.#hungry || paused || this.#stopping.signal.aborted) return;
@@ -116,6 +116,7 @@ export class Producer {
     const { capacity, limit, paused } = this.#options;
     const idle = !this.#hungry && this.#claiming === undefined && this.#waiting.length === 0;
     if (paused || !idle || this.#stopping.signal.aborted || this.running >= limit || capacity.free < 1) return false;
+    if (capacity.clogged) return false;
     this.#reserved += 1;
     return true;
   }

@@ -11,7 +11,7 @@ export const ANSWER_KINDS = {
   completed: "o",
   /** Completed with a value. */
   value: "v",
-  /** Completed; the value is over the limit and gone. */
+  /** Completed; what it returned is over the limit and gone. The value, if any, is `[size, limit]`. */
   tooLarge: "l",
   /** This attempt failed, the job will be retried. The value is the error. */
   failed: "e",
@@ -74,12 +74,16 @@ export interface StoredAnswer {
   readonly attempt: number;
   /** The host that claimed it last. */
   readonly host: string | null;
-  /** The last outcome; null where no attempt has ended yet. */
+  /** The last outcome; null where no attempt has ended yet, and where it is large. */
   readonly answer: Answer | null;
+  /** The bytes of an outcome that is too large to be read along with others: {@link AnswerSource.fetchLarge} reads it. */
+  readonly large?: number | undefined;
 }
 
 /** Where stored answers are looked up: the engine, or a stand-in. Refs without a row are absent from what comes back. */
 export interface AnswerSource {
   /** `subscribe` adds this host to those that are told of the next outcome, before the row is read. */
   fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]>;
+  /** Reads answers whole, however large. Who asks sees to it that they fit into memory together. */
+  fetchLarge(refs: readonly string[]): Promise<StoredAnswer[]>;
 }

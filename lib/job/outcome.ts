@@ -23,6 +23,8 @@ export interface CompletedOutcome {
 /** `perform` returned a value over the result limit. The job is completed all the same: running it again would not shrink it. */
 export interface TooLargeOutcome {
   readonly type: "too_large";
+  /** `[size, limit]` in the codec's bytes, for the awaiter: how many bytes it had at least, uncompressed, and the limit. */
+  readonly facts?: Encoded;
 }
 
 export interface FailedOutcome {

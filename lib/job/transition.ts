@@ -30,7 +30,12 @@ export function transition(outcome: Outcome, { attempt, maxAttempts }: AttemptCo
         outcome.result === null ? bareAnswer(ANSWER_KINDS.completed) : answerWith(ANSWER_KINDS.value, outcome.result),
       );
     case "too_large":
-      return final("completed", bareAnswer(ANSWER_KINDS.tooLarge));
+      return final(
+        "completed",
+        outcome.facts === undefined
+          ? bareAnswer(ANSWER_KINDS.tooLarge)
+          : answerWith(ANSWER_KINDS.tooLarge, outcome.facts),
+      );
     case "discarded":
       return final("discarded", answerWith(ANSWER_KINDS.discarded, outcome.reason), outcome.summary);
     case "cancelled":

@@ -1,6 +1,7 @@
 import pg from "pg";
 import { DatabaseError } from "../errors.js";
 import type { Telemetry } from "../telemetry.js";
+import { type CopiedRow, CopyOut } from "./copy.js";
 import { sqlState } from "./failure.js";
 import { connectError, inspect } from "./inspection.js";
 import { Sockets, type Wait } from "./sockets.js";
@@ -132,12 +133,21 @@ export class Database {
    * Runs a prepared statement on any free connection; unprepared, where the way there does not keep them. Rejects with pg's
    * own error.
    */
-  async query<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
+  query<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
+    return this.#on((client) => this.#run<Row>(client, statement, values));
+  }
+
+  /** Runs a `COPY … TO STDOUT (FORMAT binary)` on any free connection: for bytes in bulk. Rejects with pg's own error. */
+  copy(text: string, onRow: (row: CopiedRow) => void): Promise<void> {
+    return this.#on((client) => CopyOut.run(client, text, onRow));
+  }
+
+  async #on<Result>(work: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
     const client = await this.#running().connect();
     const wait = this.#sockets.begin(client);
     let broken = false;
     try {
-      return await this.#run<Row>(client, statement, values);
+      return await work(client);
     } catch (error) {
       // What the server itself refuses leaves the connection in order, unless it is the server that ends.
       broken = sqlState(error)?.startsWith("57P") ?? true;

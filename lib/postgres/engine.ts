@@ -10,6 +10,7 @@ import {
   columnsOf,
   type InsertRow,
   insertValues,
+  Pieces,
   piecesOf,
   type StoredRow,
   stateOf,
@@ -162,6 +163,12 @@ export class Engine implements AnswerSource {
         false,
       )),
     ];
+  }
+
+  async fetchLarge(refs: readonly string[]): Promise<StoredAnswer[]> {
+    const pieces = new Pieces();
+    await this.#database.copy(this.#statements.large(refs.map(uuidOf)), (row) => pieces.add(row));
+    return pieces.stored();
   }
 
   /** Removes up to `limit` rows that ended more than `retention` ms ago. Says how many. */

@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseError } from "../errors.js";
 import type { Database } from "./database.js";
-import { sqlState } from "./failure.js";
+import { retryDelay, sqlState } from "./failure.js";
 
 /**
  * The schema, in numbered steps. A step that was released is never changed: a new one is added. The columns have no checks: the
@@ -54,18 +55,47 @@ const STEPS: readonly ((schema: string) => string)[] = [
         as state, queue, worker, args, meta, tags, priority, attempt, max_attempts, scheduled_at, inserted_at, attempted_at,
         finished_at, attempted_by, errors, ref, octet_length(result) as result_bytes
       from ${schema}.jobs;`,
+  // Results come compressed, or as what cannot be: to try again only takes time. And bytes that are stored as they are can be read
+  // in slices. Measured, 100 kB / 1 MB / 10 MB: written in 2.0 / 7-12 / 86 ms with it, 2.7 / 10 / 92 without. A side table took
+  // 1.9 / 7 / 71 ms, one copy less within the server, for a second row to write and prune; reading and pruning were the same.
+  (schema) => `alter table ${schema}.jobs alter column result set storage external;`,
 ];
+
+/**
+ * A step may need a table to itself for a moment. Who waits for that holds up everybody behind him, so he waits for no longer
+ * than this, and tries again: somebody may be reading a long list.
+ */
+const LOCK_TIMEOUT = "1s";
+const LOCK_NOT_AVAILABLE = "55P03";
+/** ms that it is tried. */
+const PATIENCE = 30_000;
 
 /**
  * Brings the schema up to this release. Safe when many hosts start at once: an advisory lock lets one of them do it. Needs
  * the right to create the schema, or, where it exists, only to own it. Throws {@link DatabaseError}
- * `ERR_BATON_SCHEMA_TOO_NEW` where a later release has been here.
+ * `ERR_BATON_SCHEMA_TOO_NEW` where a later release has been here, and `ERR_BATON_DATABASE_REFUSED` where somebody keeps a table
+ * locked for `patience` ms.
  */
-export async function migrate(database: Database, prefix: string): Promise<void> {
+export async function migrate(database: Database, prefix: string, patience = PATIENCE): Promise<void> {
   if ((await stepOf(database, prefix)) === STEPS.length) return;
+  const since = performance.now();
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await apply(database, prefix);
+    } catch (error) {
+      if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
+      if (performance.now() - since > patience) throw busyError(prefix, error);
+      await sleep(retryDelay(failures));
+    }
+  }
+}
+
+async function apply(database: Database, prefix: string): Promise<void> {
   const schema = `"${prefix}"`;
   await database.transaction(async (client) => {
     await client.query("select pg_advisory_xact_lock(hashtextextended($1, 0))", [`pg-baton migrations of ${prefix}`]);
+    // Only now: nobody is held up behind that lock but others who start.
+    await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
     // Asked for first, because "create schema if not exists" needs its rights even where the schema exists.
     const { rowCount } = await client.query("select from pg_namespace where nspname = $1", [prefix]);
     if (rowCount === 0) await client.query(`create schema ${schema}`);
@@ -80,6 +110,11 @@ export async function migrate(database: Database, prefix: string): Promise<void>
       await client.query(`insert into ${schema}.migrations (step) values ($1)`, [step + 1]);
     }
   });
+}
+
+function busyError(prefix: string, cause: unknown): DatabaseError {
+  const message = `The tables of schema ${prefix} cannot be brought up to date: somebody holds a lock on them. End that transaction`;
+  return new DatabaseError("ERR_BATON_DATABASE_REFUSED", message, { cause });
 }
 
 async function stepOf(database: Database, prefix: string): Promise<number> {

@@ -24,12 +24,23 @@ export interface StoredRow {
   readonly state: number;
   readonly attempt: number;
   readonly host: string | null;
+  /** All bytes of its result, or only the head of one that has more than {@link INLINE}. */
   readonly result: Buffer | null;
+  readonly size: number | null;
 }
+
+/** Results of more bytes are read by themselves: so a thousand rows bring 16 MB at most. */
+export const INLINE = 16_384;
+
+/** Before an answer's bytes, a row has its kind and its encoding. */
+export const HEAD = 2;
 
 const NOTHING = new Uint8Array(0);
 
-/** Bytes of many as one parameter: all together, where each begins (counted from 1, as SQL does) and how long it is. */
+/**
+ * Bytes of many as one parameter: all together, where each begins (counted from 1, as SQL does) and how long it is. Those
+ * that are alone are not copied: they may be many megabytes.
+ */
 export function piecesOf(many: readonly (Uint8Array | null)[]): { starts: number[]; sizes: number[]; all: Buffer } {
   const bytes = many.map((piece) => piece ?? NOTHING);
   let next = 1;
@@ -37,7 +48,13 @@ export function piecesOf(many: readonly (Uint8Array | null)[]): { starts: number
     next += length;
     return next - length;
   });
-  return { starts, sizes: bytes.map(({ length }) => length), all: Buffer.concat(bytes) };
+  const [only, another] = bytes.filter(({ length }) => length > 0);
+  const alone = only !== undefined && another === undefined;
+  return {
+    starts,
+    sizes: bytes.map(({ length }) => length),
+    all: alone ? Buffer.from(only.buffer, only.byteOffset, only.length) : Buffer.concat(bytes),
+  };
 }
 
 /** The values of `insertOne`, and with arrays of them of `insertMany`, less who claims. */
@@ -80,9 +97,43 @@ export function toClaimed(row: ClaimedRow): ClaimedJob {
 }
 
 /** A row as those who await it need it. */
-export function toStored({ ref, id, state, attempt, host, result }: StoredRow): StoredAnswer {
+export function toStored({ ref, id, state, attempt, host, result, size }: StoredRow): StoredAnswer {
   const answer = result === null ? null : toAnswer(result);
-  return { ref: refOf(ref), id, state: stateOf(state), attempt, host, answer };
+  const whole = { ref: refOf(ref), id, state: stateOf(state), attempt, host, answer };
+  // Where there is no value, nothing is missing.
+  return (size ?? 0) > INLINE && answer !== null && answer.encoding !== "-"
+    ? { ...whole, answer: null, large: size as number }
+    : whole;
+}
+
+/** Puts rows together that come in pieces, by `statements.large`: each goes to its place in memory that is made but once. */
+export class Pieces {
+  readonly #rows = new Map<string, StoredRow & { readonly result: Buffer }>();
+
+  add(fields: readonly (Buffer | null)[]): void {
+    const [ref, id, state, attempt, host, size, at, piece] = fields as Buffer[];
+    const key = ref?.toString("hex") ?? "";
+    let row = this.#rows.get(key);
+    if (row === undefined) {
+      const length = size?.readInt32BE() ?? 0;
+      row = {
+        ref: key,
+        id: Number(id?.readBigInt64BE()),
+        state: state?.readInt16BE() ?? 0,
+        attempt: attempt?.readInt16BE() ?? 0,
+        host: host?.toString() ?? null,
+        // Not from the pool, which a long-lived slice would keep.
+        result: Buffer.allocUnsafeSlow(length),
+        size: length,
+      };
+      this.#rows.set(key, row);
+    }
+    piece?.copy(row.result, (at?.readInt32BE() ?? 1) - 1);
+  }
+
+  stored(): StoredAnswer[] {
+    return Array.from(this.#rows.values(), (row) => toStored({ ...row, size: null }));
+  }
 }
 
 /** A kind that this release does not know (a later one wrote it) reads as no answer yet. */
@@ -90,7 +141,7 @@ function toAnswer(result: Buffer): Answer | null {
   const kind = String.fromCharCode(result[0] ?? 0);
   const encoding = String.fromCharCode(result[1] ?? 0);
   if (!isAnswerKind(kind) || !/^[-bz]$/.test(encoding)) return null;
-  return { kind, encoding: encoding as AnswerEncoding, bytes: result.subarray(2) };
+  return { kind, encoding: encoding as AnswerEncoding, bytes: result.subarray(HEAD) };
 }
 
 /** The state that a number in the `state` column stands for. */

@@ -6,7 +6,10 @@ import type pg from "pg";
 export interface Wait {
   /** The server's process that should be at work on it. */
   readonly pid: number;
-  readonly since: number;
+  /** When it was sent, or the system last took some of its bytes. */
+  since: number;
+  /** Bytes of it that the system had still to take then. */
+  queued: number;
   readonly stream: Duplex;
 }
 
@@ -14,6 +17,11 @@ export interface Wait {
 interface Internals {
   readonly processID: number;
   readonly connection: { readonly stream: Duplex };
+}
+
+/** What Node keeps of a socket beyond its types, and itself goes by in `setTimeout`. */
+interface Handled {
+  readonly _handle?: { readonly writeQueueSize?: number } | null;
 }
 
 /**
@@ -35,7 +43,8 @@ export class Sockets {
   /** A statement is sent. */
   begin(client: pg.ClientBase): Wait {
     const { processID, connection } = client as unknown as Internals;
-    const wait = { pid: processID, since: performance.now(), stream: connection.stream };
+    const { stream } = connection;
+    const wait = { pid: processID, since: performance.now(), queued: queuedIn(stream), stream };
     this.#waits.add(wait);
     return wait;
   }
@@ -45,10 +54,17 @@ export class Sockets {
     this.#waits.delete(wait);
   }
 
-  /** The statements that have waited for their answer for so many ms. */
+  /**
+   * The statements that have waited for their answer for so many ms. As long as one's bytes go out, and those of a large
+   * result may for seconds, it does not wait: the server has not heard all of it, and cannot be at work on it.
+   */
   stalled(ms: number): Wait[] {
-    const before = performance.now() - ms;
-    return [...this.#waits].filter(({ since }) => since < before);
+    const now = performance.now();
+    for (const wait of this.#waits) {
+      const queued = queuedIn(wait.stream);
+      if (queued !== wait.queued) Object.assign(wait, { queued, since: now });
+    }
+    return [...this.#waits].filter(({ since }) => since < now - ms);
   }
 
   /** Cuts the connections on which these statements wait, unless they have their answer by now. */
@@ -61,6 +77,10 @@ export class Sockets {
     const before = performance.now() - ms;
     for (const [socket, since] of this.#open) if (since <= before) socket.destroy();
   }
+}
+
+function queuedIn(stream: Duplex): number {
+  return (stream as Handled)._handle?.writeQueueSize ?? 0;
 }
 
 /** Closes a connection in order; by force where that takes more than a moment. */

@@ -1,4 +1,6 @@
+import { MAX_RESULT_LIMIT } from "../codec/limits.js";
 import { ATTEMPT, named, relaxed, tablesOf, tell, wake, withError } from "./fragments.js";
+import { HEAD, INLINE } from "./rows.js";
 import { upkeep } from "./upkeep.js";
 
 /**
@@ -17,7 +19,14 @@ const CLAIMED_COLUMNS = `j.id, j.claim, j.worker, j.queue, j.args, j.meta, j.tag
   j.reply_to <> '{}' as awaited, date_part('epoch', j.scheduled_at) * 1000 as "scheduledAt", date_part('epoch', j.inserted_at) * 1000 as "insertedAt",
   date_part('epoch', coalesce(j.attempted_at, now())) * 1000 as "attemptedAt", j.ref`;
 
-const STORED_COLUMNS = "j.ref, j.id, j.state, j.attempt, j.attempted_by as host, j.result";
+/** The size of a result is known without reading it, and so is its beginning. */
+const STORED_COLUMNS = `j.ref, j.id, j.state, j.attempt, j.attempted_by as host, octet_length(j.result) as size,
+  case when octet_length(j.result) > ${INLINE} then substring(j.result for ${HEAD}) else j.result end as result`;
+
+/** A large result comes in pieces of this many bytes: the driver's own memory stays small, and the main loop turns in between. */
+const PIECE = 262_144;
+/** What is longer than any result can be is read one byte too far, which its decoder refuses. */
+const LONGEST = HEAD + MAX_RESULT_LIMIT + 1;
 
 /** Whether a job is among those of a claim that begin at once. */
 const FIRST = "(j.id = any((select ids[1:$4::int] from picked)::bigint[]))";
@@ -151,6 +160,17 @@ export function statements(prefix: string, durable = true) {
     ),
 
     fetch: named("fetch", `select ${STORED_COLUMNS} from ${jobs} j where j.ref = any($1::uuid[])`),
+
+    /**
+     * Results whole, by COPY (see `copy.ts`), which takes no parameters. A ref as hex is harmless in a text, whatever it was. One
+     * statement sees one version of a row, so all pieces are of one result.
+     */
+    large: (uuids: readonly string[]): string => `copy (
+        select j.ref, j.id, j.state, j.attempt, j.attempted_by, least(octet_length(j.result), ${LONGEST}), at,
+          substring(j.result from at for least(${PIECE}, ${LONGEST} - at + 1))
+        from ${jobs} j, generate_series(1, least(octet_length(j.result), ${LONGEST}), ${PIECE}) at
+        where j.ref = any('{${uuids.join(",")}}'::uuid[])
+      ) to stdout (format binary)`,
 
     /** A statement of its own before `fetch`: in one, the read would miss an outcome that was written in between. */
     subscribe: named(

@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { InvalidOptionError } from "../errors.js";
-import type { StoredAnswer } from "../job/answer.js";
 import type { Delivery, Mailbox } from "./mailbox.js";
-import type { Reconciler } from "./reconciler.js";
+import type { Look, Reconciler } from "./reconciler.js";
 import { checkRelay, type Relay } from "./relay.js";
 import { type AwaitResult, type Decode, goneResult, timeoutResult, toResult } from "./result.js";
 
 /** How to await. A number alone is the timeout. */
 export interface AwaitOptions {
-  /** ms until the await ends with `"timeout"`; 0 asks for what is there. Default 5,000; Infinity waits for ever. */
+  /**
+   * ms until the await ends with `"timeout"`; 0 asks for what is there. A large result that is stored by then, and on its way,
+   * is waited for. Default 5,000; Infinity waits for ever.
+   */
   readonly timeout?: number;
   /** Wait for the job's final outcome, through retries and snoozes, instead of its first. Default false. */
   readonly withRetries?: boolean;
@@ -21,6 +23,8 @@ const DEFAULT_TIMEOUT = 5_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
 /** ms that the last look at the rows may take, once the deadline has come. */
 const LAST_LOOK = 1_000;
+/** ms that large answers which are seen to be stored then get to arrive. */
+const LAST_LARGE = 10_000;
 
 /** Awaits relays: from the mailbox, with the table as the last word. */
 export class Awaiter {
@@ -155,10 +159,8 @@ class OpenAwait {
   /** A stored result is never called a timeout: the rows have the last word, if they can be had in time. */
   async #onDeadline(): Promise<void> {
     const refs = this.#relays.flatMap(({ ref }, index) => (this.#results[index] === undefined ? [ref] : []));
-    const done = new AbortController();
-    const enough = sleep(LAST_LOOK, NOTHING_STORED, { signal: done.signal }).catch(() => NOTHING_STORED);
-    const stored = await Promise.race([this.#reconciler.read(refs).catch(() => NOTHING_STORED), enough]);
-    done.abort();
+    const { stored, large } = await within(LAST_LOOK, this.#reconciler.read(refs), NOTHING_STORED);
+    await within(LAST_LARGE, large, undefined);
     for (const [index, relay] of this.#relays.entries()) {
       if (this.#results[index] === undefined) this.#results[index] = timeoutResult(relay, stored.get(relay.ref));
     }
@@ -166,7 +168,16 @@ class OpenAwait {
   }
 }
 
-const NOTHING_STORED: ReadonlyMap<string, StoredAnswer> = new Map();
+const NOTHING_STORED: Pick<Look, "stored" | "large"> = { stored: new Map(), large: Promise.resolve() };
+
+/** What a promise resolves to, or `otherwise` where it rejects or takes longer than so many ms. */
+async function within<Result>(ms: number, promise: Promise<Result>, otherwise: Result): Promise<Result> {
+  const done = new AbortController();
+  const enough = sleep(ms, otherwise, { signal: done.signal }).catch(() => otherwise);
+  const result = await Promise.race([promise.catch(() => otherwise), enough]);
+  done.abort();
+  return result;
+}
 
 interface CheckedAwaitOptions {
   readonly timeout: number;

@@ -43,6 +43,8 @@ const DEFAULT_LIMITS: MailboxLimits = { age: 300_000, takenAge: 10_000, bytes: 6
 const SWEEP = 5_000;
 /** What a slot takes besides its answers, about. */
 const OVERHEAD = 400;
+/** A slot whose answers have more bytes than this is heavy. */
+const HEAVY = 65_536;
 
 /**
  * The awaiting side's slots, one a ref. A slot keeps the first answer, for those who take the first outcome, and the first
@@ -54,6 +56,8 @@ export class Mailbox {
   readonly #telemetry: Telemetry;
   readonly #limits: MailboxLimits;
   readonly #awaited = new Set<string>();
+  /** The refs of heavy slots, in the order in which they became so. */
+  readonly #heavy = new Set<string>();
   #bytes = 0;
   #sweeping: NodeJS.Timeout | undefined;
 
@@ -80,6 +84,11 @@ export class Mailbox {
     return this.#slots.has(ref);
   }
 
+  /** Whether another answer could be of use: there is a slot, and it may still change. */
+  wants(ref: string): boolean {
+    return this.#slots.get(ref)?.final === null;
+  }
+
   /** Whether a ref's slot has waited for an answer for so many ms that it is worth asking after it. */
   overdue(ref: string, ms: number): boolean {
     const slot = this.#slots.get(ref);
@@ -102,6 +111,7 @@ export class Mailbox {
     if (slot === undefined) return;
     this.#slots.delete(ref);
     this.#awaited.delete(ref);
+    this.#heavy.delete(ref);
     this.#bytes -= OVERHEAD + sizeOf(slot);
     if (this.#slots.size === 0) this.stop();
   }
@@ -138,6 +148,7 @@ export class Mailbox {
     const before = sizeOf(slot);
     slot.first ??= delivery;
     if (final) slot.final = delivery;
+    if (sizeOf(slot) > HEAVY) this.#heavy.add(ref);
     this.#grow(sizeOf(slot) - before);
     for (const [waiter, withRetries] of slot.waiters) {
       if (withRetries && !final) continue;
@@ -177,9 +188,13 @@ export class Mailbox {
     slot.keepUntil = performance.now() + this.#limits.takenAge;
   }
 
-  /** Where all hold too much, the oldest go, two for each that comes: enough to keep up. */
+  /** Where all hold too much, heavy ones go until they do not; then the oldest, two for each that comes: enough to keep up. */
   #grow(bytes: number): void {
     this.#bytes += bytes;
+    for (const ref of this.#heavy) {
+      if (this.#bytes <= this.#limits.bytes) return;
+      this.#evict(ref, this.#slots.get(ref) as Slot);
+    }
     if (this.#bytes <= this.#limits.bytes) return;
     let looks = 2;
     for (const [ref, slot] of this.#slots) {

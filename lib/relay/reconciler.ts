@@ -11,11 +11,31 @@ const FASTEST = 20;
 const SLOWEST = 250;
 const GROWTH = 1.5;
 const BATCH = 1_000;
+/** Large answers that are read together have no more bytes than this, unless it is one alone: one such read goes at a time. */
+const LARGE_BYTES = 16 * 1_024 * 1_024;
+const LARGE_BATCH = 100;
+
+/** A large answer that is stored. */
+interface Large {
+  readonly ref: string;
+  readonly size: number;
+}
+
+/** What rows said. */
+export interface Look {
+  /** What is known of each ref that has a row. */
+  readonly stored: ReadonlyMap<string, StoredAnswer>;
+  /** For how many there is something new. */
+  readonly found: number;
+  /** Resolves when the large answers among them are delivered too, or cannot be had. */
+  readonly large: Promise<unknown>;
+}
 
 /**
  * Looks up in the table what no notification brought, so that no await depends on one: after each gap in listening, in a
  * slow sweep of all that is awaited, at an await's deadline, for refs of other processes, and all the time where
- * notifications do not arrive. Many refs are one query.
+ * notifications do not arrive. Many refs are one query. What they share is memory: large answers are read after the
+ * others, a few at a time, each once however many look for it.
  */
 export class Reconciler {
   readonly #mailbox: Mailbox;
@@ -23,6 +43,9 @@ export class Reconciler {
   readonly #telemetry: Telemetry;
   readonly #reads: Batcher<string, StoredAnswer | null>;
   readonly #subscriptions: Batcher<string, StoredAnswer | null>;
+  readonly #large: Batcher<Large, StoredAnswer | null>;
+  /** Large answers on their way, by ref. */
+  readonly #underway = new Map<string, Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #delay = FASTEST;
   #stopped = false;
@@ -37,11 +60,20 @@ export class Reconciler {
         limit: BATCH,
         patience: Number.POSITIVE_INFINITY,
         telemetry,
-        flush: async (refs) => {
-          const stored = new Map((await source.fetch(refs, subscribe)).map((answer) => [answer.ref, answer]));
-          return refs.map((ref) => stored.get(ref) ?? null);
-        },
+        flush: async (refs) => inOrder(refs, await source.fetch(refs, subscribe)),
       });
+    this.#large = new Batcher({
+      name: "fetch large",
+      limit: LARGE_BATCH,
+      weigh: ({ size }) => size,
+      maxWeight: LARGE_BYTES,
+      patience: Number.POSITIVE_INFINITY,
+      telemetry,
+      flush: async (larges) => {
+        const refs = larges.map(({ ref }) => ref);
+        return inOrder(refs, await source.fetchLarge(refs));
+      },
+    });
     this.#reads = batcher("fetch", false);
     this.#subscriptions = batcher("subscribe", true);
     notifier.onRestore(() => this.#onRestore());
@@ -52,6 +84,7 @@ export class Reconciler {
     clearTimeout(this.#timer);
     this.#reads.stop();
     this.#subscriptions.stop();
+    this.#large.stop();
   }
 
   /** Somebody began to wait: sweeps from now on until nobody does. */
@@ -71,10 +104,9 @@ export class Reconciler {
     void this.#look(this.#reads, [ref], "notify");
   }
 
-  /** Looks refs up and delivers what is there. Resolves to what is known of each; rejects only when stopped. */
-  async read(refs: readonly string[]): Promise<Map<string, StoredAnswer>> {
-    const { stored } = await this.#deliver(this.#reads, refs, "reconcile");
-    return stored;
+  /** Looks refs up and delivers what is there. Rejects only when stopped. */
+  read(refs: readonly string[]): Promise<Look> {
+    return this.#deliver(this.#reads, refs, "reconcile");
   }
 
   #schedule(): void {
@@ -92,6 +124,7 @@ export class Reconciler {
   #onRestore(): void {
     this.#reads.hurry();
     this.#subscriptions.hurry();
+    this.#large.hurry();
     void this.#look(this.#reads, this.#mailbox.awaitedRefs(), "reconcile", "restore");
     if (this.#timer === undefined) return;
     // The mode may have changed, and with it the pace.
@@ -115,29 +148,60 @@ export class Reconciler {
       }
       return found;
     } catch (error) {
-      if (!this.#stopped) this.#telemetry.emit("service:error", { service: "reconciler", error });
+      this.#report(error);
       return 0;
     }
   }
 
-  async #deliver(
-    batcher: Batcher<string, StoredAnswer | null>,
-    refs: readonly string[],
-    via: Via,
-  ): Promise<{ stored: Map<string, StoredAnswer>; found: number }> {
+  #report(error: unknown): void {
+    if (!this.#stopped) this.#telemetry.emit("service:error", { service: "reconciler", error });
+  }
+
+  async #deliver(batcher: Batcher<string, StoredAnswer | null>, refs: readonly string[], via: Via): Promise<Look> {
     const stored = new Map<string, StoredAnswer>();
+    const large: Promise<void>[] = [];
     const rows = await Promise.all(refs.map((ref) => batcher.push(ref)));
     let found = 0;
     for (const [index, row] of rows.entries()) {
       const ref = refs[index] as string;
-      if (row === null) {
-        this.#mailbox.gone(ref);
-        continue;
-      }
-      stored.set(ref, row);
-      const { answer, state, attempt, host } = row;
-      if (answer !== null && this.#mailbox.deliver(ref, { answer, via, state, attempt, host })) found += 1;
+      if (row !== null) stored.set(ref, row);
+      if (row?.large !== undefined && this.#mailbox.wants(ref)) {
+        if (!this.#underway.has(ref)) found += 1;
+        large.push(this.#fetchLarge({ ref, size: row.large }, via));
+      } else if (this.#handOver(ref, row, via)) found += 1;
     }
-    return { stored, found };
+    return { stored, found, large: Promise.all(large) };
   }
+
+  /** Reads a large answer and delivers it; the same that is on its way already. */
+  #fetchLarge(large: Large, via: Via): Promise<void> {
+    const { ref } = large;
+    const underway = this.#underway.get(ref) ?? this.#readLarge(large, via).finally(() => this.#underway.delete(ref));
+    this.#underway.set(ref, underway);
+    return underway;
+  }
+
+  /** Never rejects. */
+  async #readLarge(large: Large, via: Via): Promise<void> {
+    try {
+      this.#handOver(large.ref, await this.#large.push(large), via);
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  /** Delivers what a row says. False where that is nothing new. */
+  #handOver(ref: string, row: StoredAnswer | null, via: Via): boolean {
+    if (row === null) {
+      this.#mailbox.gone(ref);
+      return false;
+    }
+    const { answer, state, attempt, host } = row;
+    return answer !== null && this.#mailbox.deliver(ref, { answer, via, state, attempt, host });
+  }
+}
+
+function inOrder(refs: readonly string[], answers: readonly StoredAnswer[]): (StoredAnswer | null)[] {
+  const stored = new Map(answers.map((answer) => [answer.ref, answer]));
+  return refs.map((ref) => stored.get(ref) ?? null);
 }

@@ -26,6 +26,10 @@ export type AwaitResult<Result = unknown> =
       readonly reason?: unknown;
       /** In how many seconds a snoozed job runs again. */
       readonly seconds?: number;
+      /** Of a result that is too large: its bytes, uncompressed. It has at least these; encoding may have stopped there. */
+      readonly size?: number;
+      /** Of a result that is too large: the limit, in bytes compressed. */
+      readonly limit?: number;
       readonly job: AwaitedJob;
       /** Absent for a timeout and for a job that is gone. */
       readonly via?: Via;
@@ -57,7 +61,7 @@ export function toResult(relay: Relay, delivery: Delivery, decode: Decode): Awai
       case ANSWER_KINDS.value:
         return { ok: true, value: value(), job, via };
       case ANSWER_KINDS.tooLarge:
-        return { ok: false, error: "result_too_large", job, via };
+        return { ok: false, error: "result_too_large", ...sizes(value()), job, via };
       case ANSWER_KINDS.discarded:
         return { ok: false, error: "discarded", reason: value(), job, via };
       case ANSWER_KINDS.cancelled:
@@ -71,6 +75,12 @@ export function toResult(relay: Relay, delivery: Delivery, decode: Decode): Awai
   } catch (error) {
     return { ok: false, error: asError(error), job, via };
   }
+}
+
+function sizes(facts: unknown): { size?: number; limit?: number } {
+  if (!Array.isArray(facts)) return {};
+  const [size, limit] = facts as unknown[];
+  return typeof size === "number" && typeof limit === "number" ? { size, limit } : {};
 }
 
 /** No outcome in time; `stored` is what the row said at the deadline, where it could be read. */

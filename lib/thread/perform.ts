@@ -14,7 +14,7 @@ export interface Task {
   readonly job: ClaimedJob;
   /** The module that exports the worker. */
   readonly url: string;
-  /** Bytes compressed. */
+  /** Bytes compressed, where the worker has no limit of its own. */
   readonly resultLimit: number;
 }
 
@@ -45,7 +45,8 @@ export async function perform(
     worker = found;
     job = parsed;
     const returned = await attempt.settle(() => found.perform(parsed, attempt.context));
-    return isControl(returned) ? controlled(returned, resultLimit) : completed(returned, resultLimit);
+    const limit = found.resultLimit ?? resultLimit;
+    return isControl(returned) ? controlled(returned, limit) : completed(returned, limit);
   } catch (error) {
     const failed = failure(error, resultLimit);
     const backoff = worker === null || job === null ? null : ownBackoff(attempt, worker, job, report);
@@ -74,7 +75,9 @@ function parse({
 function completed(value: unknown, resultLimit: number): Outcome {
   if (value === undefined) return { type: "completed", result: null };
   const packed = pack(value, { resultLimit });
-  return packed.tooLarge ? { type: "too_large" } : { type: "completed", result: packed };
+  if (!packed.tooLarge) return { type: "completed", result: packed };
+  const facts = pack([packed.size, resultLimit]);
+  return facts.tooLarge ? { type: "too_large" } : { type: "too_large", facts };
 }
 
 function controlled(control: Control, resultLimit: number): Outcome {

@@ -27,6 +27,7 @@ function encodedIn(outcome: Outcome): Encoded | null {
     case "snoozed":
       return outcome.value;
     case "too_large":
+      return outcome.facts ?? null;
     case "released":
       return null;
   }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { deflateRawSync } from "node:zlib";
 import { expect } from "chai";
 import { decode, encode, type Packed, pack, unpack } from "../../lib/codec/codec.js";
-import { inflatedLimit, MAX_DEPTH } from "../../lib/codec/limits.js";
+import { inflatedLimit, MAX_DEPTH, MAX_RESULT_LIMIT } from "../../lib/codec/limits.js";
 import { TAG } from "../../lib/codec/tag.js";
 import { DecodeError, EncodeError } from "../../lib/errors.js";
 
@@ -77,6 +77,43 @@ describe("the limit on a result's size", () => {
     expect(() => encode(`${text}x`)).to.throw(EncodeError, "more than 16777216 bytes");
   });
 
+  it("is the caller's by default: what the highest limit lets through, and no more", () => {
+    const value = incompressible(1_000_000);
+    const { encoding, bytes } = packed(value, 1_000_000);
+    expect((unpack(encoding, bytes) as Buffer).equals(value)).to.equal(true);
+    expect(() => unpack(encoding, bytes, { resultLimit: 999_999 })).to.throw(DecodeError, "1000000 stored bytes");
+    const beyond = Buffer.alloc(MAX_RESULT_LIMIT + 1);
+    for (const how of ["b", "z"]) expect(() => unpack(how, beyond)).to.throw(DecodeError, "more than 67108864");
+  });
+
+  it("does not try to compress noise that fits, and still compresses what does not fit otherwise", () => {
+    const noise = randomBytes(300_000);
+    expect(packed(noise, 400_000).encoding).to.equal("b");
+    const text = noise.toString("hex");
+    expect(packed(text, 1_000_000).encoding).to.equal("z");
+    expect(packed(text, 400_000).encoding).to.equal("z");
+    // Noise by the samples, but there is something between them that shrinks.
+    const mixed = Buffer.concat([randomBytes(10_000), Buffer.alloc(26_000), randomBytes(264_000)]);
+    expect(packed(mixed, 400_000).encoding).to.equal("b");
+    const { encoding, bytes } = packed(mixed, 280_000);
+    expect(encoding).to.equal("z");
+    expect((unpack(encoding, bytes) as Buffer).equals(mixed)).to.equal(true);
+  });
+
+  it("counts what the closest compression leaves, also of long results", () => {
+    const rows = Array.from({ length: 20_000 }, (_, id) => ({ id, name: `user ${id ** 2 % 7_919}` }));
+    expect(encode(rows).length).to.be.greaterThan(300_000);
+    const close = deflateRawSync(encode(rows), { level: 6 }).length;
+    expect(packed(rows, 1_000_000).bytes.length).to.be.greaterThan(close);
+    expect(packed(rows, close).bytes.length).to.equal(close);
+    expect(pack(rows, { resultLimit: close - 1 }).tooLarge).to.equal(true);
+  });
+
+  it("weighs what containers cost the same whatever the limit on bytes is", () => {
+    const maps = Array.from({ length: 900_000 }, () => new Map());
+    expect(() => pack(maps, { resultLimit: MAX_RESULT_LIMIT })).to.throw(EncodeError, "too many objects");
+  });
+
   it("gives up on an endless value as soon as it is too large", () => {
     const endless = {
       get rows(): unknown {
@@ -89,7 +126,7 @@ describe("the limit on a result's size", () => {
   it("refuses to inflate a bomb", () => {
     const bomb = deflateRawSync(Buffer.alloc(17 * MIB));
     expect(bomb.length).to.be.below(20_000);
-    expect(() => unpack("z", bomb)).to.throw(DecodeError, "does not inflate");
+    expect(() => unpack("z", bomb, { resultLimit: MIB })).to.throw(DecodeError, "does not inflate");
     expect(() => decode(Buffer.alloc(17 * MIB))).to.throw(DecodeError, "more than 16777216");
   });
 });

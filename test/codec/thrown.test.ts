@@ -107,6 +107,12 @@ describe("packException", () => {
     expect(packException(error, { resultLimit: 1 }).bytes.length).to.be.at.most(64);
   });
 
+  it("stays within 8,192 bytes, however high the limit for results is", () => {
+    const error = Object.assign(new Error("much"), { noise: randomBytes(100_000).toString("hex") });
+    expect(packException(error, { resultLimit: 67_108_864 }).bytes.length).to.be.at.most(8_192);
+    expect(trip(error).message).to.equal("much");
+  });
+
   it("cuts a chain of causes that is too long", () => {
     let error = new Error("0");
     for (let level = 1; level < 1_000; level++) error = new Error(String(level), { cause: error });

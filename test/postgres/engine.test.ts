@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { expect } from "chai";
 import type { ClaimedJob } from "../../lib/job/job.js";
 import { Engine } from "../../lib/postgres/engine.js";
+import { HEAD, INLINE, uuidOf } from "../../lib/postgres/rows.js";
 import { statements } from "../../lib/postgres/statements.js";
 import { completed, Engines, RELEASED } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
@@ -48,6 +50,72 @@ describe("the engine", () => {
       expect(inserted?.claimed).to.deep.include(held);
       await test.settle();
       expect(test.heard.filter(({ payload }) => payload === "default")).to.have.length(1);
+    });
+  });
+
+  describe("reading large results", () => {
+    /** A finished job whose result has this many bytes behind its head. */
+    async function storedOf(size: number, head = "vb"): Promise<{ ref: string; bytes: Buffer }> {
+      const row = newRow();
+      const bytes = randomBytes(size);
+      await test.one.insert([row]);
+      await test.sql.query(
+        "update baton.jobs set state = 4, attempt = 3, attempted_by = 'one', result = $2 where ref = $1",
+        [uuidOf(row.ref), Buffer.concat([Buffer.from(head), bytes])],
+      );
+      return { ref: row.ref, bytes };
+    }
+
+    it("says how large one is, and brings it only by itself", async () => {
+      const [inline, large] = [await storedOf(INLINE - HEAD), await storedOf(INLINE - HEAD + 1)];
+      const [small] = await test.two.fetch([inline.ref], false);
+      expect(small).to.not.have.property("large");
+      expect(small?.answer).to.deep.equal({ kind: "v", encoding: "b", bytes: inline.bytes });
+      for (const subscribe of [false, true]) {
+        expect(await test.two.fetch([large.ref], subscribe)).to.deep.include.members([
+          { ...small, ref: large.ref, id: (small?.id ?? 0) + 1, answer: null, large: INLINE + 1 },
+        ]);
+      }
+    });
+
+    for (const size of [20_000, 262_142, 262_143, 600_000]) {
+      it(`brings the very bytes, in one piece or many: ${size.toLocaleString()}`, async () => {
+        const [one, other] = [await storedOf(size), await storedOf(30_000)];
+        const stored = await test.two.fetchLarge([one.ref, newRow().ref, other.ref]);
+        expect(stored.map(({ ref }) => ref)).to.have.members([one.ref, other.ref]);
+        const { id: _id, ...rest } = stored.find(({ ref }) => ref === one.ref) ?? {};
+        const answer = { kind: "v", encoding: "b", bytes: one.bytes };
+        expect(rest).to.deep.equal({ ref: one.ref, state: "completed", attempt: 3, host: "one", answer });
+      });
+    }
+
+    it("brings no more than one byte over the highest limit, whatever somebody has put there", async () => {
+      const { ref } = newRow();
+      await test.one.insert([newRow({ ref })]);
+      await test.sql.query(
+        "update baton.jobs set state = 4, result = 'vb' || decode(repeat('00', 70000000), 'hex') where ref = $1",
+        [uuidOf(ref)],
+      );
+      const [stored] = await test.two.fetchLarge([ref]);
+      expect(stored?.answer?.bytes.length).to.equal(67_108_865);
+    });
+
+    it("does not bring what carries no value, or is of a kind not known here", async () => {
+      const [bare, strange] = [await storedOf(20_000, "o-"), await storedOf(20_000, "?b")];
+      const [none] = await test.two.fetch([bare.ref], false);
+      expect(none?.answer).to.deep.equal({ kind: "o", encoding: "-", bytes: Buffer.alloc(0) });
+      expect(none).to.not.have.property("large");
+      expect((await test.two.fetch([strange.ref], false))[0])
+        .to.include({ answer: null })
+        .and.not.have.property("large");
+    });
+
+    it("rejects with what the server says, and leaves the connection in order", async () => {
+      await test.sql.query("alter table baton.jobs rename to elsewhere");
+      const error = await test.two.fetchLarge([newRow().ref]).catch((failure: unknown) => failure);
+      await test.sql.query("alter table baton.elsewhere rename to jobs");
+      expect(error).to.include({ code: "42P01" });
+      expect(await test.two.fetchLarge([newRow().ref])).to.deep.equal([]);
     });
   });
 

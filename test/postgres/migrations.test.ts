@@ -5,6 +5,7 @@ import { Database } from "../../lib/postgres/database.js";
 import { migrate } from "../../lib/postgres/migrations.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
+import { until } from "../support/until.js";
 
 describe("migrations", () => {
   let test: TestDatabase;
@@ -48,6 +49,51 @@ describe("migrations", () => {
       await database.stop();
       await sql.query(`drop owned by ${role} cascade; drop role ${role}`);
     }
+  });
+
+  describe("that need a table to themselves", () => {
+    let database: Database;
+    let reader: pg.Client;
+
+    beforeEach(async () => {
+      database = await opened();
+      reader = new pg.Client({ connectionString: test.url });
+      await reader.connect();
+      await migrate(database, "read");
+      await sql.query("alter table read.jobs alter column result set storage extended");
+      await sql.query("delete from read.migrations where step = 2");
+      await reader.query("begin; select from read.jobs");
+    });
+
+    afterEach(async () => {
+      await reader.end();
+      await database.stop();
+    });
+
+    it("hold up nobody for long while it is read, and are done after that", async () => {
+      const migrated = migrate(database, "read");
+      await until(async () => {
+        const { rowCount } = await sql.query(
+          "select from pg_locks where mode = 'AccessExclusiveLock' and not granted and relation = 'read.jobs'::regclass",
+        );
+        return (rowCount ?? 0) > 0;
+      }, "the migration to wait for its lock");
+      await sql.query(
+        "set statement_timeout = '10s'; insert into read.jobs (queue, worker) values ('default', 'double')",
+      );
+      await reader.query("commit");
+      await migrated;
+      const { rows } = await sql.query(
+        "select attstorage from pg_attribute where attrelid = 'read.jobs'::regclass and attname = 'result'",
+      );
+      expect(rows).to.deep.equal([{ attstorage: "e" }]);
+    });
+
+    it("say so where it is read for too long", async () => {
+      const error = await migrate(database, "read", 0).catch((failure: unknown) => failure);
+      expect(error).to.be.instanceOf(DatabaseError);
+      expect(error).to.include({ code: "ERR_BATON_DATABASE_REFUSED" });
+    });
   });
 
   it("refuse a schema that a later release has changed", async () => {

@@ -169,6 +169,8 @@ describe("awaiting", () => {
     [ANSWER_KINDS.cancelled, "enough", { error: "cancelled", reason: "enough" }],
     [ANSWER_KINDS.snoozed, 30, { error: "snoozed", seconds: 30 }],
     [ANSWER_KINDS.tooLarge, null, { error: "result_too_large" }],
+    [ANSWER_KINDS.tooLarge, [9_000, 8_192], { error: "result_too_large", size: 9_000, limit: 8_192 }],
+    [ANSWER_KINDS.tooLarge, ["much", {}], { error: "result_too_large" }],
   ] as const) {
     it(`says ${expected.error}, and what goes with it`, async () => {
       const relay = inserted();

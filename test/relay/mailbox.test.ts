@@ -110,6 +110,38 @@ describe("the mailbox", () => {
     expect(small.size).to.be.below(15);
   });
 
+  it("gives up large answers first, and small ones only where that does not do", () => {
+    const telemetry = new Telemetry("test");
+    const box = new Mailbox(telemetry, { age: 60_000, takenAge: 60_000, bytes: 1_000_000 });
+    const of = (size: number) => ({ ...delivery(value(1)), answer: { ...value(1), bytes: new Uint8Array(size) } });
+    for (let number = 0; number < 1_000; number += 1) box.open(`small ${number}`);
+    for (let number = 0; number < 20; number += 1) {
+      box.open(`large ${number}`);
+      box.deliver(`large ${number}`, of(200_000));
+    }
+    expect(box.size).to.equal(1_002);
+    expect(box.peek("large 18", false)).to.not.equal(null);
+    let taken = 0;
+    box.open("awaited");
+    box.wait("awaited", false, () => {
+      taken += 1;
+    });
+    box.deliver("awaited", of(5_000_000));
+    expect(taken, "what is larger than the limit reaches who waits").to.equal(1);
+    box.open("another");
+    expect(box.has("awaited"), "and is not kept").to.equal(false);
+    expect(box.size).to.be.within(990, 1_001);
+  });
+
+  it("wants answers for slots that have no final one", () => {
+    expect(mailbox.wants("a")).to.equal(false);
+    mailbox.open("a");
+    mailbox.deliver("a", failed);
+    expect(mailbox.wants("a")).to.equal(true);
+    mailbox.deliver("a", first);
+    expect(mailbox.wants("a")).to.equal(false);
+  });
+
   it("holds to its rules under any order of calls", () => {
     const refs = fc.constantFrom("a", "b", "c");
     const step = fc.oneof(

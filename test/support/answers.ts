@@ -30,6 +30,12 @@ export class MemoryAnswers implements AnswerSource {
   readonly #rows = new Map<string, StoredAnswer>();
   /** The refs asked for, call by call, and whether to subscribe. */
   readonly calls: { readonly refs: readonly string[]; readonly subscribe: boolean }[] = [];
+  /** The refs of each call for large answers. */
+  readonly largeCalls: string[][] = [];
+  /** Answers of more bytes than this are large. */
+  inline = Number.POSITIVE_INFINITY;
+  /** What calls for large answers wait for. */
+  gate: Promise<void> = Promise.resolve();
   /** Whether every look-up hangs for ever, as with a database that is away. */
   hangs = false;
 
@@ -44,6 +50,17 @@ export class MemoryAnswers implements AnswerSource {
   async fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]> {
     this.calls.push({ refs, subscribe });
     if (this.hangs) await new Promise(() => {});
+    return refs.flatMap((ref) => {
+      const row = this.#rows.get(ref);
+      if (row === undefined) return [];
+      const size = row.answer?.bytes.length ?? 0;
+      return size > this.inline ? { ...row, answer: null, large: size } : row;
+    });
+  }
+
+  async fetchLarge(refs: readonly string[]): Promise<StoredAnswer[]> {
+    this.largeCalls.push([...refs]);
+    await this.gate;
     return refs.flatMap((ref) => this.#rows.get(ref) ?? []);
   }
 }

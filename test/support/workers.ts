@@ -10,6 +10,7 @@ import { ledgered } from "../workers/ledgered.js";
 import { broken, misplaced } from "../workers/lost.js";
 import { poison, whereabouts } from "../workers/poison.js";
 import { inspecting, returning } from "../workers/results.js";
+import { bulky, cramped, roomy, sized, verbose } from "../workers/sizes.js";
 
 /** What the hosts of system tests run. */
 export const WORKERS: readonly AnyWorker[] = [
@@ -32,4 +33,9 @@ export const WORKERS: readonly AnyWorker[] = [
   whereabouts,
   inspecting,
   returning,
+  sized,
+  roomy,
+  cramped,
+  bulky,
+  verbose,
 ];

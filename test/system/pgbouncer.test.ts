@@ -12,6 +12,7 @@ import { until } from "../support/until.js";
 import { fail } from "../workers/fail.js";
 import { flaky } from "../workers/flaky.js";
 import { gated } from "../workers/gated.js";
+import { noise, roomy } from "../workers/sizes.js";
 
 const QUEUES = { default: 4 };
 const TRANSACTION = { pool_mode: "transaction", max_prepared_statements: 100 };
@@ -109,6 +110,12 @@ function suite(program: PgBouncerProgram): void {
         const result = await host.await(await host.async(fail.new({ what: "error" })));
         expect(result).to.have.property("ok", false);
         expect(result.ok || String(result.error)).to.equal("OutOfPaperError: Tray 3 is empty");
+      });
+
+      it("large results come whole", async () => {
+        const [caller] = await Promise.all([hosts.start(), hosts.spawn({ queues: QUEUES })]);
+        const value = await caller.call(roomy.new({ size: 3_000_000 }), 20_000);
+        expect(value.equals(noise(3_000_000))).to.equal(true);
       });
 
       it("retries, schedules and a relay that another process awaits", async () => {

@@ -1,8 +1,10 @@
 import { expect } from "chai";
+import { unpack } from "../../lib/codec/codec.js";
 import { type Run, Threads } from "../../lib/host/threads.js";
 import type { FailedOutcome, Outcome } from "../../lib/job/outcome.js";
 import { Telemetry, type TelemetryEvents } from "../../lib/telemetry.js";
 import { claimedJob, sampleModule, testModule, valueIn } from "../support/claimed.js";
+import { noise } from "../workers/sizes.js";
 
 describe("a job in a thread", () => {
   const strays: TelemetryEvents["job:stray"][] = [];
@@ -67,8 +69,19 @@ describe("a job in a thread", () => {
       expect(valueIn(await returning("thenable"))).to.equal("from a thenable");
     });
 
-    it("a value over the limit completes as too large", async () => {
-      expect(await returning("large")).to.deep.equal({ type: "too_large" });
+    it("a value over the limit completes as too large, and says how large it was and what the limit is", async () => {
+      const outcome = await returning("large");
+      if (outcome.type !== "too_large") throw new Error(`It came to ${outcome.type}`);
+      expect(unpack(outcome.facts?.encoding ?? "", outcome.facts?.bytes ?? Buffer.alloc(0))).to.deep.equal([
+        8_201, 8_192,
+      ]);
+    });
+
+    it("a value under its worker's own limit completes, whatever the host's is; one over it does not", async () => {
+      const of = (worker: string, size: number) => outcomeOf("sizes.js", worker, { size });
+      expect((valueIn(await of("roomy", 500_000)) as Buffer).equals(noise(500_000))).to.equal(true);
+      expect((valueIn(await of("cramped", 80)) as Buffer).equals(noise(80))).to.equal(true);
+      expect(await of("cramped", 200)).to.include({ type: "too_large" });
     });
 
     it("a value that cannot be encoded fails with its path", async () => {

@@ -202,7 +202,11 @@ for (const way of WAYS) {
       });
       expect(await thrown("cancel")).to.include({ name: "JobCancelledError", reason: "not wanted" });
       expect(await thrown("snooze")).to.include({ name: "JobSnoozedError", seconds: 7 });
-      expect(await rejection(caller.call(bytes.new({ size: 10_000 })))).to.include({ name: "ResultTooLargeError" });
+      const tooLarge = await rejection(caller.call(bytes.new({ size: 10_000 })));
+      expect(tooLarge).to.include({ name: "ResultTooLargeError", limit: 8_192 });
+      expect((tooLarge as Error).message)
+        .to.include("of 10,")
+        .and.include("of 8,192 bytes compressed");
       expect(await thrown("functions")).to.include({ name: "EncodeError" });
     });
 

@@ -1,0 +1,91 @@
+import { Batcher } from "../postgres/batcher.js";
+import type { Ack, Engine } from "../postgres/engine.js";
+import type { Telemetry } from "../telemetry.js";
+
+/** Outcomes that wait to be written, beyond which no more jobs are started. */
+const CLOGGED = 1_000;
+/** The same in bytes. */
+const CLOGGED_BYTES = 64 * 1_024 * 1_024;
+const BATCH = 500;
+const BATCH_BYTES = 4 * 1_024 * 1_024;
+/**
+ * From so many bytes on an outcome is written by itself. Its bytes then go to the driver as they are: one of 10 MB takes the
+ * main thread 5 ms that way, and 10 where it is first copied into a batch.
+ */
+const LARGE = 262_144;
+
+export interface AcksOptions {
+  readonly engine: Pick<Engine, "complete">;
+  readonly telemetry: Telemetry;
+  /** Whether what nobody awaits may wait a little for company. */
+  readonly leisurely: () => boolean;
+  /** Called when outcomes that had piled up are written: jobs can be started again, perhaps. */
+  readonly onEased: () => void;
+}
+
+/**
+ * Writes outcomes, in two lanes: small ones many at a time, large ones one by one beside them, so that nobody who awaits a
+ * small result waits behind 64 MB. Tries for as long as the host lives.
+ */
+export class Acks {
+  readonly #options: AcksOptions;
+  readonly #small: Batcher<Ack, boolean>;
+  readonly #large: Batcher<Ack, boolean>;
+
+  constructor(options: AcksOptions) {
+    this.#options = options;
+    this.#small = this.#lane("complete", BATCH);
+    this.#large = this.#lane("complete large", 1);
+  }
+
+  /** Outcomes that wait to be written or are on their way. */
+  get pending(): number {
+    return this.#small.pending + this.#large.pending;
+  }
+
+  /** Whether they pile up: no jobs should be started until they are written. */
+  get clogged(): boolean {
+    return this.pending > CLOGGED || this.#small.pendingWeight + this.#large.pendingWeight > CLOGGED_BYTES;
+  }
+
+  /** Resolves when it is written: false where the fence refused. Rejects where the database refuses it for good. */
+  push(ack: Ack): Promise<boolean> {
+    return (weigh(ack) < LARGE ? this.#small : this.#large).push(ack);
+  }
+
+  /** The reason of the last failure may have passed: tries again now. */
+  hurry(): void {
+    this.#small.hurry();
+    this.#large.hurry();
+  }
+
+  /** Lets everything arrive, for `ms` at most. */
+  async close(ms: number): Promise<void> {
+    await Promise.all([this.#small.close(ms), this.#large.close(ms)]);
+  }
+
+  #lane(name: string, limit: number): Batcher<Ack, boolean> {
+    return new Batcher({
+      name,
+      flush: (acks: Ack[], again) => this.#complete(acks, again),
+      limit,
+      weigh,
+      maxWeight: BATCH_BYTES,
+      patience: Number.POSITIVE_INFINITY,
+      leisurely: ({ awaited }) => !awaited && this.#options.leisurely(),
+      telemetry: this.#options.telemetry,
+    });
+  }
+
+  async #complete(acks: Ack[], again: boolean): Promise<boolean[]> {
+    const { engine, onEased } = this.#options;
+    const written = await engine.complete(acks, again);
+    // What had stopped for this has nobody else to set it going again. These are counted until they are resolved.
+    if (this.clogged) setImmediate(onEased);
+    return written;
+  }
+}
+
+function weigh({ transition }: Ack): number {
+  return transition.answer?.bytes.length ?? 0;
+}
