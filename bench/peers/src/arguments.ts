@@ -56,7 +56,7 @@ export function readArguments(args: readonly string[]): Arguments {
   return {
     peers: namesOf("peer", PEERS, only),
     works: namesOf("work", WORKS, work),
-    reporter: namesOf("reporter", REPORTERS, reporter)[0] ?? "text",
+    reporter: reporterOf(reporter),
     rounds: wholeNumber("--rounds", rounds),
     scale: wholeNumber("--scale", scale),
     help,
@@ -69,6 +69,12 @@ function parse(args: readonly string[]) {
   } catch (error) {
     throw new ArgumentsError(`${(error as Error).message.split(". ")[0]}; see --help`);
   }
+}
+
+function reporterOf(name: string): Reporter {
+  const reporter = REPORTERS.find((known) => known === name);
+  if (reporter !== undefined) return reporter;
+  throw new ArgumentsError(`There is no reporter ${JSON.stringify(name)}: take ${REPORTERS.join(" or ")}`);
 }
 
 /** Those of `known` that a list with commas names, in their own order. */

@@ -2,16 +2,16 @@ import type { IQueueBackend, withBackend } from "bullmq";
 import { type Caller, drained, type Host, type JobName, PATIENCE, type Peer, type Setting } from "./peer.js";
 import { until } from "./until.js";
 
-type Classes<B extends IQueueBackend, C> = ReturnType<typeof withBackend<B, C>>;
+/** For connections as `C` says. */
+type Classes<C> = ReturnType<typeof withBackend<IQueueBackend, C>>;
 
 const QUEUE = "bench";
 const SANDBOX = new URL("./workers/sandbox.js", import.meta.url);
-/** Awaits look finished jobs up, so some are kept; all would slow it down. */
-const KEEP = { removeOnComplete: { count: 1_000 } };
 
 /** BullMQ on either of its stores: the same calls, another connection. */
-export function bullmq<B extends IQueueBackend, C>(
-  classes: Classes<B, C>,
+export function bullmq<C>(
+  classes: Classes<C>,
+  concurrency: number,
   connectionOf: (setting: Setting) => C,
   prepare: (setting: Setting) => Promise<void> = async () => {},
 ): Peer {
@@ -22,11 +22,10 @@ export function bullmq<B extends IQueueBackend, C>(
     // https://docs.bullmq.io/guide/workers/concurrency: high for what waits, and CPU-bound work in a sandbox of threads.
     const worker =
       work === "cpu"
-        ? new classes.Worker(QUEUE, SANDBOX, { connection, concurrency: threads, useWorkerThreads: true, ...KEEP })
+        ? new classes.Worker(QUEUE, SANDBOX, { connection, concurrency: threads, useWorkerThreads: true })
         : new classes.Worker(QUEUE, async ({ data }) => (data as { int?: number }).int, {
             connection,
-            concurrency: work === "inflight" || work === "noop" ? 100 : 1,
-            ...KEEP,
+            concurrency: work === "inflight" || work === "noop" ? concurrency : 1,
           });
     worker.on("error", (error) => process.stderr.write(`bullmq: ${error.message}\n`));
     await worker.waitUntilReady();
@@ -35,7 +34,9 @@ export function bullmq<B extends IQueueBackend, C>(
 
   const caller = async (setting: Setting): Promise<Caller> => {
     const connection = connectionOf(setting);
-    const queue = new classes.Queue<object, number, JobName>(QUEUE, { connection });
+    // Awaits look finished jobs up, so those are kept.
+    const defaultJobOptions = { removeOnComplete: setting.work === "noop" || setting.work === "cpu" };
+    const queue = new classes.Queue<object, number, JobName>(QUEUE, { connection, defaultJobOptions });
     // One listener an await, on purpose.
     queue.setMaxListeners(0);
     const events = new classes.QueueEvents<number>(QUEUE, { connection });
@@ -49,10 +50,10 @@ export function bullmq<B extends IQueueBackend, C>(
       drain: async (count) => {
         await queue.addBulk(Array.from({ length: count }, () => job));
         await until(async () => {
-          const { failed = 0, ...left } = await queue.getJobCounts("waiting", "active", "delayed", "failed");
-          if (failed > 0) throw new Error(`${failed} jobs failed`);
+          const left = await queue.getJobCounts("waiting", "active", "delayed");
           return Object.values(left).every((number) => number === 0);
         });
+        return queue.getFailedCount();
       },
       close: async () => {
         await Promise.all([queue.close(), events.close()]);

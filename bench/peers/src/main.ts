@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { cpuCheck } from "../../../dist/bench/support/cpu-check.js";
-import { environment, load } from "../../../dist/bench/support/environment.js";
+import { type Environment, environment, load } from "../../../dist/bench/support/environment.js";
 import { Server, ServerError } from "../../../dist/bench/support/server.js";
 import { table } from "../../../dist/bench/support/table.js";
 import { type Arguments, ArgumentsError, HELP, type PeerName, readArguments, type Work } from "./arguments.js";
@@ -61,7 +61,10 @@ async function measure(asked: Arguments, server: Server, redis: Redis | null): P
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 
-type Facts = ReturnType<typeof environment> & { redis: string | null; peers: Record<string, string> };
+interface Facts extends Environment {
+  readonly redis: string | null;
+  readonly peers: Readonly<Record<string, string>>;
+}
 
 function heading({ baton, node, cores, cpu, postgres, redis, peers, load: loads }: Facts, rounds: number): string[] {
   const packages = Object.entries(peers).map(([name, version]) => `${name} ${version}`);

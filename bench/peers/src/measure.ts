@@ -3,7 +3,7 @@ import { Child } from "../../../dist/bench/support/child.js";
 import type { Server } from "../../../dist/bench/support/server.js";
 import type { PeerName, Work } from "./arguments.js";
 import type { Setting } from "./peer.js";
-import type { Awaits, Part } from "./process.js";
+import type { Awaits, Drained, Part } from "./process.js";
 import type { Redis } from "./redis.js";
 import type { Turn } from "./rounds.js";
 
@@ -68,10 +68,11 @@ export class Measurement {
     if (work === "noop" || work === "cpu") {
       await caller.ask("drain", { count: warmUp });
       await host.ask("startDelay");
-      const seconds = await caller.ask<number>("drain", { count });
+      const { seconds, lost } = await caller.ask<Drained>("drain", { count });
       const delay = await host.ask<number>("stopDelay");
-      const share = (count * JOB_MS) / 1_000 / this.#threads / seconds;
-      return { jobs: count / seconds, delay, share };
+      const jobs = (count - lost) / seconds;
+      if (work === "noop") return { jobs, delay, lost };
+      return { jobs, delay, lost, share: (jobs * JOB_MS) / 1_000 / this.#threads };
     }
     const inFlight = work === "inflight" ? IN_FLIGHT : 1;
     await caller.ask("awaits", { count: warmUp, inFlight });

@@ -31,8 +31,11 @@ export interface Host {
 export interface Caller {
   /** Inserts a job that gives its number back, and awaits it. Rejects when nothing came within {@link PATIENCE}. */
   call(int: number): Promise<number>;
-  /** Inserts so many no-op or CPU-bound jobs at once, and resolves when the peer's own store shows none left. */
-  drain(count: number): Promise<void>;
+  /**
+   * Inserts so many no-op or CPU-bound jobs at once, and resolves when the peer's own store shows none left: to the number
+   * of those that failed, which none should.
+   */
+  drain(count: number): Promise<number>;
   close(): Promise<void>;
 }
 

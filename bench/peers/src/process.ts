@@ -24,6 +24,12 @@ export interface Awaits {
   readonly lost: number;
 }
 
+/** What a number of jobs that nobody awaits came to. */
+export interface Drained {
+  readonly seconds: number;
+  readonly lost: number;
+}
+
 const { name, role, setting } = argument() as Part;
 const { peer } = (await import(`./adapters/${name}.js`)) as { peer: Peer };
 const side = await peer[role](setting);
@@ -35,8 +41,8 @@ serve(
     awaits: ({ count, inFlight }: { count: number; inFlight: number }) => awaits(count, inFlight),
     drain: async ({ count }: { count: number }) => {
       const start = performance.now();
-      await caller.drain(count);
-      return (performance.now() - start) / 1_000;
+      const lost = await caller.drain(count);
+      return { seconds: (performance.now() - start) / 1_000, lost } satisfies Drained;
     },
     startDelay: () => delay.start(),
     stopDelay: () => delay.p99(),

@@ -11,7 +11,7 @@ export interface Summary {
 export interface Row {
   readonly peer: PeerName;
   readonly figures: Readonly<Record<string, Summary>>;
-  /** Over all rounds; null where nothing is awaited. */
+  /** Over all rounds: awaits and jobs that came to nothing, or to something wrong. */
   readonly lost: number | null;
   readonly failed: string | null;
 }
@@ -40,7 +40,10 @@ const COLUMNS: Readonly<Record<Work, readonly Column[]>> = {
     { figure: "results", label: "results/s" },
     { figure: "p99", label: "p99 ms" },
   ],
-  noop: [{ figure: "jobs", label: "jobs/s" }],
+  noop: [
+    { figure: "jobs", label: "jobs/s" },
+    { figure: "delay", label: "host loop p99 ms" },
+  ],
   cpu: [
     { figure: "jobs", label: "jobs/s" },
     { figure: "share", label: "of the cores" },
@@ -53,12 +56,11 @@ const COLUMNS: Readonly<Record<Work, readonly Column[]>> = {
 export function cells(blocks: readonly Block[]): string[][] {
   return blocks.flatMap(({ work, title, rows }) => {
     const columns = COLUMNS[work];
-    const awaited = work !== "noop" && work !== "cpu";
-    const head = [title, ...columns.map(({ label }) => label), ...(awaited ? ["lost"] : [])];
+    const head = [title, ...columns.map(({ label }) => label), "lost"];
     const body = rows.map(({ peer, figures, lost, failed }) => [
       `  ${peer}`,
       ...columns.map(({ figure }) => (failed === null ? cell(figures[figure]) : "failed")),
-      ...(awaited && lost !== null ? [show(lost)] : []),
+      lost === null ? "" : show(lost),
     ]);
     return [head, ...body, [""]];
   });

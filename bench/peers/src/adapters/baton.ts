@@ -35,7 +35,7 @@ async function callerOf(baton: Baton, { database, work, burn }: Setting): Promis
     call: (int) => baton.call(Same.new({ int }), { timeout: PATIENCE }),
     drain: async (count) => {
       await baton.insertMany(Array.from({ length: count }, job));
-      await tables.untilDone();
+      return tables.untilDone();
     },
     close: async () => {
       await tables.close();

@@ -2,13 +2,14 @@ import { createPostgresBackend, runMigrations, withBackend } from "bullmq";
 import pg from "pg";
 import { bullmq } from "../bullmq.js";
 
-/** Each backend its pool, with "enough connections for its concurrency"; more than this is slower on few cores. */
-const POOL = 20;
+/** Its guide asks for a pool that has "enough connections for its concurrency", and shows 8 to 32. */
+const CONCURRENCY = 20;
 
 /** BullMQ on PostgreSQL, since its version 6. */
 export const peer = bullmq(
   withBackend(createPostgresBackend),
-  ({ database }) => ({ connectionString: database, max: POOL }),
+  CONCURRENCY,
+  ({ database }) => ({ connectionString: database, max: CONCURRENCY }),
   async ({ database }) => {
     const client = new pg.Client(database);
     await client.connect();

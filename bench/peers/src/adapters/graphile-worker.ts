@@ -77,7 +77,7 @@ async function caller(setting: Setting, mailbox: Mailbox): Promise<Caller> {
     },
     drain: async (count) => {
       await utils.addJobs(Array.from({ length: count }, () => job));
-      await tables.untilDone();
+      return tables.untilDone();
     },
     close: async () => {
       await tables.close();

@@ -39,7 +39,7 @@ async function start({ database }: Setting): Promise<PgBoss> {
 /** https://pgboss.io/api/workers: notified, and batches without a pause while there is more. */
 function tuning({ work, threads }: Setting): WorkOptions {
   if (work === "noop") return { localConcurrency: 2, batchSize: 1_000, burstWhenBatchFull: true };
-  if (work === "inflight") return { localConcurrency: 4, batchSize: 25, burstWhenBatchFull: true };
+  if (work === "inflight") return { localConcurrency: 2, batchSize: 100, burstWhenBatchFull: true };
   if (work === "cpu") return { localConcurrency: 2, batchSize: 4 * threads, burstWhenBatchFull: true };
   return { localConcurrency: 1, batchSize: 1 };
 }
@@ -79,7 +79,7 @@ async function caller(setting: Setting, mailbox: Mailbox, boss: PgBoss): Promise
         name,
         Array.from({ length: count }, () => ({ data })),
       );
-      await tables.untilDone();
+      return tables.untilDone();
     },
     close: async () => {
       await tables.close();

@@ -15,6 +15,7 @@ async function both(setting: Setting): Promise<Caller> {
     call: (int) => pool.run({ int }, { name: "same" }) as Promise<number>,
     drain: async (count) => {
       await Promise.all(Array.from({ length: count }, () => pool.run(data, { name })));
+      return 0;
     },
     close: () => pool.destroy(),
   };
