@@ -38,17 +38,17 @@ async function measure(asked: Arguments, server: Server, redis: Redis | null): P
   const blocks: Block[] = [];
   const raw: Record<string, Record<string, readonly Turn[]>> = {};
   for (const work of asked.works) {
-    const turns = new Map<PeerName, Turn[]>();
+    const taking = peers.filter((peer) => peer !== "piscina" || PISCINA.has(work));
+    const turns = new Map<PeerName, Turn[]>(taking.map((peer) => [peer, []]));
     const checks: number[] = [];
     for (let round = 1; round <= asked.rounds; round += 1) {
-      for (const peer of peers) {
-        if (peer === "piscina" && !PISCINA.has(work)) continue;
+      for (const peer of rotated(taking, round)) {
         process.stderr.write(`${work}: ${peer}, round ${round} …\n`);
         checks.push(cpuCheck());
-        turns.set(peer, [...(turns.get(peer) ?? []), await measurement.turn(peer, work)]);
+        turns.get(peer)?.push(await measurement.turn(peer, work));
       }
     }
-    blocks.push({ work, title: titleOf(work, asked.scale), rows: [...turns.keys()].map((peer) => rowOf(peer, turns)) });
+    blocks.push({ work, title: titleOf(work, asked.scale), rows: taking.map((peer) => rowOf(peer, turns)) });
     raw[work] = Object.fromEntries(turns);
     notes.push(...disturbance(work, checks), ...failures(work, turns));
   }
@@ -59,6 +59,12 @@ async function measure(asked: Arguments, server: Server, redis: Redis | null): P
   }
   const lines = [...heading(facts, asked.rounds), "", table(cells(blocks)), ...FOOTNOTES, ...notes];
   process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+/** Each round begins with another, so that nobody always comes after the same one. */
+function rotated(peers: readonly PeerName[], round: number): readonly PeerName[] {
+  const first = (round - 1) % peers.length;
+  return [...peers.slice(first), ...peers.slice(0, first)];
 }
 
 interface Facts extends Environment {
