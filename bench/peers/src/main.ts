@@ -87,6 +87,7 @@ const FOOTNOTES = [
   "graphile-worker and pg-boss: results by a hand-made NOTIFY from within the job, so before its completion is recorded; in one process without NOTIFY.",
   "bullmq-redis: append-only file, fsync once a second, as BullMQ advises: up to a second of accepted jobs can be lost. All others commit to disk.",
   "piscina keeps nothing.",
+  "baton's threads have lower OS priority (Linux): beside other users of the machine they get less of it than the peers' threads do.",
 ];
 
 function titleOf(work: Work, scale: number): string {

@@ -70,9 +70,7 @@ export class Measurement {
       await host.ask("startDelay");
       const { seconds, lost } = await caller.ask<Drained>("drain", { count });
       const delay = await host.ask<number>("stopDelay");
-      const jobs = (count - lost) / seconds;
-      if (work === "noop") return { jobs, delay, lost };
-      return { jobs, delay, lost, share: (jobs * JOB_MS) / 1_000 / this.#threads };
+      return { jobs: (count - lost) / seconds, delay, lost };
     }
     const inFlight = work === "inflight" ? IN_FLIGHT : 1;
     await caller.ask("awaits", { count: warmUp, inFlight });

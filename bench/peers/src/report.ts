@@ -46,8 +46,7 @@ const COLUMNS: Readonly<Record<Work, readonly Column[]>> = {
   ],
   cpu: [
     { figure: "jobs", label: "jobs/s" },
-    { figure: "share", label: "of the cores" },
-    { figure: "ofPiscina", label: "of Piscina's" },
+    { figure: "ofPiscina", label: "of bare Piscina's" },
     { figure: "delay", label: "host loop p99 ms" },
   ],
 };

@@ -17,8 +17,8 @@ export function rowOf(peer: PeerName, turns: Turns): Row {
   const series = seriesOf(turns.get(peer));
   const figures = Object.fromEntries(Object.entries(series).map(([name, values]) => [name, summarize(values)]));
   const floor = seriesOf(turns.get("piscina"));
-  if (series["share"] !== undefined && floor["jobs"] !== undefined) {
-    figures["ofPiscina"] = summarize(ratios(series["jobs"] ?? [], floor["jobs"]));
+  if (series["jobs"] !== undefined && floor["jobs"] !== undefined) {
+    figures["ofPiscina"] = summarize(ratios(series["jobs"], floor["jobs"]));
   }
   return { peer, figures, lost: series["lost"]?.reduce((sum, one) => sum + one, 0) ?? null, failed: null };
 }

@@ -65,8 +65,11 @@ async function host(setting: Setting, mailbox?: Mailbox): Promise<Host> {
 }
 
 async function caller(setting: Setting, mailbox: Mailbox, boss: PgBoss): Promise<Caller> {
-  const tables = await Tables.connect(setting.database, "exists (select from pgboss.job where state < 'completed')");
   const { name, data } = drained(setting);
+  // The first look has an index; the second sees what runs and what failed.
+  const left = `exists (select from pgboss.job where name = '${name}' and state < 'active' and not blocked)
+    or exists (select from pgboss.job where name = '${name}' and state <> 'completed')`;
+  const tables = await Tables.connect(setting.database, left);
   return {
     call: async (int) => {
       const ref = randomUUID();
