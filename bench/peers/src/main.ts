@@ -22,7 +22,7 @@ async function main(args: readonly string[]): Promise<void> {
   const server = new Server();
   const redis = asked.peers.includes("bullmq-redis") ? await Redis.start() : null;
   const close = async (): Promise<void> => void (await Promise.all([server.close(), redis?.close()]));
-  process.once("SIGINT", () => void close().finally(() => process.exit(130)));
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void close().finally(() => process.exit(130)));
   try {
     await measure(asked, server, redis);
   } finally {
