@@ -53,9 +53,11 @@ export class Redis {
 
   async close(): Promise<void> {
     this.#client.disconnect();
-    const exited = once(this.#server, "exit");
-    this.#server.kill();
-    await Promise.race([exited, sleep(5_000)]);
+    if (this.#server.exitCode === null && this.#server.signalCode === null) {
+      const exited = once(this.#server, "exit");
+      this.#server.kill();
+      await Promise.race([exited, sleep(5_000)]);
+    }
     await rm(this.#folder, { recursive: true, force: true });
   }
 }
