@@ -1,0 +1,19 @@
+// Installs the peers' packages if they are missing, compiles, and measures. What it prints of that goes to stderr.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+
+const here = import.meta.dirname;
+
+function step(command, args, cwd) {
+  const { status, error } = spawnSync(command, args, {
+    cwd,
+    stdio: ["inherit", 2, 2],
+    shell: process.platform === "win32",
+  });
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+if (!existsSync(`${here}/node_modules`)) step("npm", ["ci", "--no-audit", "--no-fund"], here);
+step("npx", ["tsc", "-p", here], `${here}/../..`);
+await import("./dist/main.js");
