@@ -17,14 +17,14 @@ export const cpuBound: Question = {
       unit: "/s",
       of: ["baton", "jobs"],
       against: ["piscina", "jobs"],
-      target: { on: "ratio", atLeast: 0.95 },
+      target: { on: "ratio", atLeast: 0.98 },
     },
     {
       label: "host's event-loop delay p99",
       unit: "ms",
       of: ["baton", "loopDelay"],
       against: ["piscina", "loopDelay"],
-      target: { on: "figure", atMost: 5 },
+      target: { on: "figure", atMost: 1 },
     },
   ],
   open: async (bench) => {

@@ -1,7 +1,12 @@
 import { cpuBound } from "./cpu.js";
 import { rows, small } from "./codec.js";
+import { idle } from "./idle.js";
+import { inFlight } from "./inflight.js";
 import { sameProcess, twoProcesses } from "./latency.js";
-import { inFlight, noops } from "./throughput.js";
+import { fullTable, listeners } from "./scale.js";
+import { sizes } from "./size.js";
+import { stages } from "./stages.js";
+import { noops } from "./throughput.js";
 import { type Arguments, ArgumentsError, HELP, readArguments } from "./support/arguments.js";
 import { environment, load } from "./support/environment.js";
 import { type Measured, measure } from "./support/measure.js";
@@ -10,7 +15,20 @@ import { jsonReport, type Report, textReport } from "./support/report.js";
 import { Server, ServerError } from "./support/server.js";
 import { Workbench } from "./support/workbench.js";
 
-const QUESTIONS: readonly Question[] = [twoProcesses, sameProcess, inFlight, noops, small, rows, cpuBound];
+const QUESTIONS: readonly Question[] = [
+  twoProcesses,
+  sameProcess,
+  inFlight,
+  noops,
+  cpuBound,
+  fullTable,
+  listeners,
+  sizes,
+  small,
+  rows,
+  stages,
+  idle,
+];
 
 /** Measures what was asked for, one question after the other. */
 async function run({ scopes, rounds, profile }: Arguments, server: Server): Promise<Report> {

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const SCOPES = ["latency", "throughput", "codec", "cpu"] as const;
+export const SCOPES = ["latency", "inflight", "throughput", "cpu", "scale", "size", "codec", "stages", "idle"] as const;
 export type Scope = (typeof SCOPES)[number];
 
 const REPORTERS = ["text", "json"] as const;

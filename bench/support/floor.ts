@@ -5,7 +5,7 @@ import pg from "pg";
  * A durable job by hand on bare `pg`: the statements that nobody can do without, prepared, one row each, on a table with
  * nothing but what they need. No threads, no retries, no hosts that can die: the floor that latencies are held against.
  */
-const TABLE = `create table if not exists floor (
+export const TABLE = `create table if not exists floor (
   id bigint generated always as identity primary key, ref uuid not null, state smallint not null, reply_to text,
   args jsonb not null, result text);
 create index if not exists floor_claim on floor (id) where state = 1`;

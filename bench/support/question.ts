@@ -31,12 +31,22 @@ export interface Line {
   readonly target?: Target;
 }
 
+/** Figures of one contender, or of several, that make a curve. */
+export interface Curve {
+  readonly label: string;
+  /** What the axes show, with units. */
+  readonly x: string;
+  readonly y: string;
+  /** The figure at each x: of every contender that has it, or of the one that is named. */
+  readonly points: readonly { readonly x: number; readonly figure: string; readonly contender?: string }[];
+}
+
 /** What a question may use; all of it is gone when the bench ends. */
 export interface Bench {
   /** A fresh database, by its URL: one for each contender, since a NOTIFY wakes every listener of its database. */
   database(): Promise<string>;
   /** Another process, running a module of `bench/processes`. */
-  child(script: URL, argument: object): Promise<Child>;
+  child(script: URL, argument: object, flags?: readonly string[]): Promise<Child>;
 }
 
 /** One thing to find out: who takes part, and which of their figures are reported. */
@@ -46,6 +56,7 @@ export interface Question {
   /** What is done, and what the floor is. */
   readonly about: string;
   readonly lines: readonly Line[];
+  readonly curves?: readonly Curve[];
   /** Sets up the contenders; they take turns. */
   open(bench: Bench): Promise<Contender[]>;
 }

@@ -49,7 +49,7 @@ export class Server {
   }
 
   async #start(): Promise<ServerFacts> {
-    if (this.#given === undefined) this.#embedded = await startEmbedded();
+    if (this.#given === undefined) this.#embedded = await startEmbedded({ settings: { max_connections: "600" } });
     return this.#admin(async (client) => {
       const { rows } = await client.query<Omit<ServerFacts, "source">>(
         `select split_part(current_setting('server_version'), ' ', 1) as version, current_setting('fsync') as fsync,

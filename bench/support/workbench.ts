@@ -17,8 +17,8 @@ export class Workbench implements Bench {
     return this.#server.database();
   }
 
-  async child(script: URL, argument: object): Promise<Child> {
-    const child = await Child.start(script, argument, this.#flags);
+  async child(script: URL, argument: object, flags: readonly string[] = []): Promise<Child> {
+    const child = await Child.start(script, argument, [...this.#flags, ...flags]);
     this.#children.push(child);
     return child;
   }

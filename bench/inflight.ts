@@ -1,0 +1,77 @@
+import { Baton } from "../lib/index.js";
+import { BatchedFloor } from "./support/batched-floor.js";
+import { REPLIES } from "./support/floor.js";
+import { keepInFlight } from "./support/in-flight.js";
+import type { Bench, Contender, Question, Target } from "./support/question.js";
+import { THREADS } from "./support/sides.js";
+import { Same } from "./workers/noop.js";
+
+const HOST = new URL("./processes/baton-host.js", import.meta.url);
+const FLOOR_HOST = new URL("./processes/batched-floor-host.js", import.meta.url);
+
+/** Awaits open at a time; how many in all in a round; and what is hoped for. */
+const LEVELS: readonly { readonly open: number; readonly awaits: number; readonly target?: Target }[] = [
+  { open: 10, awaits: 2_000 },
+  { open: 100, awaits: 5_000, target: { on: "figure", atLeast: 7_000 } },
+  { open: 1_000, awaits: 10_000, target: { on: "figure", atLeast: 9_000 } },
+];
+
+export const inFlight: Question = {
+  scope: "inflight",
+  title: "awaits in flight, two processes",
+  about:
+    "A keeps so many awaits open, B runs the jobs in threads. Lost: not answered, or with another's result. Floor: batches by hand on bare pg, in the event loop.",
+  lines: LEVELS.flatMap(({ open, target }) => [
+    {
+      label: `${open.toLocaleString("en")} in flight`,
+      unit: "/s",
+      of: ["baton", `results ${open}`] as const,
+      against: ["by hand", `results ${open}`] as const,
+      ...(target && { target }),
+    },
+    { label: "p99", unit: "ms", of: ["baton", `p99 ${open}`] as const, against: ["by hand", `p99 ${open}`] as const },
+    { label: "lost", unit: "", of: ["baton", `lost ${open}`] as const, target: { on: "figure", atMost: 0 } as const },
+  ]),
+  curves: [
+    {
+      label: "results by awaits in flight",
+      x: "awaits in flight",
+      y: "results/s",
+      points: LEVELS.map(({ open }) => ({ x: open, figure: `results ${open}` })),
+    },
+  ],
+  open: async (bench) => [await baton(bench), await byHand(bench)],
+};
+
+async function baton(bench: Bench): Promise<Contender> {
+  const connection = await bench.database();
+  await bench.child(HOST, { connection, queues: { bench: 100 }, threads: THREADS });
+  const caller = await new Baton({ connection }).start();
+  const call = async (int: number): Promise<boolean> => {
+    const result = await caller.await(await caller.async(Same.new({ int })), 10_000);
+    return result.ok && result.value === int;
+  };
+  return { name: "baton", round: () => keepAll(call), close: () => caller.stop() };
+}
+
+async function byHand(bench: Bench): Promise<Contender> {
+  const url = await bench.database();
+  await bench.child(FLOOR_HOST, { url });
+  const [listening, working] = [await BatchedFloor.connect(url), await BatchedFloor.connect(url)];
+  await listening.listen(REPLIES, (payload) => working.settle(payload));
+  const call = async (int: number): Promise<boolean> => {
+    await working.call(int);
+    return true;
+  };
+  const close = async () => void (await Promise.all([listening.close(), working.close()]));
+  return { name: "by hand", round: () => keepAll(call), close };
+}
+
+async function keepAll(call: (int: number) => Promise<boolean>): Promise<Record<string, number>> {
+  const figures: Record<string, number> = {};
+  for (const { open, awaits } of LEVELS) {
+    const { results, p99, lost } = await keepInFlight(open, awaits, call);
+    Object.assign(figures, { [`results ${open}`]: results, [`p99 ${open}`]: p99, [`lost ${open}`]: lost });
+  }
+  return figures;
+}

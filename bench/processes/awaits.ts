@@ -1,0 +1,23 @@
+/** What open awaits take: needs `--expose-gc`. */
+import { Baton } from "../../lib/index.js";
+import { argument, serve } from "../support/serve.js";
+import { Same } from "../workers/noop.js";
+
+const baton = await new Baton(argument() as { connection: string }).start();
+
+/** Bytes of heap an await, with so many open for jobs that nobody runs. */
+async function hold({ count }: { count: number }): Promise<number> {
+  const relays = await baton.asyncMany(Array.from({ length: count }, (_, int) => Same.new({ int })));
+  const before = heap();
+  const open = relays.map((relay) => baton.await(relay, 600_000).catch(() => {}));
+  await new Promise((resolve) => setImmediate(resolve));
+  const bytes = (heap() - before) / open.length;
+  return bytes;
+}
+
+function heap(): number {
+  for (let round = 0; round < 3; round += 1) globalThis.gc?.();
+  return process.memoryUsage().heapUsed;
+}
+
+serve({ hold }, () => baton.stop());

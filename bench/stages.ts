@@ -1,0 +1,131 @@
+import { randomBytes } from "node:crypto";
+import { Worker } from "node:worker_threads";
+import pg from "pg";
+import { Threads } from "../lib/host/threads.js";
+import { answerWith } from "../lib/job/answer.js";
+import type { ClaimedJob } from "../lib/job/job.js";
+import { Database } from "../lib/postgres/database.js";
+import { Engine } from "../lib/postgres/engine.js";
+import { migrate } from "../lib/postgres/migrations.js";
+import type { InsertRow } from "../lib/postgres/rows.js";
+import { Telemetry } from "../lib/telemetry.js";
+import { TABLE } from "./support/floor.js";
+import type { Bench, Contender, Figures, Line, Question } from "./support/question.js";
+import { median } from "./support/stats.js";
+import { Noop } from "./workers/noop.js";
+
+const SAMPLES = 200;
+const BATCHES = [1, 100] as const;
+const STAGES = ["insert", "claim", "complete"] as const;
+const HOST = "bench";
+
+/** So that a regression shows where it is. */
+export const stages: Question = {
+  scope: "stages",
+  title: "each stage by itself",
+  about:
+    "One connection, one statement at a time; a batch's time is that of all its rows. Completions have an awaiter, and tell it. Floor: a bare insert, update with skip locked, update and pg_notify on a table without anything else; a bare worker's postMessage.",
+  lines: [
+    ...BATCHES.flatMap((rows) => STAGES.map((stage) => line(`${stage}, ${rows} row${rows > 1 ? "s" : ""}`))),
+    line("thread and back"),
+  ],
+  open: async (bench) => [await baton(bench), await bare(bench)],
+};
+
+function line(label: string): Line {
+  return { label, unit: "µs", of: ["baton", label], against: ["bare", label] };
+}
+
+async function baton(bench: Bench): Promise<Contender> {
+  const telemetry = new Telemetry("bench");
+  const database = new Database(await bench.database(), "bench", telemetry);
+  await database.start();
+  await migrate(database, "baton");
+  const engine = new Engine(database, "baton", HOST);
+  await engine.register("bench", {}, "0", null);
+  const threads = new Threads({ size: 1, resultLimit: 8_192, telemetry });
+  await threads.start();
+  const answer = answerWith("v", { encoding: "b", bytes: Buffer.from("result") });
+  const transition = { state: "completed", delay: 0, counted: true, error: null, answer } as const;
+  let job: ClaimedJob | undefined;
+  const round = async (): Promise<Figures> => {
+    const figures: Record<string, number> = {};
+    for (const rows of BATCHES) {
+      const samples: Record<string, number[]> = { insert: [], claim: [], complete: [] };
+      for (let at = 0; at < SAMPLES / Math.sqrt(rows); at += 1) {
+        await timed(samples["insert"], () => engine.insert(Array.from({ length: rows }, newRow)));
+        const jobs = await timed(samples["claim"], () => engine.claim("bench", rows));
+        job = jobs[0];
+        await timed(samples["complete"], () =>
+          engine.complete(jobs.map(({ id, claim }) => ({ id, claim, transition, awaited: true }))),
+        );
+      }
+      Object.assign(figures, medians(samples, rows));
+    }
+    const trips: number[] = [];
+    for (let at = 0; at < SAMPLES; at += 1) await timed(trips, () => threads.run(job as ClaimedJob, Noop.url));
+    return { ...figures, "thread and back": median(trips) };
+  };
+  const close = async () => void (await Promise.all([database.stop(), threads.stop()]));
+  return { name: "baton", round, close };
+}
+
+function newRow(): InsertRow {
+  const ref = randomBytes(16).toString("base64url");
+  const options = { meta: {}, tags: [], priority: 0, maxAttempts: 20, scheduledAt: null, scheduleIn: null };
+  return { worker: "noop", queue: "bench", args: '{"int":2}', ...options, ref, replyTo: "elsewhere", claimedBy: null };
+}
+
+const INSERT = "insert into floor (ref, state, args, reply_to) select gen_random_uuid(), 1, '{\"int\":2}', 'elsewhere'";
+const CLAIM = `update floor set state = 2 where id = any(array(
+  select id from floor where state = 1 order by id limit $1 for update skip locked)) returning id, args`;
+const COMPLETE = `update floor set state = 4, result = 'result' where id = any($1) and state = 2
+  returning id, pg_notify(reply_to, ref || result)`;
+
+async function bare(bench: Bench): Promise<Contender> {
+  const client = new pg.Client({ connectionString: await bench.database(), options: "-c enable_seqscan=off" });
+  await client.connect();
+  await client.query(TABLE);
+  const worker = new Worker(ECHO, { eval: true });
+  const round = async (): Promise<Figures> => {
+    const figures: Record<string, number> = {};
+    for (const rows of BATCHES) {
+      const samples: Record<string, number[]> = { insert: [], claim: [], complete: [] };
+      const insert = { name: `insert_${rows}`, text: `${INSERT} from generate_series(1, ${rows}) returning id` };
+      for (let at = 0; at < SAMPLES / Math.sqrt(rows); at += 1) {
+        await timed(samples["insert"], () => client.query(insert));
+        const claim = { name: "claim", text: CLAIM, values: [rows] };
+        const jobs = await timed(samples["claim"], () => client.query<{ id: string }>(claim));
+        const complete = { name: "complete", text: COMPLETE, values: [jobs.rows.map(({ id }) => id)] };
+        await timed(samples["complete"], () => client.query(complete));
+      }
+      Object.assign(figures, medians(samples, rows));
+    }
+    const trips: number[] = [];
+    for (let at = 0; at < SAMPLES; at += 1) {
+      await timed(trips, () => {
+        const back = new Promise((resolve) => worker.once("message", resolve));
+        worker.postMessage(at);
+        return back;
+      });
+    }
+    return { ...figures, "thread and back": median(trips) };
+  };
+  const close = async () => void (await Promise.all([client.end(), worker.terminate()]));
+  return { name: "bare", round, close };
+}
+
+const ECHO = `const { parentPort } = require("node:worker_threads"); parentPort.on("message", (m) => parentPort.postMessage(m));`;
+
+/** Adds the µs that the work took to the samples. */
+async function timed<Result>(samples: number[] | undefined, work: () => Promise<Result>): Promise<Result> {
+  const start = performance.now();
+  const result = await work();
+  samples?.push((performance.now() - start) * 1_000);
+  return result;
+}
+
+function medians(samples: Readonly<Record<string, readonly number[]>>, rows: number): Figures {
+  const suffix = `${rows} row${rows > 1 ? "s" : ""}`;
+  return Object.fromEntries(Object.entries(samples).map(([stage, list]) => [`${stage}, ${suffix}`, median(list)]));
+}

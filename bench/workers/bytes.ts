@@ -1,0 +1,15 @@
+import { randomBytes } from "node:crypto";
+import { defineWorker, type Job } from "../../lib/worker.js";
+
+const made = new Map<number, Buffer>();
+
+/** Gives so many bytes that do not compress; the same each time, so that making them is not what is measured. */
+export const Bytes = defineWorker(import.meta.url, {
+  name: "bytes",
+  queue: "bench",
+  perform: ({ args: { size } }: Job<{ size: number }>) => {
+    const bytes = made.get(size) ?? randomBytes(size);
+    made.set(size, bytes);
+    return bytes;
+  },
+});
