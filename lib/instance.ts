@@ -80,15 +80,17 @@ export class Instance {
     return this.#host;
   }
 
+  /** The threads start while the database is asked, which takes as long. */
   async start(): Promise<void> {
     const { prefix, queues } = this.#options;
-    await this.database.start();
+    const hosting = queues.size > 0 ? this.#makeHost() : Promise.resolve(undefined);
     try {
-      await migrate(this.database, prefix);
-      await this.notifier.start();
+      await Promise.all([hosting, this.database.start()]);
       await this.notifier.listen(relayChannel(prefix, this.id), (payload) => this.#dispatcher.receive(payload));
-      if (queues.size > 0) await this.#startHost();
+      await Promise.all([migrate(this.database, prefix), this.notifier.start()]);
+      await this.#host?.start();
     } catch (error) {
+      await hosting.catch(() => {});
       await this.stop();
       throw error;
     }
@@ -142,7 +144,7 @@ export class Instance {
     return groups.map((group) => group.map(() => inserted.next().value as Inserted));
   }
 
-  async #startHost(): Promise<void> {
+  async #makeHost(): Promise<void> {
     // Only who runs jobs loads Piscina.
     const { Host } = await import("./host/host.js");
     this.#host = new Host({
@@ -157,7 +159,7 @@ export class Instance {
       },
       telemetry: this.#telemetry,
     });
-    await this.#host.start();
+    this.#host.prepare();
   }
 }
 

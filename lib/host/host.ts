@@ -63,6 +63,7 @@ export class Host {
   readonly #producers = new Map<string, Producer>();
   readonly #lifeline: Lifeline;
   readonly #pruner: Pruner;
+  #started = false;
   #turn = 0;
 
   constructor(options: HostOptions) {
@@ -100,9 +101,14 @@ export class Host {
     this.#pruner = new Pruner(engine, retention, telemetry);
   }
 
+  /** Has the threads start already. What comes of it is told by {@link start}. */
+  prepare(): void {
+    this.#threads.start().catch(() => {});
+  }
+
   async start(): Promise<void> {
     const { notifier, prefix } = this.#options;
-    // The threads boot while the database is asked.
+    this.#started = true;
     await Promise.all([this.#threads.start(), this.#lifeline.start()]);
     await notifier.listen(insertChannel(prefix), (queue) => this.wake(queue));
     notifier.onRestore(() => {
@@ -119,6 +125,7 @@ export class Host {
    */
   async stop(): Promise<void> {
     const { telemetry } = this.#options;
+    if (!this.#started) return this.#threads.stop();
     await Promise.all([this.#pruner, ...this.#producers.values()].map((service) => service.stop()));
     await this.#settle();
     this.#executor.stop();
