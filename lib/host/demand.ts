@@ -2,6 +2,8 @@
 
 /** Jobs this many times longer than a claim's round trip gain nothing from one that waits here: others may be free to run it. */
 const LONG = 250;
+/** ms of work to hold ahead: so often, at most, there is a claim, whose statement costs as much as some jobs. */
+const AHEAD = 50;
 /** Held ahead for each thread at most: what a host may sit on when its jobs turn out slow. */
 const MOST_PER_THREAD = 64;
 
@@ -14,6 +16,7 @@ export function blend(mean: number | null, figure: number): number {
 export function prefetch(threads: number, roundTrip: number | null, jobTime: number | null): number {
   if (roundTrip === null || jobTime === null || jobTime > roundTrip * LONG) return 0;
   // Twice what a round trip takes, since more is fetched when half of it is left.
-  const each = 2 * Math.ceil(roundTrip / Math.max(jobTime, 0.01)) + 1;
+  const time = Math.max(jobTime, 0.01);
+  const each = Math.max(2 * Math.ceil(roundTrip / time) + 1, Math.ceil(AHEAD / time));
   return threads * Math.min(each, MOST_PER_THREAD);
 }

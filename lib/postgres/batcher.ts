@@ -28,7 +28,7 @@ const CROWD = 4;
 const LONGEST_GATHER = 5;
 const ENOUGH = 3;
 /** ms */
-const LEISURE = 20;
+const LEISURE = 40;
 
 interface Entry<Item, Result> {
   readonly item: Item;

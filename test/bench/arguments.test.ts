@@ -20,7 +20,10 @@ describe("the bench's command line", () => {
   });
 
   const refused = [
-    { args: ["--scope", "speed"], says: 'There is no scope "speed": take latency, inflight, throughput, cpu, scale, size, codec, stages, idle or all' },
+    {
+      args: ["--scope", "speed"],
+      says: 'There is no scope "speed": take latency, inflight, throughput, cpu, scale, size, codec, stages, idle or all',
+    },
     { args: ["--reporter", "xml"], says: 'There is no reporter "xml": take text or json' },
     { args: ["--rounds", "0"], says: '--rounds must be a whole number from 1, not "0"' },
     { args: ["--rounds", "1.5"], says: '--rounds must be a whole number from 1, not "1.5"' },

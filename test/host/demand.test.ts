@@ -13,8 +13,13 @@ describe("demand", () => {
   });
 
   it("holds enough ahead to outlast two claims, and one more, for each thread", () => {
-    expect(prefetch(2, 2, 10)).to.equal(2 * 3);
-    expect(prefetch(2, 2, 1)).to.equal(2 * 5);
+    expect(prefetch(2, 40, 10)).to.equal(2 * 9);
+    expect(prefetch(2, 100, 200)).to.equal(2 * 3);
+  });
+
+  it("holds 50 ms of work ahead, so that claims are not many", () => {
+    expect(prefetch(2, 2, 10)).to.equal(2 * 5);
+    expect(prefetch(1, 1, 1)).to.equal(50);
   });
 
   it("never holds more than 64 ahead for a thread, whatever the times are", () => {
