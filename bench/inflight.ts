@@ -32,14 +32,14 @@ export const inFlight: Question = {
     { label: "p99", unit: "ms", of: ["baton", `p99 ${open}`] as const, against: ["by hand", `p99 ${open}`] as const },
     { label: "lost", unit: "", of: ["baton", `lost ${open}`] as const, target: { on: "figure", atMost: 0 } as const },
   ]),
-  curves: [
-    {
-      label: "results by awaits in flight",
-      x: "awaits in flight",
-      y: "results/s",
-      points: LEVELS.map(({ open }) => ({ x: open, figure: `results ${open}` })),
-    },
-  ],
+  curves: ["baton", "by hand"].map((contender) => ({
+    label: contender,
+    x: "awaits in flight",
+    y: "results/s",
+    scale: "log",
+    yScale: "log",
+    points: LEVELS.map(({ open }) => ({ x: open, of: [contender, `results ${open}`] as const })),
+  })),
   open: async (bench) => [await baton(bench), await byHand(bench)],
 };
 

@@ -58,10 +58,10 @@ export const listeners: Question = {
   })),
   curves: [
     {
-      label: "results by hosts that listen",
+      label: "baton",
       x: "more hosts",
       y: "results/s",
-      points: CROWDS.map((crowd) => ({ x: crowd, figure: "results", contender: nameOf(crowd) })),
+      points: CROWDS.map((crowd) => ({ x: crowd, of: [nameOf(crowd), "results"] as const })),
     },
   ],
   open: (bench) => Promise.all(CROWDS.map((crowd) => crowded(bench, crowd))),

@@ -43,10 +43,12 @@ export const sizes: Question = {
   ],
   curves: [
     {
-      label: "time by size of the result",
+      label: "baton",
       x: "bytes",
       y: "ms",
-      points: SIZES.map(({ bytes }) => ({ x: bytes, figure: `p50 ${bytes}` })),
+      scale: "log",
+      yScale: "log",
+      points: SIZES.map(({ bytes }) => ({ x: bytes, of: ["baton", `p50 ${bytes}`] as const })),
     },
   ],
   open: async (bench) => {

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 export const SCOPES = ["latency", "inflight", "throughput", "cpu", "scale", "size", "codec", "stages", "idle"] as const;
 export type Scope = (typeof SCOPES)[number];
 
-const REPORTERS = ["text", "json"] as const;
+const REPORTERS = ["text", "json", "html"] as const;
 export type Reporter = (typeof REPORTERS)[number];
 
 /** What the command line asks for. */
@@ -25,9 +25,12 @@ export const HELP = `Measure pg-baton beside the least that the same guarantees 
 
 Usage: npm run bench -- [options]
 
-  --scope <name>      ${SCOPES.join(", ")} or all; may be given several times; default: all
-  --reporter <name>   ${REPORTERS.join(" or ")}; default: text. The report alone goes to stdout, progress to stderr
-  --rounds <n>        rounds after the warm-up, each runs every side once; default: 3
+  --scope <names>     ${SCOPES.join(", ")} or all;
+                      several by commas, or the option several times; default: all
+  --reporter <name>   ${REPORTERS.join(", ")}; default: text. The report alone goes to stdout, progress to stderr;
+                      html is one page with plots, for a file: npm run --silent bench -- --reporter html > bench.html
+  --rounds <n>        rounds after the warm-up, each runs every side once; default: 3. A round while others had the
+                      machine is discarded and run again, up to twice as many rounds in all
   --profile <folder>  write a CPU profile of each child process there; figures are worse for it
   --help
 
@@ -57,16 +60,17 @@ function parse(args: readonly string[]) {
 }
 
 function scopesOf(names: readonly string[]): Scope[] {
-  const unknown = names.find((name) => name !== "all" && !isOneOf(SCOPES, name));
+  const asked = names.flatMap((name) => name.split(","));
+  const unknown = asked.find((name) => name !== "all" && !isOneOf(SCOPES, name));
   if (unknown !== undefined) {
     throw new ArgumentsError(`There is no scope ${JSON.stringify(unknown)}: take ${SCOPES.join(", ")} or all`);
   }
-  return SCOPES.filter((scope) => names.includes("all") || names.includes(scope));
+  return SCOPES.filter((scope) => asked.includes("all") || asked.includes(scope));
 }
 
 function reporterOf(name: string): Reporter {
   if (isOneOf(REPORTERS, name)) return name;
-  throw new ArgumentsError(`There is no reporter ${JSON.stringify(name)}: take ${REPORTERS.join(" or ")}`);
+  throw new ArgumentsError(`There is no reporter ${JSON.stringify(name)}: take ${REPORTERS.join(", ")}`);
 }
 
 function roundsOf(text: string): number {
