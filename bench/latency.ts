@@ -9,6 +9,7 @@ const FLOOR_HOST = new URL("./processes/floor-host.js", import.meta.url);
 
 /** Awaits a round. */
 const AWAITS = 500;
+const AXIS = "one await, ms";
 
 export const twoProcesses: Question = {
   scope: "latency",
@@ -31,6 +32,7 @@ export const twoProcesses: Question = {
       target: { on: "figure", atMost: 10 },
     },
   ],
+  distributions: [{ x: AXIS, of: ["baton", "by hand"].map((side) => [side, "await"]) }],
   open: async (bench) => [await batonApart(bench), await floorApart(bench)],
 };
 
@@ -54,6 +56,7 @@ export const sameProcess: Question = {
     { label: "p99", unit: "ms", of: ["baton", "p99"], against: ["two statements", "p99"] },
     { label: "p50 to insert, claim, complete", unit: "ms", of: ["baton", "p50"], against: ["three statements", "p50"] },
   ],
+  distributions: [{ x: AXIS, of: ["baton", "two statements", "three statements"].map((side) => [side, "await"]) }],
   open: async (bench) => [
     await batonTogether(bench),
     await floorTogether("two statements", bench, (floor, int) => floor.runClaimed(int)),
@@ -73,11 +76,11 @@ async function batonTogether(bench: Bench): Promise<Contender> {
 }
 
 function batonContender(baton: Baton): Contender {
-  return {
-    name: "baton",
-    round: () => oneAtATime((int) => baton.call(Same.new({ int }))),
-    close: () => baton.stop(),
-  };
+  return contender(
+    "baton",
+    (int) => baton.call(Same.new({ int })),
+    () => baton.stop(),
+  );
 }
 
 async function floorApart(bench: Bench): Promise<Contender> {
@@ -93,7 +96,7 @@ async function floorApart(bench: Bench): Promise<Contender> {
       working.submit(int).catch(reject);
     });
   const close = async () => void (await Promise.all([listening.close(), working.close()]));
-  return { name: "by hand", round: () => oneAtATime(call), close };
+  return contender("by hand", call, close);
 }
 
 async function floorTogether(
@@ -102,16 +105,30 @@ async function floorTogether(
   call: (floor: Floor, int: number) => Promise<number>,
 ): Promise<Contender> {
   const floor = await Floor.connect(await bench.database());
-  return { name, round: () => oneAtATime((int) => call(floor, int)), close: () => floor.close() };
+  return contender(
+    name,
+    (int) => call(floor, int),
+    () => floor.close(),
+  );
 }
 
-async function oneAtATime(call: (int: number) => Promise<number>): Promise<Figures> {
-  const samples: number[] = [];
+function contender(name: string, call: (int: number) => Promise<number>, close: () => Promise<void>): Contender {
+  let times: readonly number[] = [];
+  const round = async (): Promise<Figures> => {
+    times = await oneAtATime(call);
+    return { p50: percentile(times, 50), p99: percentile(times, 99) };
+  };
+  return { name, round, samples: () => ({ await: times }), close };
+}
+
+/** Resolves to the ms that each await took. */
+async function oneAtATime(call: (int: number) => Promise<number>): Promise<number[]> {
+  const times: number[] = [];
   for (let int = 0; int < AWAITS; int += 1) {
     const start = performance.now();
     const result = await call(int);
-    samples.push(performance.now() - start);
+    times.push(performance.now() - start);
     if (result !== int) throw new Error(`Job ${int} came back with ${String(result)}`);
   }
-  return { p50: percentile(samples, 50), p99: percentile(samples, 99) };
+  return times;
 }

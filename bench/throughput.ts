@@ -26,6 +26,7 @@ export const inFlight: Question = {
     { label: "p99", unit: "ms", of: ["baton", "p99"] },
     { label: "lost", unit: "", of: ["baton", "lost"], target: { on: "figure", atMost: 0 } },
   ],
+  distributions: [{ x: "one await, ms", of: [["baton", "await"]] }],
   open: async (bench) => [await awaiting(bench)],
 };
 
@@ -54,11 +55,15 @@ async function awaiting(bench: Bench): Promise<Contender> {
   const connection = await bench.database();
   await bench.child(HOST, { connection, queues: { bench: IN_FLIGHT }, threads: THREADS });
   const baton = await new Baton({ connection }).start();
-  return { name: "baton", round: () => keepInFlight(baton), close: () => baton.stop() };
+  const samples: number[] = [];
+  const round = (): Promise<Figures> => {
+    samples.length = 0;
+    return keepInFlight(baton, samples);
+  };
+  return { name: "baton", round, samples: () => ({ await: [...samples] }), close: () => baton.stop() };
 }
 
-async function keepInFlight(baton: Baton): Promise<Figures> {
-  const samples: number[] = [];
+async function keepInFlight(baton: Baton, samples: number[]): Promise<Figures> {
   let next = 0;
   let lost = 0;
   const line = async (): Promise<void> => {
