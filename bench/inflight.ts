@@ -2,7 +2,7 @@ import { Baton } from "../lib/index.js";
 import { BatchedFloor } from "./support/batched-floor.js";
 import { REPLIES } from "./support/floor.js";
 import { keepInFlight } from "./support/in-flight.js";
-import type { Bench, Contender, Question, Target } from "./support/question.js";
+import type { Bench, Contender, Figures, Question, Target } from "./support/question.js";
 import { THREADS } from "./support/sides.js";
 import { Same } from "./workers/noop.js";
 
@@ -40,6 +40,10 @@ export const inFlight: Question = {
     yScale: "log",
     points: LEVELS.map(({ open }) => ({ x: open, of: [contender, `results ${open}`] as const })),
   })),
+  distributions: LEVELS.map(({ open }) => ({
+    x: `one await with ${open.toLocaleString("en")} in flight, ms`,
+    of: ["baton", "by hand"].map((side) => [side, `times ${open}`] as const),
+  })),
   open: async (bench) => [await baton(bench), await byHand(bench)],
 };
 
@@ -51,7 +55,7 @@ async function baton(bench: Bench): Promise<Contender> {
     const result = await caller.await(await caller.async(Same.new({ int })), 10_000);
     return result.ok && result.value === int;
   };
-  return { name: "baton", round: () => keepAll(call), close: () => caller.stop() };
+  return contender("baton", call, () => caller.stop());
 }
 
 async function byHand(bench: Bench): Promise<Contender> {
@@ -64,14 +68,20 @@ async function byHand(bench: Bench): Promise<Contender> {
     return true;
   };
   const close = async () => void (await Promise.all([listening.close(), working.close()]));
-  return { name: "by hand", round: () => keepAll(call), close };
+  return contender("by hand", call, close);
 }
 
-async function keepAll(call: (int: number) => Promise<boolean>): Promise<Record<string, number>> {
-  const figures: Record<string, number> = {};
-  for (const { open, awaits } of LEVELS) {
-    const { results, p99, lost } = await keepInFlight(open, awaits, call);
-    Object.assign(figures, { [`results ${open}`]: results, [`p99 ${open}`]: p99, [`lost ${open}`]: lost });
-  }
-  return figures;
+/** One level after the other, in each round. */
+function contender(name: string, call: (int: number) => Promise<boolean>, close: () => Promise<void>): Contender {
+  const samples: Record<string, readonly number[]> = {};
+  const round = async (): Promise<Figures> => {
+    const figures: Record<string, number> = {};
+    for (const { open, awaits } of LEVELS) {
+      const { results, p99, lost, times } = await keepInFlight(open, awaits, call);
+      Object.assign(figures, { [`results ${open}`]: results, [`p99 ${open}`]: p99, [`lost ${open}`]: lost });
+      samples[`times ${open}`] = times;
+    }
+    return figures;
+  };
+  return { name, round, samples: () => ({ ...samples }), close };
 }

@@ -1,6 +1,6 @@
-import { Baton } from "../lib/index.js";
+import { Baton, type BatonOptions } from "../lib/index.js";
 import { Floor, readReply, REPLIES } from "./support/floor.js";
-import type { Bench, Contender, Figures, Question } from "./support/question.js";
+import type { Bench, Contender, Figures, Line, Question, Target } from "./support/question.js";
 import { percentile } from "./support/stats.js";
 import { Same } from "./workers/noop.js";
 
@@ -9,29 +9,23 @@ const FLOOR_HOST = new URL("./processes/floor-host.js", import.meta.url);
 
 /** Awaits a round. */
 const AWAITS = 500;
+const AXIS = "one await, ms";
 
 export const twoProcesses: Question = {
   scope: "latency",
   title: "await, two processes, one at a time",
   about:
-    "A inserts a job, B runs it, A gets the result. Floor: insert with NOTIFY, claim, completion with NOTIFY, by hand on bare pg, no threads.",
+    'A inserts a job, B runs it, A gets the result. Floor: insert with NOTIFY, claim, completion with NOTIFY, by hand on bare pg, no threads. Relaxed: durability "relaxed".',
   lines: [
-    {
-      label: "p50",
-      unit: "ms",
-      of: ["baton", "p50"],
-      against: ["by hand", "p50"],
-      target: { on: "ratio", atMost: 2 },
-    },
-    {
-      label: "p99",
-      unit: "ms",
-      of: ["baton", "p99"],
-      against: ["by hand", "p99"],
-      target: { on: "figure", atMost: 10 },
-    },
+    ...linesOf("baton", "", "by hand", { on: "ratio", atMost: 1.15 }, { on: "figure", atMost: 4 }),
+    ...linesOf("relaxed", "relaxed, ", "by hand", { on: "figure", atMost: 0.96 }),
   ],
-  open: async (bench) => [await batonApart(bench), await floorApart(bench)],
+  distributions: [{ x: AXIS, of: ["baton", "relaxed", "by hand"].map((side) => [side, "await"]) }],
+  open: async (bench) => [
+    await batonApart("baton", bench, {}),
+    await batonApart("relaxed", bench, { durability: "relaxed" }),
+    await floorApart(bench),
+  ],
 };
 
 /**
@@ -42,42 +36,48 @@ export const sameProcess: Question = {
   scope: "latency",
   title: "await, same process, one at a time",
   about:
-    "Caller and host are one. Floor: insert as already claimed, completion, by hand on bare pg, no threads, no NOTIFY.",
+    'Caller and host are one. Floor: insert as already claimed, completion, by hand on bare pg, no threads, no NOTIFY. Early: delivery "early".',
   lines: [
-    {
-      label: "p50",
-      unit: "ms",
-      of: ["baton", "p50"],
-      against: ["two statements", "p50"],
-      target: { on: "ratio", atMost: 1.5 },
-    },
-    { label: "p99", unit: "ms", of: ["baton", "p99"], against: ["two statements", "p99"] },
+    ...linesOf("baton", "", "two statements", { on: "figure", atMost: 0.9 }),
     { label: "p50 to insert, claim, complete", unit: "ms", of: ["baton", "p50"], against: ["three statements", "p50"] },
+    ...linesOf("early", "early, ", "two statements", { on: "figure", atMost: 0.45 }),
+  ],
+  distributions: [
+    { x: AXIS, of: ["baton", "early", "two statements", "three statements"].map((side) => [side, "await"]) },
   ],
   open: async (bench) => [
-    await batonTogether(bench),
+    await batonTogether("baton", bench, {}),
+    await batonTogether("early", bench, { delivery: "early" }),
     await floorTogether("two statements", bench, (floor, int) => floor.runClaimed(int)),
     await floorTogether("three statements", bench, (floor, int) => floor.runClaiming(int)),
   ],
 };
 
-async function batonApart(bench: Bench): Promise<Contender> {
-  const connection = await bench.database();
-  await bench.child(HOST, { connection, queues: { bench: 1 }, threads: 1 });
-  return batonContender(await new Baton({ connection }).start());
+function linesOf(side: string, label: string, floor: string, p50: Target, p99?: Target): Line[] {
+  return [
+    { label: `${label}p50`, unit: "ms", of: [side, "p50"], against: [floor, "p50"], target: p50 },
+    { label: `${label}p99`, unit: "ms", of: [side, "p99"], against: [floor, "p99"], ...(p99 && { target: p99 }) },
+  ];
 }
 
-async function batonTogether(bench: Bench): Promise<Contender> {
+async function batonApart(name: string, bench: Bench, options: Partial<BatonOptions>): Promise<Contender> {
   const connection = await bench.database();
-  return batonContender(await new Baton({ connection, queues: { bench: 1 }, threads: 1, workers: [Same] }).start());
+  await bench.child(HOST, { connection, queues: { bench: 1 }, threads: 1, ...options });
+  return batonContender(name, await new Baton({ connection, ...options }).start());
 }
 
-function batonContender(baton: Baton): Contender {
-  return {
-    name: "baton",
-    round: () => oneAtATime((int) => baton.call(Same.new({ int }))),
-    close: () => baton.stop(),
-  };
+async function batonTogether(name: string, bench: Bench, options: Partial<BatonOptions>): Promise<Contender> {
+  const connection = await bench.database();
+  const host = { connection, queues: { bench: 1 }, threads: 1, workers: [Same], ...options };
+  return batonContender(name, await new Baton(host).start());
+}
+
+function batonContender(name: string, baton: Baton): Contender {
+  return contender(
+    name,
+    (int) => baton.call(Same.new({ int })),
+    () => baton.stop(),
+  );
 }
 
 async function floorApart(bench: Bench): Promise<Contender> {
@@ -93,7 +93,7 @@ async function floorApart(bench: Bench): Promise<Contender> {
       working.submit(int).catch(reject);
     });
   const close = async () => void (await Promise.all([listening.close(), working.close()]));
-  return { name: "by hand", round: () => oneAtATime(call), close };
+  return contender("by hand", call, close);
 }
 
 async function floorTogether(
@@ -102,16 +102,30 @@ async function floorTogether(
   call: (floor: Floor, int: number) => Promise<number>,
 ): Promise<Contender> {
   const floor = await Floor.connect(await bench.database());
-  return { name, round: () => oneAtATime((int) => call(floor, int)), close: () => floor.close() };
+  return contender(
+    name,
+    (int) => call(floor, int),
+    () => floor.close(),
+  );
 }
 
-async function oneAtATime(call: (int: number) => Promise<number>): Promise<Figures> {
-  const samples: number[] = [];
+function contender(name: string, call: (int: number) => Promise<number>, close: () => Promise<void>): Contender {
+  let times: readonly number[] = [];
+  const round = async (): Promise<Figures> => {
+    times = await oneAtATime(call);
+    return { p50: percentile(times, 50), p99: percentile(times, 99) };
+  };
+  return { name, round, samples: () => ({ await: times }), close };
+}
+
+/** Resolves to the ms that each await took. */
+async function oneAtATime(call: (int: number) => Promise<number>): Promise<number[]> {
+  const times: number[] = [];
   for (let int = 0; int < AWAITS; int += 1) {
     const start = performance.now();
     const result = await call(int);
-    samples.push(performance.now() - start);
+    times.push(performance.now() - start);
     if (result !== int) throw new Error(`Job ${int} came back with ${String(result)}`);
   }
-  return { p50: percentile(samples, 50), p99: percentile(samples, 99) };
+  return times;
 }

@@ -8,6 +8,8 @@ export interface Flown {
   readonly p50: number;
   readonly p99: number;
   readonly lost: number;
+  /** ms that each call took. */
+  readonly times: readonly number[];
 }
 
 /** Keeps so many calls open until so many are done in all. A call resolves to whether its result was right. */
@@ -16,7 +18,7 @@ export async function keepInFlight(
   count: number,
   call: (int: number) => Promise<boolean>,
 ): Promise<Flown> {
-  const samples: number[] = [];
+  const times: number[] = [];
   let next = 0;
   let lost = 0;
   const line = async (): Promise<void> => {
@@ -25,12 +27,12 @@ export async function keepInFlight(
       next += 1;
       const start = performance.now();
       const right = await call(int);
-      samples.push(performance.now() - start);
+      times.push(performance.now() - start);
       if (!right) lost += 1;
     }
   };
   const start = performance.now();
   await Promise.all(Array.from({ length: open }, line));
   const seconds = (performance.now() - start) / 1_000;
-  return { results: (count - lost) / seconds, p50: percentile(samples, 50), p99: percentile(samples, 99), lost };
+  return { results: (count - lost) / seconds, p50: percentile(times, 50), p99: percentile(times, 99), lost, times };
 }

@@ -1,7 +1,9 @@
 import { expect } from "chai";
-import type { Measured } from "../../bench/support/measure.js";
+import type { Round } from "../../bench/support/measure.js";
 import type { Line } from "../../bench/support/question.js";
-import { disturbed, jsonReport, type Report, rowsOf, textReport } from "../../bench/support/report.js";
+import { jsonReport, rowsOf } from "../../bench/support/report.js";
+import { textReport } from "../../bench/support/text.js";
+import { measured, report } from "./measured.js";
 
 const RATIO: Line = {
   label: "p50",
@@ -11,29 +13,6 @@ const RATIO: Line = {
   target: { on: "ratio", atMost: 2 },
 };
 const RATE: Line = { label: "jobs", unit: "/s", of: ["baton", "jobs"], target: { on: "figure", atLeast: 5_000 } };
-
-function measured(lines: readonly Line[], cpuChecks: readonly number[] = [10, 10]): Measured {
-  const question = { scope: "latency" as const, title: "await", about: "how", lines, open: async () => [] };
-  const baton = [
-    { p50: 3, jobs: 4_000 },
-    { p50: 12, jobs: 6_000 },
-    { p50: 4, jobs: 4_500 },
-  ];
-  return { question, rounds: { baton, "by hand": [{ p50: 2 }, { p50: 4 }, { p50: 2 }] }, cpuChecks };
-}
-
-function report(...all: Measured[]): Report {
-  const environment = {
-    baton: "0.1.0",
-    node: "v20.19.0",
-    platform: "linux x64",
-    cores: 2,
-    cpu: "some",
-    postgres: null,
-    load: { before: 0.5, after: 1 },
-  };
-  return { environment, rounds: 3, measured: all };
-}
 
 describe("the bench's report", () => {
   it("takes the ratio in each round, and then the median of the ratios", () => {
@@ -73,14 +52,22 @@ describe("the bench's report", () => {
   it("gives programs the raw figures of every round", () => {
     const { questions, environment } = JSON.parse(jsonReport(report(measured([RATIO]))));
     expect(environment.node).to.equal("v20.19.0");
-    expect(questions[0].rounds.baton).to.have.lengthOf(3);
+    expect(questions[0].rounds.map(({ figures }: Round) => figures["baton"]?.["p50"])).to.deep.equal([3, 12, 4]);
     expect(questions[0].rows[0].ratio.median).to.equal(2);
   });
 
   it("says so where others had the machine", () => {
-    expect(disturbed(measured([RATIO], [10, 11, 10.5]))).to.equal(false);
-    const noisy = measured([RATIO], [10, 13, 10.5]);
-    expect(disturbed(noisy)).to.equal(true);
-    expect(textReport(report(noisy))).to.contain("DISTURBED  await: the same computation took up to 30 % longer");
+    const quiet = measured([RATIO]);
+    expect(textReport(report(quiet)))
+      .to.contain("0 rounds discarded")
+      .and.not.to.contain("!");
+    const repeated = { ...quiet, discarded: quiet.rounds.slice(0, 2) };
+    expect(textReport(report(repeated)))
+      .to.contain("! await: 2 rounds discarded")
+      .and.not.to.contain("DISTURBED");
+    const noisy = { ...quiet, disturbed: 1, slowdown: 1.3 };
+    expect(textReport(report(noisy))).to.contain(
+      "! await: DISTURBED: 1 of the 3 rounds that count, the same computation took up to 30 % longer",
+    );
   });
 });
