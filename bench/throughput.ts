@@ -1,6 +1,6 @@
 import type { Question } from "./support/question.js";
 import { throughBaton, throughPiscina } from "./support/sides.js";
-import { Noop } from "./workers/noop.js";
+import { Noop, Tiny } from "./workers/noop.js";
 
 /** Jobs a round, where nobody awaits. */
 const JOBS = 20_000;
@@ -18,10 +18,18 @@ export const noops: Question = {
       against: ["piscina", "jobs"],
       target: { on: "figure", atLeast: 13_500 },
     },
+    {
+      label: "jobs, up to 100 a message",
+      unit: "/s",
+      of: ["batched", "jobs"],
+      against: ["piscina", "jobs"],
+      target: { on: "figure", atLeast: 30_000 },
+    },
     { label: "host's event-loop delay p99", unit: "ms", of: ["baton", "loopDelay"], against: ["piscina", "loopDelay"] },
   ],
   open: async (bench) => [
     await throughBaton(bench, JOBS, () => Noop.new()),
+    await throughBaton(bench, JOBS, () => Tiny.new(), "batched"),
     await throughPiscina(bench, JOBS, "noop", {}),
   ],
 };

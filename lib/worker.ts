@@ -40,6 +40,12 @@ export interface WorkerDefinition<Args, Return> extends JobOptions {
    * Default: the host's, 8,192 unless it says otherwise.
    */
   readonly resultLimit?: number;
+  /**
+   * How many of its jobs may go to a thread at once, where more of them wait than there are free threads: 1 to 100, default 1. For
+   * jobs far below a millisecond. They run one after the other, their results come when the last is done, and if one of them
+   * ends its thread the others run again; only that one fails.
+   */
+  readonly batch?: number;
 }
 
 /** The result that an awaiter gets: what `perform` resolves to, less the control values. */
@@ -71,6 +77,8 @@ export interface Worker<Args, Result> extends WorkerRef<Args, Result> {
   readonly backoff: ((job: Job<Args>) => number) | undefined;
   /** Bytes compressed; undefined for the host's limit. */
   readonly resultLimit: number | undefined;
+  /** How many of its jobs may go to a thread at once; undefined for one. */
+  readonly batch: number | undefined;
 }
 
 /** Any worker, whatever its args and result: what a host's `workers` option takes. */
@@ -81,6 +89,7 @@ export interface AnyWorker {
   readonly perform: (job: Job<never>, context: PerformContext) => unknown;
   readonly backoff: ((job: Job<never>) => number) | undefined;
   readonly resultLimit: number | undefined;
+  readonly batch?: number | undefined;
 }
 
 /**
@@ -101,8 +110,9 @@ export function defineWorker<Args, Return>(
   definition: WorkerDefinition<Args, Return> & SurvivesJson<Args>,
 ): Worker<Args, ResultOf<Return>> {
   checkDefinition(url, definition);
-  const { name, perform, backoff, resultLimit, ...defaults }: WorkerDefinition<Args, Return> = definition;
-  const worker = { name, url, perform, backoff, resultLimit, new: newJob<Args, ResultOf<Return>>(name, defaults) };
+  const { name, perform, backoff, resultLimit, batch, ...defaults }: WorkerDefinition<Args, Return> = definition;
+  const made = { name, url, perform, backoff, resultLimit, batch };
+  const worker = { ...made, new: newJob<Args, ResultOf<Return>>(name, defaults) };
   return Object.freeze(Object.defineProperty(worker, WORKER, { value: true }));
 }
 
@@ -148,20 +158,26 @@ function checkDefinition(url: unknown, definition: WorkerDefinition<never, unkno
   if (typeof definition !== "object" || definition === null) {
     throw new InvalidOptionError("definition", "of defineWorker must be an object with name and perform");
   }
-  const { name, perform, backoff, resultLimit, ...defaults } = definition;
+  const { name, perform, backoff, resultLimit, batch, ...defaults } = definition;
   checkDefaults("defineWorker", name, defaults);
   if (typeof perform !== "function") throw new InvalidOptionError("perform", `of worker ${name} must be a function`);
   if (backoff !== undefined && typeof backoff !== "function") {
     throw new InvalidOptionError("backoff", `of worker ${name} must be a function that returns ms`);
   }
-  if (resultLimit !== undefined && !isResultLimit(resultLimit)) {
+  if (resultLimit !== undefined && !isIntegerFrom(MIN_RESULT_LIMIT, MAX_RESULT_LIMIT, resultLimit)) {
     const range = `from ${MIN_RESULT_LIMIT} to ${MAX_RESULT_LIMIT}`;
     throw new InvalidOptionError("resultLimit", `of worker ${name} must be an integer ${range}, in bytes`);
   }
+  if (batch !== undefined && !isIntegerFrom(1, MAX_BATCH, batch)) {
+    throw new InvalidOptionError("batch", `of worker ${name} must be an integer from 1 to ${MAX_BATCH}`);
+  }
 }
 
-function isResultLimit(value: unknown): boolean {
-  return Number.isInteger(value) && (value as number) >= MIN_RESULT_LIMIT && (value as number) <= MAX_RESULT_LIMIT;
+/** More save nothing more, and each waits for all. */
+const MAX_BATCH = 100;
+
+function isIntegerFrom(min: number, max: number, value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
 }
 
 const DEFAULTS: ReadonlySet<string> = new Set(["queue", "priority", "maxAttempts", "tags", "meta"]);

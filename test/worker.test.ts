@@ -21,6 +21,9 @@ describe("defineWorker", () => {
     ["a resultLimit of nothing", url, { name: "w", perform, resultLimit: 63 }, "resultLimit"],
     ["a resultLimit over 64 MiB", url, { name: "w", perform, resultLimit: 67_108_865 }, "resultLimit"],
     ["half a byte", url, { name: "w", perform, resultLimit: 100.5 }, "resultLimit"],
+    ["a batch of nothing", url, { name: "w", perform, batch: 0 }, "batch"],
+    ["a batch over 100", url, { name: "w", perform, batch: 101 }, "batch"],
+    ["half a batch", url, { name: "w", perform, batch: 1.5 }, "batch"],
     ["a resultLimit as text", url, { name: "w", perform, resultLimit: "1MB" }, "resultLimit"],
     ["an option misspelt", url, { name: "w", perform, prio: 1 }, "prio"],
     ["a time, which belongs to a job", url, { name: "w", perform, scheduleIn: 1 }, "scheduleIn"],
@@ -50,6 +53,14 @@ describe("defineWorker", () => {
       tags: ["t"],
       scheduleIn: 5,
     });
+  });
+
+  it("keeps a batch for the host, and out of its jobs", () => {
+    for (const batch of [1, 100]) {
+      const worker = defineWorker(url, { name: "w", batch, perform });
+      expect(worker.batch).to.equal(batch);
+      expect(worker.new().options).to.deep.equal({});
+    }
   });
 
   it("keeps a resultLimit for the thread, and out of its jobs", () => {

@@ -1,11 +1,11 @@
-/** What runs in each thread: takes one job at a time and hands back its outcome, already encoded. */
+/** What runs in each thread: takes a job, or a batch of them one after the other, and hands back outcomes, already encoded. */
 import os from "node:os";
 import { MessageChannel, parentPort, threadId } from "node:worker_threads";
 import { packException } from "../lib/codec/codec.js";
 import { Attempt } from "../lib/thread/attempt.js";
 import { connect, type Hello, type HostSide, LINK, type ThreadSide } from "../lib/thread/link.js";
 import { Modules } from "../lib/thread/modules.js";
-import { readTask, runMessage, type TaskMessage } from "../lib/thread/message.js";
+import { readTasks, runMessage, type TasksMessage } from "../lib/thread/message.js";
 import { perform, type Run, type Task } from "../lib/thread/perform.js";
 import { movable } from "../lib/thread/transfer.js";
 
@@ -21,36 +21,41 @@ const host = connect<HostSide>(port1, { abort, ping: () => threadId } satisfies 
 const begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 const reports = new Set<Promise<void>>();
 let current: Attempt | null = null;
-/** An abort that overtook its job: the two come through different ports. */
-let early: { readonly id: number; readonly claim: number; readonly reason: string } | null = null;
+/** Aborts of jobs that are not begun yet: the two come through different ports. */
+let early: { readonly id: number; readonly claim: number; readonly reason: string }[] = [];
 
 process.on("uncaughtException", blame);
 process.on("unhandledRejection", blame);
 yieldToHost();
-jobs.on("message", (message: TaskMessage) => void take(readTask(message)));
+jobs.on("message", (message: TasksMessage) => void take(readTasks(message)));
 parentPort.postMessage({ [LINK]: port2, jobs: hostJobs, begun } satisfies Hello, [port2, hostJobs]);
 
 /** Piscina wants a task to be there. It gets none to run. */
 export function run(): void {}
 
-async function take(task: Task): Promise<void> {
-  const start = performance.now();
-  Atomics.store(begun, 0, 1);
-  const attempt = new Attempt(task.job);
-  current = attempt;
-  if (early?.id === attempt.id && early.claim === attempt.claim) attempt.abort(early.reason);
-  early = null;
-  const outcome = await perform(attempt, task, modules, (error) => report(attempt, error));
-  current = null;
+async function take(tasks: readonly Task[]): Promise<void> {
+  const runs: Run[] = [];
+  for (const task of tasks) runs.push(await runOf(task));
+  early = [];
   // What was reported must have arrived before the host may close this thread.
   if (reports.size > 0) await Promise.all(reports);
-  const run: Run = { outcome, duration: performance.now() - start, threadId };
-  jobs.postMessage(runMessage(run), movable(run));
+  jobs.postMessage(runs.map(runMessage), runs.flatMap(movable));
+}
+
+async function runOf(task: Task): Promise<Run> {
+  const start = performance.now();
+  Atomics.add(begun, 0, 1);
+  const attempt = new Attempt(task.job);
+  current = attempt;
+  for (const { id, claim, reason } of early) if (id === attempt.id && claim === attempt.claim) attempt.abort(reason);
+  const outcome = await perform(attempt, task, modules, (error) => report(attempt, error));
+  current = null;
+  return { outcome, duration: performance.now() - start, threadId };
 }
 
 function abort(id: number, claim: number, reason: string): void {
   if (current?.id === id && current.claim === claim) current.abort(reason);
-  else early = { id, claim, reason };
+  else early.push({ id, claim, reason });
 }
 
 /**

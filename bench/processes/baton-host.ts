@@ -4,10 +4,10 @@ import { LoopDelay } from "../support/loop-delay.js";
 import { argument, serve } from "../support/serve.js";
 import { Burn } from "../workers/burn.js";
 import { Bytes } from "../workers/bytes.js";
-import { Noop, Same } from "../workers/noop.js";
+import { Noop, Same, Tiny } from "../workers/noop.js";
 
 const delay = new LoopDelay();
-const baton = new Baton({ ...(argument() as BatonOptions), workers: [Noop, Same, Burn, Bytes] });
+const baton = new Baton({ ...(argument() as BatonOptions), workers: [Noop, Tiny, Same, Burn, Bytes] });
 await baton.start();
 let before = performance.eventLoopUtilization();
 let cpu = process.cpuUsage();

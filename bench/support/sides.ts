@@ -11,13 +11,13 @@ const PISCINA = new URL("../processes/piscina.js", import.meta.url);
 export const THREADS = availableParallelism();
 
 /** A host in a process of its own that gets all jobs of a round at once, and nobody awaits them. */
-export async function throughBaton(bench: Bench, count: number, job: () => NewJob): Promise<Contender> {
+export async function throughBaton(bench: Bench, count: number, job: () => NewJob, name = "baton"): Promise<Contender> {
   const connection = await bench.database();
   const host = await bench.child(HOST, { connection, queues: { bench: THREADS }, threads: THREADS });
   const caller = await new Baton({ connection }).start();
   const drain = await Drain.connect(caller, connection);
   return {
-    name: "baton",
+    name,
     round: async () => {
       await host.ask("start");
       const seconds = await drain.run(Array.from({ length: count }, job));

@@ -4,7 +4,7 @@
 const LONG = 250;
 /** ms of work to hold ahead: so often, at most, there is a claim, whose statement costs as much as some jobs. */
 const AHEAD = 50;
-/** Held ahead for each thread at most: what a host may sit on when its jobs turn out slow. */
+/** Held ahead for each thread at most, or twice its batch: what a host may sit on when its jobs turn out slow. */
 const MOST_PER_THREAD = 64;
 
 /** A running mean that forgets: each new figure counts for a fifth. */
@@ -12,11 +12,14 @@ export function blend(mean: number | null, figure: number): number {
   return mean === null ? figure : mean + (figure - mean) / 5;
 }
 
-/** Jobs to hold ahead, for all threads together; both durations in ms, null while they are not known. */
-export function prefetch(threads: number, roundTrip: number | null, jobTime: number | null): number {
+/**
+ * Jobs to hold ahead, for all threads together; both durations in ms, null while they are not known. `batch` go to a thread at
+ * once.
+ */
+export function prefetch(threads: number, roundTrip: number | null, jobTime: number | null, batch = 1): number {
   if (roundTrip === null || jobTime === null || jobTime > roundTrip * LONG) return 0;
   // Twice what a round trip takes, since more is fetched when half of it is left.
   const time = Math.max(jobTime, 0.01);
   const each = Math.max(2 * Math.ceil(roundTrip / time) + 1, Math.ceil(AHEAD / time));
-  return threads * Math.min(each, MOST_PER_THREAD);
+  return threads * Math.min(each, Math.max(MOST_PER_THREAD, 2 * batch));
 }

@@ -7,7 +7,7 @@ import type { Outcome } from "../job/outcome.js";
 import { ISOLATED_FROM } from "../job/crashes.js";
 import { transition } from "../job/transition.js";
 import type { Engine } from "../postgres/engine.js";
-import type { Telemetry } from "../telemetry.js";
+import type { Telemetry, TelemetryEvents } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
 import type { Acks } from "./acks.js";
 import type { Isolation } from "./isolation.js";
@@ -56,16 +56,24 @@ export class Executor {
     return this.#running.size;
   }
 
-  /** Runs a job. Resolves when its thread is free again; the outcome is then on its way to the row. Never rejects. */
-  async run(job: ClaimedJob): Promise<void> {
-    this.#running.add(job);
-    this.#unwritten.set(job.id, job.claim);
-    const outcome = await this.#perform(job);
-    this.#running.delete(job);
+  /**
+   * Runs jobs of one worker, one after the other in one thread. Resolves when that is free again; the outcomes are then on their
+   * way to the rows. Never rejects.
+   */
+  async run(jobs: readonly ClaimedJob[]): Promise<void> {
+    for (const job of jobs) {
+      this.#running.add(job);
+      this.#unwritten.set(job.id, job.claim);
+    }
+    const outcomes = await this.#perform(jobs);
+    for (const job of jobs) this.#running.delete(job);
     if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
-    // What fails after it was told to stop may have failed for that: it gets its attempt back.
-    const interrupted = this.#interrupted.delete(job) && outcome.type === "failed";
-    void this.#finish(job, interrupted ? { type: "released" } : outcome);
+    for (const [at, job] of jobs.entries()) {
+      const outcome = outcomes[at] as Outcome;
+      // What fails after it was told to stop may have failed for that: it gets its attempt back.
+      const interrupted = this.#interrupted.delete(job) && outcome.type === "failed";
+      void this.#finish(job, interrupted ? { type: "released" } : outcome);
+    }
   }
 
   /** The ids of jobs that it runs, or has outcomes of still to write. */
@@ -105,26 +113,33 @@ export class Executor {
     return crashes >= ISOLATED_FROM ? this.#options.isolation : this.#options.threads;
   }
 
-  async #perform(job: ClaimedJob): Promise<Outcome> {
+  async #perform(jobs: readonly ClaimedJob[]): Promise<Outcome[]> {
     const { workers, telemetry } = this.#options;
-    const worker = workers.get(job.worker);
-    if (worker === undefined) return unknownWorker(job.worker, [...workers.keys()]);
-    const { id, queue, attempt } = job;
-    telemetry.emit("job:start", { id, worker: job.worker, queue, attempt });
-    const { outcome, duration, threadId } = await this.#run(job, worker.url);
-    if (outcome.type === "quarantined") telemetry.emit("quarantine", { id });
-    telemetry.emit("job:stop", { id, worker: job.worker, queue, attempt, outcome: outcome.type, duration, threadId });
-    return outcome;
+    const [first] = jobs as readonly [ClaimedJob];
+    const worker = workers.get(first.worker);
+    if (worker === undefined) return jobs.map(() => unknownWorker(first.worker, [...workers.keys()]));
+    for (const job of jobs) telemetry.emit("job:start", factsOf(job));
+    const runs = await this.#run(jobs, worker.url);
+    return runs.map(({ outcome, duration, threadId }, at) => {
+      const facts = factsOf(jobs[at] as ClaimedJob);
+      if (outcome.type === "quarantined") telemetry.emit("quarantine", { id: facts.id });
+      telemetry.emit("job:stop", { ...facts, outcome: outcome.type, duration, threadId });
+      return outcome;
+    });
   }
 
-  async #run(job: ClaimedJob, url: string): Promise<Run> {
-    const { threads, isolation, engine, telemetry } = this.#options;
-    if (this.#placeOf(job) === threads) {
-      this.#marker.begin(job);
-      const run = await threads.run(job, url);
-      this.#marker.end(job);
-      return run;
-    }
+  async #run(jobs: readonly ClaimedJob[], url: string): Promise<Run[]> {
+    const { threads } = this.#options;
+    const [first] = jobs as readonly [ClaimedJob];
+    if (this.#placeOf(first) !== threads) return [await this.#runIsolated(first, url)];
+    for (const job of jobs) this.#marker.begin(job);
+    const runs = await threads.runBatch(jobs, url);
+    for (const job of jobs) this.#marker.end(job);
+    return runs;
+  }
+
+  async #runIsolated(job: ClaimedJob, url: string): Promise<Run> {
+    const { isolation, engine, telemetry } = this.#options;
     try {
       // It may take the machine down with it: that it has begun must be known before.
       if (!job.begun) await engine.begin([job]);
@@ -156,6 +171,10 @@ export class Executor {
       if (this.#unwritten.get(id) === claim) this.#unwritten.delete(id);
     }
   }
+}
+
+function factsOf({ id, worker, queue, attempt }: ClaimedJob): TelemetryEvents["job:start"] {
+  return { id, worker, queue, attempt };
 }
 
 function unknownWorker(worker: string, known: readonly string[]): Outcome {

@@ -177,6 +177,7 @@ export class Host {
   #produce(queue: string, limit: number, paused: boolean): Producer {
     const { engine, telemetry } = this.#options;
     const capacity = this.#capacity();
+    const batchOf = (worker: string) => this.#workers.get(worker)?.batch ?? 1;
     const onFree = () => this.#advanceAll();
     return new Producer({
       queue,
@@ -185,6 +186,7 @@ export class Host {
       engine,
       executor: this.#executor,
       capacity,
+      batchOf,
       onFree,
       telemetry,
     });

@@ -17,12 +17,14 @@ export interface Capacity {
 
 export interface ProducerOptions {
   readonly queue: string;
-  /** How many of its jobs run at a time. */
+  /** How many of its jobs run at a time; a batch in one thread counts as one, as they run one after the other. */
   readonly limit: number;
   readonly paused: boolean;
   readonly engine: Engine;
   readonly executor: Executor;
   readonly capacity: Capacity;
+  /** How many jobs of a worker may go to a thread at once. */
+  readonly batchOf: (worker: string) => number;
   /** Called when a thread has come free, so that every queue gets its turn. */
   readonly onFree: () => void;
   readonly telemetry: Telemetry;
@@ -54,6 +56,8 @@ export class Producer {
   #started = false;
   #roundTrip: number | null = null;
   #jobTime: number | null = null;
+  /** Of the worker whose jobs ran last. */
+  #batch = 1;
 
   constructor(options: ProducerOptions) {
     this.#options = options;
@@ -63,7 +67,7 @@ export class Producer {
     return this.#options.queue;
   }
 
-  /** Jobs in threads, or promised one. */
+  /** Threads that have its jobs, or are promised to them. */
   get running(): number {
     return this.#running + this.#reserved + this.#expected;
   }
@@ -101,7 +105,7 @@ export class Producer {
   advance(): void {
     const { capacity, limit, paused } = this.#options;
     while (this.#waiting.length > 0 && this.running < limit && capacity.free > 0 && !capacity.clogged) {
-      void this.#run(begun(this.#waiting.shift() as Held));
+      void this.#run(this.#next());
     }
     if (this.#claiming !== undefined || !this.#hungry || paused || this.#stopping.signal.aborted) return;
     const demand = this.#demand();
@@ -123,7 +127,7 @@ export class Producer {
 
   runReserved(job: ClaimedJob): void {
     this.#reserved -= 1;
-    void this.#run(job);
+    void this.#run([job]);
   }
 
   /** There is no such job, or its insert failed and nobody knows whether there is. */
@@ -139,11 +143,27 @@ export class Producer {
     this.#waiting.length = 0;
   }
 
+  /**
+   * What goes to the next thread: the first that waits, and with it those behind it that may share a batch, but for the share of
+   * the other free threads. A job with which a host has died goes alone.
+   */
+  #next(): ClaimedJob[] {
+    const { limit, capacity, batchOf } = this.#options;
+    const [first] = this.#waiting as [Held];
+    this.#batch = batchOf(first.job.worker);
+    const share = Math.ceil(this.#waiting.length / Math.min(limit - this.running, capacity.free));
+    const most = first.job.crashes > 0 ? 1 : Math.min(this.#batch, share);
+    const matches = ({ job }: Held) => job.worker === first.job.worker && job.crashes === 0;
+    let count = 1;
+    while (count < most && matches(this.#waiting[count] as Held)) count += 1;
+    return this.#waiting.splice(0, count).map(begun);
+  }
+
   #demand(): number {
     const { limit, capacity } = this.#options;
     if (capacity.clogged) return 0;
     const room = Math.min(limit - this.running, capacity.free);
-    const ahead = prefetch(Math.min(limit, capacity.size), this.#roundTrip, this.#jobTime);
+    const ahead = prefetch(Math.min(limit, capacity.size), this.#roundTrip, this.#jobTime, this.#batch);
     // Small claims cost as much as large ones: it fetches when half is gone, not one for each job that ends.
     return this.#waiting.length > ahead / 2 ? 0 : room + ahead - this.#waiting.length;
   }
@@ -195,11 +215,11 @@ export class Producer {
     for (const job of jobs) this.#waiting.push({ job, since });
   }
 
-  async #run(job: ClaimedJob): Promise<void> {
+  async #run(jobs: readonly ClaimedJob[]): Promise<void> {
     this.#running += 1;
     const start = performance.now();
-    await this.#options.executor.run(job);
-    this.#jobTime = blend(this.#jobTime, performance.now() - start);
+    await this.#options.executor.run(jobs);
+    this.#jobTime = blend(this.#jobTime, (performance.now() - start) / jobs.length);
     this.#running -= 1;
     this.#options.onFree();
   }

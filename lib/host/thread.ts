@@ -8,7 +8,7 @@ import type { ClaimedJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import type { Telemetry } from "../telemetry.js";
 import { connect, type Far, type Hello, type HostSide, LINK, type ThreadSide } from "../thread/link.js";
-import { readRun, type RunMessage, taskMessage } from "../thread/message.js";
+import { readRun, type RunMessage, tasksMessage } from "../thread/message.js";
 import type { Run } from "../thread/perform.js";
 
 const ENTRY = fileURLToPath(new URL("../../workers/thread.js", import.meta.url));
@@ -44,6 +44,14 @@ interface Ended {
   readonly cause: unknown;
 }
 
+/** Why a thread is to end: what a job in it comes to thereby, if it is for one. The others are given back. */
+interface Verdict {
+  readonly jobId: number | null;
+  readonly outcome: Outcome;
+}
+
+const RELEASED: Outcome = { type: "released" };
+
 /**
  * One thread, and after a crash or a kill its replacement: a Piscina of one, for the choice of the thread is ours. Piscina
  * starts it, replaces it and ends it; jobs go to it directly, which saves each 80 µs of Piscina's own queueing.
@@ -55,11 +63,11 @@ export class Thread {
   #hello: Hello | null = null;
   #created = false;
   #live: Live | null = null;
-  #job: ClaimedJob | null = null;
-  /** Takes what the job in it came to. */
-  #answer: (run: Run | Ended) => void = () => {};
-  /** Set once the thread is to end: what its job comes to thereby. */
-  #verdict: Outcome | null = null;
+  #jobs: readonly ClaimedJob[] = [];
+  /** Takes what the jobs in it came to. */
+  #answer: (runs: readonly RunMessage[] | Ended) => void = () => {};
+  /** Set once the thread is to end. */
+  #verdict: Verdict | null = null;
   #exited: Promise<void> = Promise.resolve();
   #bootError: unknown = null;
   #retry: NodeJS.Timeout | undefined;
@@ -72,7 +80,7 @@ export class Thread {
 
   /** Whether it can take a job now. */
   get free(): boolean {
-    return this.#live !== null && this.#job === null && this.#verdict === null;
+    return this.#live !== null && !this.busy && this.#verdict === null;
   }
 
   /** Whether it was told to end and has not: native code runs on. */
@@ -80,9 +88,14 @@ export class Thread {
     return this.#live !== null && this.#verdict !== null;
   }
 
-  /** The job in it, until its outcome is out. */
-  get job(): ClaimedJob | null {
-    return this.#job;
+  /** Whether jobs are in it whose outcomes are not out. */
+  get busy(): boolean {
+    return this.#jobs.length > 0;
+  }
+
+  /** Whether a job is in it. */
+  has(jobId: number): boolean {
+    return this.#jobs.some(({ id }) => id === jobId);
   }
 
   /** Starts the thread; `free` or `failed` tells what came of it. */
@@ -114,52 +127,52 @@ export class Thread {
     // Unheard, it would take the host down. With a job in the thread, it is that job's outcome.
     pool.on("error", (error: unknown) => {
       this.#bootError = error;
-      if (this.#job === null) this.#report(error);
+      if (!this.busy) this.#report(error);
     });
     this.#hold(pool);
   }
 
   /**
-   * Runs a job in a thread that is `free`. Never rejects: a job that ends its thread fails, one that its thread died too
-   * early to begin is released. In these cases the outcome comes when the thread has really ended.
+   * Runs jobs of one module, one after the other, in a thread that is `free`; resolves to a run for each. Never rejects: a job
+   * that ends its thread fails, and those with it are released, for what the earlier ones came to is lost with the thread. In
+   * these cases the outcomes come when the thread has really ended.
    */
-  async run(job: ClaimedJob, url: string): Promise<Run> {
+  async run(jobs: readonly ClaimedJob[], url: string): Promise<Run[]> {
     const [live, start] = [this.#live, performance.now()];
     if (live === null) throw new Error("A thread was given a job before it was free");
-    const { resultLimit } = this.#options;
-    this.#job = job;
+    this.#jobs = jobs;
     Atomics.store(live.begun, 0, 0);
-    const answered = new Promise<Run | Ended>((resolve) => {
+    const answered = new Promise<readonly RunMessage[] | Ended>((resolve) => {
       this.#answer = resolve;
     });
-    live.jobs.postMessage(taskMessage({ job, url, resultLimit }));
+    live.jobs.postMessage(tasksMessage(jobs, url, this.#options.resultLimit));
     // A process does not end while it runs a job.
     live.worker.ref();
     const answer = await answered;
     live.worker.unref();
-    const run = "cause" in answer ? lost(this.#verdict ?? this.#crash(job, live, answer.cause), start) : answer;
-    this.#job = null;
+    const runs = "cause" in answer ? this.#lost(live, answer.cause, performance.now() - start) : answer.map(readRun);
+    this.#jobs = [];
     if (this.free) this.#events.free();
-    return run;
+    return runs;
   }
 
-  /** Asks the running job to end early, by its signal. */
-  abort(reason: string): void {
-    if (this.#live === null || this.#job === null) return;
-    const { id, claim } = this.#job;
-    this.#live.far.abort(id, claim, reason).catch((error: unknown) => this.#report(error));
+  /** Asks a job in it to end early, by its signal. */
+  abort(jobId: number, reason: string): void {
+    const job = this.#jobs.find(({ id }) => id === jobId);
+    if (job === undefined) return;
+    this.#live?.far.abort(jobId, job.claim, reason).catch((error: unknown) => this.#report(error));
   }
 
-  /** Ends the thread under its job, which comes to this outcome unless it ends by itself just now. Resolves when it has ended. */
-  async kill(outcome: Outcome): Promise<void> {
-    this.#verdict ??= outcome;
+  /** Ends the thread under a job, which comes to this outcome unless it ends by itself just now. Resolves when it has ended. */
+  async kill(jobId: number, outcome: Outcome): Promise<void> {
+    this.#verdict ??= { jobId, outcome };
     await this.#live?.worker.terminate();
     await this.#exited;
   }
 
   /** Ends the thread for good and resolves when it has ended. A job in it is released. */
   stop(): Promise<void> {
-    this.#verdict ??= { type: "released" };
+    this.#verdict ??= { jobId: null, outcome: RELEASED };
     clearTimeout(this.#retry);
     this.#stopping ??= this.#pool?.destroy() ?? Promise.resolve();
     return this.#stopping;
@@ -180,7 +193,7 @@ export class Thread {
         this.#ended(hello, reason ?? new Error(`it exited with code ${code}`));
       });
     });
-    hello.jobs.on("message", (message: RunMessage) => this.#answer(readRun(message)));
+    hello.jobs.on("message", (messages: readonly RunMessage[]) => this.#answer(messages));
     hello.jobs.unref();
     const ready = (): void => {
       if (this.#hello !== hello || this.#stopping !== null) return;
@@ -194,10 +207,10 @@ export class Thread {
     far.ping().then(ready, (error: unknown) => this.#report(error));
   }
 
-  /** Tells whoever has a job in the thread. */
+  /** Tells whoever has jobs in the thread. */
   #ended({ jobs }: Hello, cause: unknown): void {
-    const last: { readonly message: RunMessage } | undefined = receiveMessageOnPort(jobs);
-    this.#answer(last === undefined ? { cause } : readRun(last.message));
+    const last: { readonly message: readonly RunMessage[] } | undefined = receiveMessageOnPort(jobs);
+    this.#answer(last?.message ?? { cause });
     jobs.close();
   }
 
@@ -221,8 +234,17 @@ export class Thread {
     return worker !== undefined;
   }
 
-  #crash(job: ClaimedJob, { begun }: Live, cause: unknown): Outcome {
-    if (Atomics.load(begun, 0) === 0) return { type: "released" };
+  /** What jobs came to whose thread has ended under them. */
+  #lost({ begun }: Live, cause: unknown, duration: number): Run[] {
+    const guilty = Atomics.load(begun, 0) - 1;
+    const outcomeOf = (job: ClaimedJob, at: number): Outcome => {
+      if (this.#verdict !== null) return job.id === this.#verdict.jobId ? this.#verdict.outcome : RELEASED;
+      return at === guilty ? this.#crash(job, cause) : RELEASED;
+    };
+    return this.#jobs.map((job, at) => ({ outcome: outcomeOf(job, at), duration, threadId: -1 }));
+  }
+
+  #crash(job: ClaimedJob, cause: unknown): Outcome {
     const memory = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
     const problem = memory
       ? "ran out of memory in its thread: let it hold less at a time, or raise resourceLimits"
@@ -238,10 +260,6 @@ export class Thread {
   #report(error: unknown): void {
     this.#options.telemetry.emit("service:error", { service: "threads", error });
   }
-}
-
-function lost(outcome: Outcome, start: number): Run {
-  return { outcome, duration: performance.now() - start, threadId: -1 };
 }
 
 function isHello(message: unknown): message is Hello {

@@ -11,14 +11,14 @@ export interface ThreadsOptions extends ThreadOptions {
 }
 
 interface Waiting {
-  readonly job: ClaimedJob;
+  readonly jobs: readonly ClaimedJob[];
   readonly url: string;
   readonly started: (() => void) | undefined;
-  readonly settle: (run: Run) => void;
+  readonly settle: (runs: Run[]) => void;
 }
 
 /**
- * The threads of a host and the jobs that wait for one, first come first served. Each thread has one job at a time, and
+ * The threads of a host and the jobs that wait for one, first come first served. Each thread has one job, or batch of them, at a time, and
  * counts as busy until it has really ended, which a killed one in native code may not do for long.
  */
 export class Threads {
@@ -49,7 +49,7 @@ export class Threads {
     return this.#threads.filter((thread) => thread.ending).length;
   }
 
-  /** How many jobs wait for a thread. */
+  /** How many jobs, or batches of them, wait for a thread. */
   get waiting(): number {
     return this.#waiting.size;
   }
@@ -66,34 +66,41 @@ export class Threads {
     return this.#stopping;
   }
 
+  /** Runs a job as soon as a thread is free, like {@link runBatch}. */
+  async run(job: ClaimedJob, url: string, started?: () => void): Promise<Run> {
+    const [run] = await this.runBatch([job], url, started);
+    return run as Run;
+  }
+
   /**
-   * Runs a job as soon as a thread is free; `started` is called when it goes in. Never rejects because of what the job
-   * does: whatever that is, even the end of its thread, is an outcome.
+   * Runs jobs of one module, one after the other, as soon as a thread is free; `started` is called when they go in. Resolves to a
+   * run for each. Never rejects because of what a job does: whatever that is, even the end of its thread, is an outcome.
    */
-  run(job: ClaimedJob, url: string, started?: () => void): Promise<Run> {
-    if (this.#stopping !== null) return Promise.resolve(released());
+  runBatch(jobs: readonly ClaimedJob[], url: string, started?: () => void): Promise<Run[]> {
+    if (this.#stopping !== null) return Promise.resolve(jobs.map(released));
     return new Promise((settle) => {
-      this.#waiting.add({ job, url, started, settle });
+      this.#waiting.add({ jobs, url, started, settle });
       this.#dispatch();
     });
   }
 
   /** Asks a job that runs to end early: its `context.signal` aborts, with this message. Does nothing to one that waits. */
   abort(jobId: number, reason: string): void {
-    this.#threadOf(jobId)?.abort(reason);
+    this.#threadOf(jobId)?.abort(jobId, reason);
   }
 
   /**
-   * Ends a job with an outcome, and the thread it runs in; one that waits just never starts. Resolves, as the job's `run`
-   * does, when the thread has really ended. A job that ends by itself at the same moment keeps its own outcome.
+   * Ends a job with an outcome, and the thread it runs in; one that waits just never starts. Those in a batch with it are
+   * released. Resolves, as the job's `run` does, when the thread has really ended. A job that ends by itself at the same moment
+   * keeps its own outcome.
    */
   async kill(jobId: number, outcome: Outcome): Promise<void> {
     for (const waiting of this.#waiting) {
-      if (waiting.job.id !== jobId) continue;
+      if (!waiting.jobs.some(({ id }) => id === jobId)) continue;
       this.#waiting.delete(waiting);
-      waiting.settle({ ...released(), outcome });
+      waiting.settle(waiting.jobs.map(({ id }) => (id === jobId ? { ...released(), outcome } : released())));
     }
-    await this.#threadOf(jobId)?.kill(outcome);
+    await this.#threadOf(jobId)?.kill(jobId, outcome);
   }
 
   /** Calls back whenever a thread is free and no job waits for it. */
@@ -118,7 +125,7 @@ export class Threads {
   }
 
   async #stop(): Promise<void> {
-    for (const waiting of this.#waiting) waiting.settle(released());
+    for (const waiting of this.#waiting) waiting.settle(waiting.jobs.map(released));
     this.#waiting.clear();
     await Promise.all(this.#threads.map((thread) => thread.stop()));
     this.#started?.resolve();
@@ -126,7 +133,7 @@ export class Threads {
 
   #freed(): void {
     this.#dispatch();
-    if (this.#started !== null && this.#threads.every((thread) => thread.free || thread.job !== null)) {
+    if (this.#started !== null && this.#threads.every((thread) => thread.free || thread.busy)) {
       this.#started.resolve();
     }
     if (this.free > 0) for (const callback of this.#onFree) callback();
@@ -137,13 +144,13 @@ export class Threads {
       const thread = this.#threads.find((thread) => thread.free);
       if (thread === undefined) return;
       this.#waiting.delete(waiting);
-      void thread.run(waiting.job, waiting.url).then(waiting.settle);
+      void thread.run(waiting.jobs, waiting.url).then(waiting.settle);
       waiting.started?.();
     }
   }
 
   #threadOf(jobId: number): Thread | undefined {
-    return this.#threads.find((thread) => thread.job?.id === jobId);
+    return this.#threads.find((thread) => thread.has(jobId));
   }
 }
 

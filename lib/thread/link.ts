@@ -12,15 +12,15 @@ export const LINK = "pg-baton.link";
 /** What a thread posts when it is up. */
 export interface Hello {
   readonly [LINK]: MessagePort;
-  /** Takes a `TaskMessage` at a time, and gives a `RunMessage` for each. */
+  /** Takes a `TasksMessage` at a time, and gives for it a list with a `RunMessage` for each of its jobs. */
   readonly jobs: MessagePort;
-  /** Shared memory, one number: the host sets 0 with each job, the thread 1 when it begins it. Outlives the thread. */
+  /** Shared memory, one number: how many jobs of the message the thread has begun; the host sets 0. Outlives the thread. */
   readonly begun: Int32Array;
 }
 
 /** What a host asks of its thread. */
 export interface ThreadSide {
-  /** Aborts the signal of that job's run, if that is what runs now or next. */
+  /** Aborts the signal of that job's run, if it runs now or is about to. */
   abort(id: number, claim: number, reason: string): void;
   /** Answers with the thread's id: its event loop turns. */
   ping(): number;

@@ -1,3 +1,4 @@
+import type { ClaimedJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import type { Run, Task } from "./perform.js";
 
@@ -6,14 +7,22 @@ import type { Run, Task } from "./perform.js";
  * name of each property. It made a short job's way to its thread and back a fifth shorter.
  */
 
-export type TaskMessage = ReturnType<typeof taskMessage>;
+export type TasksMessage = readonly [url: string, resultLimit: number, ...jobs: JobMessage[]];
+type JobMessage = ReturnType<typeof jobMessage>;
 
-export function taskMessage({ job, url, resultLimit }: Task) {
+/** Jobs of one module that run one after the other. */
+export function tasksMessage(jobs: readonly ClaimedJob[], url: string, resultLimit: number): TasksMessage {
+  return [url, resultLimit, ...jobs.map(jobMessage)];
+}
+
+export function readTasks([url, resultLimit, ...jobs]: TasksMessage): Task[] {
+  return jobs.map((message) => ({ job: readJob(message), url, resultLimit }));
+}
+
+function jobMessage(job: ClaimedJob) {
   const { id, claim, worker, queue, args, meta, tags, priority, attempt, maxAttempts } = job;
   const { crashes, begun, awaited, scheduledAt, insertedAt, attemptedAt, ref } = job;
   return [
-    url,
-    resultLimit,
     id,
     claim,
     worker,
@@ -34,12 +43,11 @@ export function taskMessage({ job, url, resultLimit }: Task) {
   ] as const;
 }
 
-export function readTask(message: TaskMessage): Task {
-  const [url, resultLimit, id, claim, worker, queue, args, meta, tags, priority, attempt, maxAttempts, ...rest] =
-    message;
+function readJob(message: JobMessage): ClaimedJob {
+  const [id, claim, worker, queue, args, meta, tags, priority, attempt, maxAttempts, ...rest] = message;
   const [crashes, begun, awaited, scheduledAt, insertedAt, attemptedAt, ref] = rest;
   const row = { id, claim, worker, queue, args, meta, tags, priority, attempt, maxAttempts };
-  return { job: { ...row, crashes, begun, awaited, scheduledAt, insertedAt, attemptedAt, ref }, url, resultLimit };
+  return { ...row, crashes, begun, awaited, scheduledAt, insertedAt, attemptedAt, ref };
 }
 
 /** What most jobs come to, a value, goes in pieces, any other outcome as it is. */

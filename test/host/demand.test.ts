@@ -33,6 +33,11 @@ describe("demand", () => {
     );
   });
 
+  it("holds two batches ahead for a thread where these are larger", () => {
+    expect(prefetch(2, 1, 0.01, 100)).to.equal(2 * 200);
+    expect(prefetch(2, 1, 0.01, 10)).to.equal(2 * 64);
+  });
+
   it("blends a new figure into the mean by a fifth, and begins with the first", () => {
     expect(blend(null, 10)).to.equal(10);
     expect(blend(10, 20)).to.equal(12);

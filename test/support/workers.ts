@@ -1,6 +1,7 @@
 import type { AnyWorker } from "../../lib/index.js";
 import double from "../../workers/double.js";
 import echo from "../../workers/echo.js";
+import { batched } from "../workers/batched.js";
 import { clock } from "../workers/clocks.js";
 import { exit } from "../workers/crash.js";
 import { fail, recurse } from "../workers/fail.js";
@@ -14,6 +15,7 @@ import { bulky, cramped, roomy, sized, verbose } from "../workers/sizes.js";
 
 /** What the hosts of system tests run. */
 export const WORKERS: readonly AnyWorker[] = [
+  batched,
   clock,
   double,
   echo,

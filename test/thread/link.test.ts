@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Piscina } from "piscina";
 import { connect, type Far, type Hello, LINK, type ThreadSide } from "../../lib/thread/link.js";
-import { readRun, type RunMessage, taskMessage } from "../../lib/thread/message.js";
+import { readRun, type RunMessage, tasksMessage } from "../../lib/thread/message.js";
 import type { Run } from "../../lib/thread/perform.js";
 import { claimedJob, testModule, valueIn } from "../support/claimed.js";
 
@@ -23,8 +23,8 @@ describe("the link to a thread", () => {
 
   async function abortable(id: number, claim: number): Promise<Run> {
     const job = claimedJob("abortable", {}, { id, claim });
-    hello.jobs.postMessage(taskMessage({ job, url: testModule("stray.js"), resultLimit: 8_192 }));
-    const [message] = (await once(hello.jobs, "message")) as [RunMessage];
+    hello.jobs.postMessage(tasksMessage([job], testModule("stray.js"), 8_192));
+    const [[message]] = (await once(hello.jobs, "message")) as [[RunMessage]];
     return readRun(message);
   }
 

@@ -1,18 +1,16 @@
 import { expect } from "chai";
-import { readRun, readTask, runMessage, taskMessage } from "../../lib/thread/message.js";
+import { readRun, readTasks, runMessage, tasksMessage } from "../../lib/thread/message.js";
 import type { Outcome } from "../../lib/job/outcome.js";
 import { claimedJob } from "../support/claimed.js";
 
 describe("what goes between host and thread", () => {
-  it("is the same task on the other side", () => {
+  it("are the same tasks on the other side, in their order", () => {
     const rest = { meta: '{"a":1}', tags: ["t"], priority: 3, attempt: 2, maxAttempts: 4, crashes: 1, begun: false };
     const job = claimedJob("double", { int: 2 }, { ...rest, claim: 9, queue: "q", awaited: true, ref: "r".repeat(22) });
-    const task = {
-      job: { ...job, scheduledAt: 1, insertedAt: 2, attemptedAt: 3 },
-      url: "file:///w.js",
-      resultLimit: 64,
-    };
-    expect(readTask(structuredClone(taskMessage(task)))).to.deep.equal(task);
+    const jobs = [{ ...job, scheduledAt: 1, insertedAt: 2, attemptedAt: 3 }, claimedJob("echo", { value: "x" })];
+    const [url, resultLimit] = ["file:///w.js", 64];
+    const message = structuredClone(tasksMessage(jobs, url, resultLimit));
+    expect(readTasks(message)).to.deep.equal(jobs.map((job) => ({ job, url, resultLimit })));
   });
 
   for (const outcome of [

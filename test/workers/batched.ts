@@ -1,0 +1,25 @@
+import { appendFileSync } from "node:fs";
+import { threadId } from "node:worker_threads";
+import { defineWorker, type Job } from "../../lib/worker.js";
+
+export interface BatchedArgs {
+  readonly int: number;
+  /** Gets a line for each run, where there is one. */
+  readonly log?: string;
+  /** What it does instead, in its first attempt. */
+  readonly fault?: "exit" | "throw";
+}
+
+/** Gives its number back, and shares messages with up to nine others. */
+export const batched = defineWorker(import.meta.url, {
+  name: "batched",
+  batch: 10,
+  maxAttempts: 2,
+  backoff: () => 0,
+  perform: ({ args: { int, log, fault }, attempt }: Job<BatchedArgs>) => {
+    if (log !== undefined) appendFileSync(log, `${int} ${attempt} ${threadId}\n`);
+    if (attempt === 1 && fault === "exit") process.exit(3);
+    if (attempt === 1 && fault === "throw") throw new Error(`not ${int}`);
+    return int;
+  },
+});
