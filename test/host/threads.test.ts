@@ -3,7 +3,6 @@ import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import { type Run, Threads, type ThreadsOptions } from "../../lib/host/threads.js";
-import type { ClaimedJob } from "../../lib/job/job.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { claimedJob, sampleModule, testModule, valueIn } from "../support/claimed.js";
 import { signOf } from "../support/sign.js";
@@ -28,11 +27,6 @@ describe("Threads", () => {
 
   function double(threads: Threads, int = 21): Promise<Run> {
     return threads.run(claimedJob("double", { int }), sampleModule("double.js"));
-  }
-
-  /** Jobs for one message, by their faults. */
-  function batch(faults: readonly string[]): ClaimedJob[] {
-    return faults.map((fault, int) => claimedJob("batched", { int, fault }));
   }
 
   /** A name for a sign, and the moment that a job gives it. */
@@ -65,15 +59,6 @@ describe("Threads", () => {
       expect(await Promise.all(runs)).to.deep.equal(Array.from({ length: 20 }, (_, int) => int * 2));
       expect(order).to.deep.equal(Array.from({ length: 20 }, (_, int) => int));
       expect(ids.size).to.equal(2);
-    });
-
-    it("in batches, one after the other in one thread, each with a run of its own", async () => {
-      const threads = await started(2);
-      const runs = await threads.runBatch(batch(["", "throw", ""]), testModule("batched.js"));
-      expect(runs.map(({ outcome }) => outcome.type)).to.deep.equal(["completed", "failed", "completed"]);
-      expect(runs.map(({ outcome }) => valueIn(outcome)).filter(Number.isInteger)).to.deep.equal([0, 2]);
-      expect(new Set(runs.map(({ threadId }) => threadId)).size).to.equal(1);
-      expect(threads.free).to.equal(2);
     });
 
     it("and call back when one is free and nothing waits for it", async () => {
@@ -116,16 +101,6 @@ describe("Threads", () => {
       threads.abort(job.id, "the host stops");
       const { outcome } = await run;
       expect(valueIn(outcome)).to.deep.equal({ name: "AbortError", message: "the host stops" });
-    });
-
-    it("in a batch, also before its turn has come", async () => {
-      const threads = await started(1);
-      const jobs = [claimedJob("abortable"), claimedJob("abortable")];
-      const runs = threads.runBatch(jobs, testModule("stray.js"));
-      threads.abort(jobs[1]!.id, "second");
-      threads.abort(jobs[0]!.id, "first");
-      const messages = (await runs).map(({ outcome }) => (valueIn(outcome) as { message: string }).message);
-      expect(messages).to.deep.equal(["first", "second"]);
     });
 
     it("and no other: not one that waits, nor one that comes after", async () => {
@@ -200,29 +175,6 @@ describe("Threads", () => {
       expect(valueIn((await next).outcome)).to.equal(42);
     });
 
-    it("in a batch: that one comes to its outcome, and those with it are given back", async () => {
-      const threads = await started(1);
-      const jobs = [claimedJob("abortable"), claimedJob("abortable"), claimedJob("abortable")];
-      const first = threads.runBatch(jobs, testModule("stray.js"));
-      const second = threads.runBatch(batch(["", ""]), testModule("batched.js"));
-      await threads.kill(jobs[1]!.id, { type: "too_large" });
-      const types = (await first).map(({ outcome }) => outcome.type);
-      expect(types).to.deep.equal(["released", "too_large", "released"]);
-      expect((await second).map(({ outcome }) => valueIn(outcome))).to.deep.equal([0, 1]);
-    });
-
-    it("in a batch that waits, none of which then starts", async () => {
-      const threads = await started(1);
-      const running = claimedJob("abortable");
-      const first = threads.run(running, testModule("stray.js"));
-      const jobs = batch(["", ""]);
-      const second = threads.runBatch(jobs, testModule("batched.js"), () => expect.fail("it started"));
-      await threads.kill(jobs[1]!.id, { type: "too_large" });
-      expect((await second).map(({ outcome }) => outcome.type)).to.deep.equal(["released", "too_large"]);
-      threads.abort(running.id, "enough");
-      await first;
-    });
-
     it("that waits, which then never starts", async () => {
       const threads = await started(1);
       const [running, waiting] = [claimedJob("abortable"), claimedJob("abortable")];
@@ -273,14 +225,6 @@ describe("Threads", () => {
       expect(valueIn(outcomes[0]!)).to.equal("done");
       expect(outcomes[1]).to.deep.equal({ type: "released" });
       expect(valueIn(outcomes[2]!)).to.equal(42);
-    });
-
-    it("exits in a batch: only that one fails, and the others are given back, done or not", async () => {
-      const threads = await started(1);
-      const runs = await threads.runBatch(batch(["", "exit", ""]), testModule("batched.js"));
-      expect(runs.map(({ outcome }) => outcome.type)).to.deep.equal(["released", "failed", "released"]);
-      expect(valueIn(runs[1]!.outcome)).to.include({ name: "ThreadCrashError" });
-      expect(valueIn((await double(threads)).outcome)).to.equal(42);
     });
 
     it("fills its memory", async () => {
