@@ -12,13 +12,19 @@ await baton.start();
 let before = performance.eventLoopUtilization();
 let cpu = process.cpuUsage();
 
+function mark(): void {
+  before = performance.eventLoopUtilization();
+  cpu = process.cpuUsage();
+}
+
 const commands = {
+  mark,
+  /** Watching the delay takes CPU time of its own. */
   start: () => {
-    before = performance.eventLoopUtilization();
-    cpu = process.cpuUsage();
+    mark();
     delay.start();
   },
-  /** ms of delay, the 99th percentile since the start. */
+  /** ms of delay, the 99th percentile since then. */
   stop: () => delay.p99(),
   /** ms that the event loop was busy since then. */
   busy: () => performance.eventLoopUtilization(before).active,
