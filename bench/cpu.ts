@@ -3,13 +3,16 @@ import type { Question } from "./support/question.js";
 import { THREADS, throughBaton, throughPiscina } from "./support/sides.js";
 import { Burn } from "./workers/burn.js";
 
-/** Jobs a round, and about how many ms each takes when it has a core to itself. */
-const JOBS = 400;
-const JOB_MS = 10;
+/** About how many ms each job takes when it has a core to itself, and how many a round: about two seconds of work. */
+const KINDS = [
+  { ms: 1, jobs: 4_000 },
+  { ms: 10, jobs: 400 },
+  { ms: 100, jobs: 40 },
+] as const;
 
-export const cpuBound: Question = {
+export const cpuBound: readonly Question[] = KINDS.map(({ ms, jobs }) => ({
   scope: "cpu",
-  title: `${JOBS} jobs of about ${JOB_MS} ms`,
+  title: `${jobs.toLocaleString("en")} jobs of about ${ms} ms`,
   about: `The same function with the same args in ${THREADS} threads, through Baton (all inserted at once) and through bare Piscina. The loop delay is what a 1 ms timer in the host's process saw, less that ms.`,
   lines: [
     {
@@ -28,7 +31,7 @@ export const cpuBound: Question = {
     },
   ],
   open: async (bench) => {
-    const args = { rounds: burnRounds(JOB_MS) };
-    return [await throughBaton(bench, JOBS, () => Burn.new(args)), await throughPiscina(bench, JOBS, "burn", args)];
+    const args = { rounds: burnRounds(ms) };
+    return [await throughBaton(bench, jobs, () => Burn.new(args)), await throughPiscina(bench, jobs, "burn", args)];
   },
-};
+}));

@@ -23,7 +23,7 @@ const QUESTIONS: readonly Question[] = [
   sameProcess,
   inFlight,
   noops,
-  cpuBound,
+  ...cpuBound,
   fullTable,
   listeners,
   sizes,
