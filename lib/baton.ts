@@ -131,8 +131,8 @@ export class Baton {
    * @param options ms, default 5,000, Infinity allowed; or {@link AwaitOptions}.
    */
   async await<Result>(relay: Relay<Result>, options?: number | AwaitOptions): Promise<AwaitResult<Result>> {
-    const [result] = await this.#running("await").awaiter.awaitMany([relay], options);
-    return result as AwaitResult<Result>;
+    // Passed on rather than awaited: thousands may be open, and the frame of a function that waits is a fifth of what each holds.
+    return this.#running("await").awaiter.awaitOne(relay, options) as Promise<AwaitResult<Result>>;
   }
 
   /** The outcomes of many relays, in their order, under one deadline: those in time keep their values. */

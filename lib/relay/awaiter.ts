@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { InvalidOptionError } from "../errors.js";
-import type { Delivery, Mailbox } from "./mailbox.js";
+import { Deadlines } from "./deadlines.js";
+import type { Delivery, Mailbox, Waiter } from "./mailbox.js";
 import type { Look, Reconciler } from "./reconciler.js";
 import { checkRelay, type Relay } from "./relay.js";
 import { type AwaitResult, type Decode, goneResult, timeoutResult, toResult } from "./result.js";
@@ -19,8 +20,6 @@ export interface AwaitOptions {
 }
 
 const DEFAULT_TIMEOUT = 5_000;
-/** The longest time that setTimeout takes; who waits longer is woken in between. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 /** ms that the last look at the rows may take, once the deadline has come. */
 const LAST_LOOK = 1_000;
 /** ms that large answers which are seen to be stored then get to arrive. */
@@ -28,18 +27,12 @@ const LAST_LARGE = 10_000;
 
 /** Awaits relays: from the mailbox, with the table as the last word. */
 export class Awaiter {
-  readonly #mailbox: Mailbox;
-  readonly #reconciler: Reconciler;
-  readonly #decode: Decode;
-  readonly #overdue: number;
-  readonly #open = new Set<OpenAwait>();
+  readonly #rooms: Rooms;
+  readonly #open = new Deadlines<OpenAwait>((open) => void open.lookOnceMore());
 
   /** `overdue`: ms after which a slot without an answer is worth a look at its row, which may be gone. */
   constructor(mailbox: Mailbox, reconciler: Reconciler, decode: Decode, overdue = 5_000) {
-    this.#mailbox = mailbox;
-    this.#reconciler = reconciler;
-    this.#decode = decode;
-    this.#overdue = overdue;
+    this.#rooms = { mailbox, reconciler, decode, overdue, open: this.#open };
   }
 
   /** How many calls are open. */
@@ -51,20 +44,20 @@ export class Awaiter {
    * The outcome of each relay, in their order. Rejects for misuse (`InvalidRelayError`, {@link InvalidOptionError}), by the
    * signal, and when stopped; never for a job's fate.
    */
-  async awaitMany(relays: readonly Relay[], options?: number | AwaitOptions): Promise<AwaitResult[]> {
-    if (!Array.isArray(relays)) throw new InvalidOptionError("relays", "must be an array of relays");
-    for (const relay of relays) checkRelay(relay);
-    const checked = checkAwaitOptions(options);
-    checked.signal?.throwIfAborted();
-    // Without a slot, it is another process's job, or one whose slot was given up: only the table can tell.
-    const unknown = (ref: string): boolean => !this.#mailbox.has(ref) || this.#mailbox.overdue(ref, this.#overdue);
-    const open = new OpenAwait(relays, checked, this.#mailbox, this.#reconciler, this.#decode, unknown);
-    this.#open.add(open);
-    try {
-      return await open.run();
-    } finally {
-      this.#open.delete(open);
-    }
+  awaitMany(relays: readonly Relay[], options?: number | AwaitOptions): Promise<AwaitResult[]> {
+    // Thousands may be open: one promise each, and no frame of an async function.
+    return new Promise((resolve, reject) => {
+      if (!Array.isArray(relays)) throw new InvalidOptionError("relays", "must be an array of relays");
+      for (const relay of relays) checkRelay(relay);
+      const checked = checkAwaitOptions(options);
+      checked.signal?.throwIfAborted();
+      new OpenAwait(this.#rooms, relays, checked, resolve, reject).begin();
+    });
+  }
+
+  /** Like {@link awaitMany}, for one. */
+  awaitOne(relay: Relay, options?: number | AwaitOptions): Promise<AwaitResult> {
+    return this.awaitMany([relay], options).then(first);
   }
 
   /** Rejects every open await. */
@@ -73,99 +66,113 @@ export class Awaiter {
   }
 }
 
+/** What open awaits work with. */
+interface Rooms {
+  readonly mailbox: Mailbox;
+  readonly reconciler: Reconciler;
+  readonly decode: Decode;
+  readonly overdue: number;
+  readonly open: Deadlines<OpenAwait>;
+}
+
 /** One call of `await` or `awaitMany`, from its beginning to its end: whatever it holds is let go there. */
 class OpenAwait {
+  readonly #rooms: Rooms;
   readonly #relays: readonly Relay[];
   readonly #options: CheckedAwaitOptions;
-  readonly #mailbox: Mailbox;
-  readonly #reconciler: Reconciler;
-  readonly #decode: Decode;
-  /** Whether a ref must be asked for in the table. */
-  readonly #unknown: (ref: string) => boolean;
+  readonly #resolve: (results: AwaitResult[]) => void;
+  readonly #reject: (reason: unknown) => void;
   readonly #results: (AwaitResult | undefined)[];
-  readonly #releases: (() => void)[] = [];
+  readonly #waiters: (Waiter | undefined)[];
   #left: number;
-  #finish: () => void = () => {};
-  #fail: (reason: unknown) => void = () => {};
-  #timer: NodeJS.Timeout | undefined;
+  /** Where it stands among those that are open; NaN before it began. */
+  #deadline = Number.NaN;
+  #onAbort: (() => void) | undefined;
 
   constructor(
+    rooms: Rooms,
     relays: readonly Relay[],
     options: CheckedAwaitOptions,
-    mailbox: Mailbox,
-    reconciler: Reconciler,
-    decode: Decode,
-    unknown: (ref: string) => boolean,
+    resolve: (results: AwaitResult[]) => void,
+    reject: (reason: unknown) => void,
   ) {
-    this.#unknown = unknown;
+    this.#rooms = rooms;
     this.#relays = relays;
     this.#options = options;
-    this.#mailbox = mailbox;
-    this.#reconciler = reconciler;
-    this.#decode = decode;
+    this.#resolve = resolve;
+    this.#reject = reject;
     this.#left = relays.length;
     this.#results = Array.from({ length: relays.length });
+    this.#waiters = Array.from({ length: relays.length });
   }
 
-  async run(): Promise<AwaitResult[]> {
+  begin(): void {
     const { signal, timeout } = this.#options;
-    const onAbort = () => this.abort(signal?.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    try {
-      await new Promise<void>((resolve, reject) => {
-        this.#finish = resolve;
-        this.#fail = reject;
-        for (const index of this.#relays.keys()) this.#begin(index);
-        if (this.#left === 0) return resolve();
-        this.#setTimer(performance.now() + timeout);
-      });
-    } finally {
-      clearTimeout(this.#timer);
-      for (const release of this.#releases) release();
-      signal?.removeEventListener("abort", onAbort);
-    }
-    return this.#results as AwaitResult[];
+    for (const index of this.#relays.keys()) this.#wait(index);
+    if (this.#left === 0) return this.#resolve(this.#results as AwaitResult[]);
+    this.#deadline = this.#rooms.open.add(this, timeout);
+    if (signal === undefined) return;
+    this.#onAbort = () => this.abort(signal.reason);
+    signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
   abort(reason: unknown): void {
-    this.#fail(reason);
+    this.#end();
+    this.#reject(reason);
   }
 
-  #begin(index: number): void {
-    const { ref } = this.#relays[index] as Relay;
-    const { withRetries } = this.#options;
-    const unknown = this.#unknown(ref);
-    const there = this.#mailbox.peek(ref, withRetries);
-    if (there !== null) return this.#settle(index, there);
-    this.#releases.push(this.#mailbox.wait(ref, withRetries, (delivery) => this.#settle(index, delivery)));
-    if (unknown) this.#reconciler.subscribe(ref);
-    this.#reconciler.watch();
-  }
-
-  #settle(index: number, delivery: Delivery | "gone"): void {
-    const relay = this.#relays[index] as Relay;
-    if (this.#results[index] !== undefined) return;
-    this.#results[index] = delivery === "gone" ? goneResult(relay) : toResult(relay, delivery, this.#decode);
-    this.#left -= 1;
-    if (this.#left === 0) this.#finish();
-  }
-
-  #setTimer(deadline: number): void {
-    const left = deadline - performance.now();
-    const wait = () => (left > LONGEST_TIMER ? this.#setTimer(deadline) : void this.#onDeadline());
-    this.#timer = setTimeout(wait, Math.max(0, Math.min(left, LONGEST_TIMER)));
-  }
-
-  /** A stored result is never called a timeout: the rows have the last word, if they can be had in time. */
-  async #onDeadline(): Promise<void> {
+  /** At the deadline. A stored result is never called a timeout: the rows have the last word, if they can be had in time. */
+  async lookOnceMore(): Promise<void> {
     const refs = this.#relays.flatMap(({ ref }, index) => (this.#results[index] === undefined ? [ref] : []));
-    const { stored, large } = await within(LAST_LOOK, this.#reconciler.read(refs), NOTHING_STORED);
+    const { stored, large } = await within(LAST_LOOK, this.#rooms.reconciler.read(refs), NOTHING_STORED);
     await within(LAST_LARGE, large, undefined);
     for (const [index, relay] of this.#relays.entries()) {
       if (this.#results[index] === undefined) this.#results[index] = timeoutResult(relay, stored.get(relay.ref));
     }
     this.#finish();
   }
+
+  #wait(index: number): void {
+    const { mailbox, reconciler, overdue } = this.#rooms;
+    const { ref } = this.#relays[index] as Relay;
+    const { withRetries } = this.#options;
+    // Without a slot, it is another process's job, or one whose slot was given up: only the table can tell.
+    const unknown = !mailbox.has(ref) || mailbox.overdue(ref, overdue);
+    const there = mailbox.peek(ref, withRetries);
+    if (there !== null) return this.#settle(index, there);
+    const waiter: Waiter = (delivery) => this.#settle(index, delivery);
+    this.#waiters[index] = waiter;
+    mailbox.wait(ref, withRetries, waiter);
+    if (unknown) reconciler.subscribe(ref);
+    reconciler.watch();
+  }
+
+  #settle(index: number, delivery: Delivery | "gone"): void {
+    const relay = this.#relays[index] as Relay;
+    if (this.#results[index] !== undefined) return;
+    this.#results[index] = delivery === "gone" ? goneResult(relay) : toResult(relay, delivery, this.#rooms.decode);
+    this.#left -= 1;
+    // Not while it begins: that sees for itself whether anything is left.
+    if (this.#left === 0 && !Number.isNaN(this.#deadline)) this.#finish();
+  }
+
+  #finish(): void {
+    this.#end();
+    this.#resolve(this.#results as AwaitResult[]);
+  }
+
+  #end(): void {
+    const { mailbox, open } = this.#rooms;
+    open.delete(this, this.#deadline);
+    for (const [index, waiter] of this.#waiters.entries()) {
+      if (waiter !== undefined) mailbox.release((this.#relays[index] as Relay).ref, waiter);
+    }
+    if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
+  }
+}
+
+function first([result]: AwaitResult[]): AwaitResult {
+  return result as AwaitResult;
 }
 
 const NOTHING_STORED: Pick<Look, "stored" | "large"> = { stored: new Map(), large: Promise.resolve() };

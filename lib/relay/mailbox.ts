@@ -25,9 +25,17 @@ interface Slot {
   keepUntil: number;
   /** Whether somebody has had the final answer. */
   taken: boolean;
-  /** The waiters, and whether each waits for the final answer. */
-  readonly waiters: Map<Waiter, boolean>;
+  waiting: readonly Waiting[];
 }
+
+interface Waiting {
+  readonly waiter: Waiter;
+  /** Whether it waits for the final answer. */
+  readonly withRetries: boolean;
+}
+
+/** Most slots have one waiter at most, and there may be many slots: a list takes a fifth of what a Map would. */
+const NOBODY: readonly Waiting[] = [];
 
 export interface MailboxLimits {
   /** ms that a slot which nobody awaits is kept. */
@@ -101,7 +109,7 @@ export class Mailbox {
     this.#grow(OVERHEAD);
     const openedAt = performance.now();
     const keepUntil = openedAt + this.#limits.age;
-    this.#slots.set(ref, { first: null, final: null, openedAt, keepUntil, taken: false, waiters: new Map() });
+    this.#slots.set(ref, { first: null, final: null, openedAt, keepUntil, taken: false, waiting: NOBODY });
     this.#sweeping ??= setInterval(() => this.sweep(), SWEEP).unref();
   }
 
@@ -130,13 +138,20 @@ export class Mailbox {
     return delivery;
   }
 
-  /** Has the waiter called once, when the answer comes. Returns what ends the waiting before. */
-  wait(ref: string, withRetries: boolean, waiter: Waiter): () => void {
+  /** Has the waiter called once, when the answer comes, unless it is released before. */
+  wait(ref: string, withRetries: boolean, waiter: Waiter): void {
     this.open(ref);
     const slot = this.#slots.get(ref) as Slot;
-    slot.waiters.set(waiter, withRetries);
+    slot.waiting = slot.waiting.concat({ waiter, withRetries });
     this.#awaited.add(ref);
-    return () => this.#release(ref, slot, waiter);
+  }
+
+  /** Ends its waiting, if it still does. */
+  release(ref: string, waiter: Waiter): void {
+    const slot = this.#slots.get(ref);
+    if (slot === undefined) return;
+    slot.waiting = slot.waiting.filter((one) => one.waiter !== waiter);
+    if (slot.waiting.length === 0) this.#awaited.delete(ref);
   }
 
   /** Takes an answer in. False where nobody has a slot for it, or it brings nothing new. */
@@ -150,9 +165,9 @@ export class Mailbox {
     if (final) slot.final = delivery;
     if (sizeOf(slot) > HEAVY) this.#heavy.add(ref);
     this.#grow(sizeOf(slot) - before);
-    for (const [waiter, withRetries] of slot.waiters) {
+    for (const { waiter, withRetries } of slot.waiting) {
       if (withRetries && !final) continue;
-      this.#release(ref, slot, waiter);
+      this.release(ref, waiter);
       const wanted = withRetries ? delivery : slot.first;
       this.#take(slot, wanted);
       waiter(wanted);
@@ -166,13 +181,7 @@ export class Mailbox {
     if (slot === undefined) return;
     // Closed first: a waiter that waits again gets a slot of its own.
     this.close(ref);
-    for (const waiter of slot.waiters.keys()) waiter("gone");
-  }
-
-  #release(ref: string, slot: Slot, waiter: Waiter): void {
-    slot.waiters.delete(waiter);
-    // The ref may have a new slot by now, awaited by others.
-    if (slot.waiters.size === 0 && this.#slots.get(ref) === slot) this.#awaited.delete(ref);
+    for (const { waiter } of slot.waiting) waiter("gone");
   }
 
   /** Gives up the slots whose time is over. */
@@ -198,7 +207,7 @@ export class Mailbox {
     if (this.#bytes <= this.#limits.bytes) return;
     let looks = 2;
     for (const [ref, slot] of this.#slots) {
-      if (slot.waiters.size > 0) {
+      if (slot.waiting.length > 0) {
         // It stays, behind the others, so that it does not hide those that can go.
         this.#slots.delete(ref);
         this.#slots.set(ref, slot);
@@ -209,7 +218,7 @@ export class Mailbox {
   }
 
   #evict(ref: string, slot: Slot): void {
-    if (slot.waiters.size > 0) return;
+    if (slot.waiting.length > 0) return;
     this.close(ref);
     if (!slot.taken) this.#telemetry.emit("slot:evicted", { ref });
   }

@@ -131,6 +131,8 @@ describe("awaiting", () => {
     table.put(relay.ref, value(4));
     notifier.setMode("notify");
     expect((await open)[0]).to.deep.include({ ok: true, value: 4, via: "reconcile" });
+    // It is counted when all that was found is delivered.
+    await new Promise(setImmediate);
     expect(telemetry.counts()).to.deep.include({ reconcile: 1 });
   });
 

@@ -46,7 +46,9 @@ describe("the mailbox", () => {
     const heard: string[] = [];
     mailbox.wait("a", false, () => heard.push("first"));
     mailbox.wait("a", true, () => heard.push("final"));
-    mailbox.wait("a", false, () => heard.push("gone"))();
+    const gone = () => heard.push("gone");
+    mailbox.wait("a", false, gone);
+    mailbox.release("a", gone);
     mailbox.deliver("a", failed);
     mailbox.deliver("a", first);
     mailbox.deliver("a", second);
@@ -77,10 +79,11 @@ describe("the mailbox", () => {
     const telemetry = new Telemetry("test");
     const old = new Mailbox(telemetry, { age: -1, takenAge: 60_000, bytes: 1_000_000 });
     old.open("a");
-    const end = old.wait("b", false, () => {});
+    const waiter = () => {};
+    old.wait("b", false, waiter);
     old.sweep();
     expect([old.has("a"), old.has("b")]).to.deep.equal([false, true]);
-    end();
+    old.release("b", waiter);
     old.sweep();
     expect(old.size).to.equal(0);
     expect(telemetry.counts()).to.deep.equal({ "slot:evicted": 2 });
