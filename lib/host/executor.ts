@@ -7,7 +7,7 @@ import type { Outcome } from "../job/outcome.js";
 import { ISOLATED_FROM } from "../job/crashes.js";
 import { transition } from "../job/transition.js";
 import type { Engine } from "../postgres/engine.js";
-import type { Telemetry, TelemetryEvents } from "../telemetry.js";
+import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
 import type { Acks } from "./acks.js";
 import type { Isolation } from "./isolation.js";
@@ -118,12 +118,12 @@ export class Executor {
     const [first] = jobs as readonly [ClaimedJob];
     const worker = workers.get(first.worker);
     if (worker === undefined) return jobs.map(() => unknownWorker(first.worker, [...workers.keys()]));
-    for (const job of jobs) telemetry.emit("job:start", factsOf(job));
+    for (const { id, worker, queue, attempt } of jobs) telemetry.emit("job:start", { id, worker, queue, attempt });
     const runs = await this.#run(jobs, worker.url);
     return runs.map(({ outcome, duration, threadId }, at) => {
-      const facts = factsOf(jobs[at] as ClaimedJob);
-      if (outcome.type === "quarantined") telemetry.emit("quarantine", { id: facts.id });
-      telemetry.emit("job:stop", { ...facts, outcome: outcome.type, duration, threadId });
+      const { id, worker, queue, attempt } = jobs[at] as ClaimedJob;
+      if (outcome.type === "quarantined") telemetry.emit("quarantine", { id });
+      telemetry.emit("job:stop", { id, worker, queue, attempt, outcome: outcome.type, duration, threadId });
       return outcome;
     });
   }
@@ -171,10 +171,6 @@ export class Executor {
       if (this.#unwritten.get(id) === claim) this.#unwritten.delete(id);
     }
   }
-}
-
-function factsOf({ id, worker, queue, attempt }: ClaimedJob): TelemetryEvents["job:start"] {
-  return { id, worker, queue, attempt };
 }
 
 function unknownWorker(worker: string, known: readonly string[]): Outcome {

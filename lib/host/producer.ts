@@ -151,8 +151,9 @@ export class Producer {
     const { limit, capacity, batchOf } = this.#options;
     const [first] = this.#waiting as [Held];
     this.#batch = batchOf(first.job.worker);
+    if (this.#batch === 1 || first.job.crashes > 0) return [begun(this.#waiting.shift() as Held)];
     const share = Math.ceil(this.#waiting.length / Math.min(limit - this.running, capacity.free));
-    const most = first.job.crashes > 0 ? 1 : Math.min(this.#batch, share);
+    const most = Math.min(this.#batch, share);
     const matches = ({ job }: Held) => job.worker === first.job.worker && job.crashes === 0;
     let count = 1;
     while (count < most && matches(this.#waiting[count] as Held)) count += 1;

@@ -5,7 +5,7 @@ import { type Markup, plain, svg, tag } from "./markup.js";
 import { domainOf, type Scale, scaleOf } from "./scale.js";
 
 const WIDTH = 860;
-const [LEFT, RIGHT] = [330, 600];
+const [LEFT, RIGHT] = [270, 510];
 const TOP = 30;
 const HEADING = 30;
 const BAR = 24;
