@@ -64,6 +64,24 @@ const STEPS: readonly ((schema: string) => string)[] = [
   // a fillfactor changed nothing, as no update here can be heap-only: `state` decides about every partial index.
   (schema) =>
     `alter table ${schema}.jobs set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000);`,
+  // Liveness by a number that only rises, blame that tells apart who was present and who was alone, stops counted,
+  // retention stored with the row, and claims by worker.
+  (schema) => `
+    alter table ${schema}.jobs
+      add column if not exists deaths smallint not null default 0,
+      add column if not exists alone smallint not null default 0,
+      add column if not exists interruptions smallint not null default 0,
+      add column if not exists expires_at timestamptz;
+    alter table ${schema}.hosts add column if not exists beat bigint not null default 0, add column if not exists workers text[];
+    create index if not exists jobs_claim_worker on ${schema}.jobs (queue, worker, priority, scheduled_at, id) where state = 1;
+    create index if not exists jobs_expire on ${schema}.jobs (expires_at) where state >= 4;
+    comment on column ${schema}.jobs.crashes is 'hosts that died after the job had begun on them';
+    comment on column ${schema}.jobs.deaths is 'hosts that died while they held the job, begun or not';
+    comment on column ${schema}.jobs.alone is 'processes that died while they ran the job alone';
+    comment on column ${schema}.jobs.interruptions is 'stops in a row that interrupted the job before it ended';
+    comment on column ${schema}.jobs.expires_at is 'when the finished row may be pruned; null: not decided yet';
+    comment on column ${schema}.hosts.beat is 'rises with each heartbeat; observers time it by their own clocks';
+    comment on column ${schema}.hosts.workers is 'the workers whose jobs it runs; null: not known (an older release)';`,
 ];
 
 /**
