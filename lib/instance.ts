@@ -47,15 +47,13 @@ export class Instance {
   constructor(options: CheckedOptions, telemetry: Telemetry) {
     this.#options = options;
     this.#telemetry = telemetry;
-    const { connection, name, prefix, queues, errors, durability } = options;
+    const { connection, name, prefix, errors, durability } = options;
     this.database = new Database(connection, `pg-baton ${name}`, telemetry);
     this.engine = new Engine(this.database, prefix, this.id, durability === "full");
     this.notifier = new PostgresNotifier({
       database: this.database,
       telemetry,
       probeChannel: relayChannel(prefix, this.id),
-      // Only who runs jobs is missed when it dies.
-      lockKey: queues.size > 0 ? lockKeyOf(this.id) : null,
       busy: () => this.mailbox.awaited > 0 || (this.#host?.running ?? 0) > 0,
     });
     this.notifier.onRestore(() => this.#inserts.hurry());
@@ -112,6 +110,7 @@ export class Instance {
     if (jobs.length === 0) return [];
     const rows = jobs.map((job) => this.#row(job, awaited));
     if (awaited) for (const { ref } of rows) this.mailbox.open(ref);
+    const opening = rows.some(({ claimedBy }) => claimedBy !== null) ? this.#host?.open() : undefined;
     try {
       const inserted = await this.#inserts.push(rows);
       for (const [index, row] of rows.entries()) this.#dispatch(row, inserted[index] as Inserted);
@@ -124,6 +123,8 @@ export class Instance {
         if (row.claimedBy !== null) this.#host?.settleReservation(row.queue, null);
       }
       throw insertError(error);
+    } finally {
+      if (opening !== undefined) this.#host?.settle(opening);
     }
   }
 
@@ -151,9 +152,9 @@ export class Instance {
       ...this.#options,
       name: `${this.#options.name}@${hostname()}:${process.pid}`,
       version: VERSION,
+      database: this.database,
       engine: this.engine,
       notifier: this.notifier,
-      lockKey: () => (this.notifier.locked ? lockKeyOf(this.id) : null),
       deliver: (ref, answer, { state, attempt, host }) => {
         this.#dispatcher.deliver(ref, answer, { state, attempt, host });
       },
@@ -161,11 +162,6 @@ export class Instance {
     });
     this.#host.prepare();
   }
-}
-
-/** The advisory lock of a host's session: 64 bits of its id. */
-function lockKeyOf(id: string): string {
-  return Buffer.from(id, "base64url").readBigInt64BE(0).toString();
 }
 
 function insertError(error: unknown): unknown {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClaimedJob } from "../job/job.js";
+import type { Database } from "../postgres/database.js";
 import type { Engine } from "../postgres/engine.js";
 import { insertChannel } from "../postgres/fragments.js";
 import type { Notifier } from "../notifier.js";
@@ -7,10 +8,13 @@ import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
 import { Acks } from "./acks.js";
 import { Executor, type ExecutorOptions } from "./executor.js";
+import { Holds, type Opening } from "./holds.js";
 import { Isolation } from "./isolation.js";
 import { Lifeline } from "./lifeline.js";
+import { Membership } from "./membership.js";
 import { Producer } from "./producer.js";
 import { Pruner } from "./pruner.js";
+import { Suspects } from "./suspects.js";
 import { Threads } from "./threads.js";
 
 /** How one queue is run on a host. */
@@ -30,9 +34,9 @@ export interface HostOptions {
   readonly retention: number;
   /** ms that running jobs get to end when the host stops. */
   readonly shutdownGracePeriod: number;
+  readonly database: Database;
   readonly engine: Engine;
   readonly notifier: Notifier;
-  readonly lockKey: () => string | null;
   readonly deliver: ExecutorOptions["deliver"];
   readonly delivery: ExecutorOptions["delivery"];
   readonly telemetry: Telemetry;
@@ -61,6 +65,8 @@ export class Host {
   readonly #acks: Acks;
   readonly #executor: Executor;
   readonly #producers = new Map<string, Producer>();
+  readonly #holds = new Holds();
+  readonly #membership: Membership;
   readonly #lifeline: Lifeline;
   readonly #pruner: Pruner;
   #started = false;
@@ -71,6 +77,13 @@ export class Host {
     const { engine, telemetry, resultLimit, retention, deliver, delivery } = options;
     const workers = new Map(options.workers.map((worker) => [worker.name, worker]));
     this.#workers = workers;
+    this.#membership = new Membership({
+      ...options,
+      queues: Object.fromEntries([...options.queues].map(([queue, { limit }]) => [queue, limit])),
+      workers: [...workers.keys()],
+      onLost: () => this.#abandon(),
+      onFresh: () => this.#advanceAll(),
+    });
     this.#threads = new Threads({ size: options.threads, resultLimit, telemetry });
     this.#acks = new Acks({
       engine,
@@ -82,7 +95,14 @@ export class Host {
     this.#executor = new Executor({
       workers,
       threads: this.#threads,
-      isolation: new Isolation(resultLimit, telemetry),
+      suspects: new Suspects({
+        isolation: new Isolation(resultLimit, telemetry),
+        engine,
+        survives: (ms) => this.#membership.survives(ms),
+        resultLimit,
+        telemetry,
+      }),
+      holds: this.#holds,
       engine,
       acks: this.#acks,
       deliver,
@@ -92,10 +112,15 @@ export class Host {
     for (const [queue, { limit, paused }] of options.queues)
       this.#producers.set(queue, this.#produce(queue, limit, paused));
     this.#lifeline = new Lifeline({
-      ...options,
-      queues: Object.fromEntries([...options.queues].map(([queue, { limit }]) => [queue, limit])),
-      onLost: () => this.#abandon(),
+      engine,
+      telemetry,
+      membership: this.#membership,
+      holds: this.#holds,
+      queues: [...options.queues.keys()],
       onJobs: (queue) => this.wake(queue),
+      onStrays: (strays) => {
+        for (const stray of strays) void this.#executor.giveBack(stray);
+      },
       polling: () => options.notifier.mode === "polling",
     });
     this.#pruner = new Pruner(engine, retention, telemetry);
@@ -109,14 +134,15 @@ export class Host {
   async start(): Promise<void> {
     const { notifier, prefix } = this.#options;
     this.#started = true;
-    await Promise.all([this.#threads.start(), this.#lifeline.start()]);
+    await Promise.all([this.#threads.start(), this.#membership.start()]);
     await notifier.listen(insertChannel(prefix), (queue) => this.wake(queue));
     notifier.onRestore(() => {
       this.#acks.hurry();
-      this.#lifeline.hurry();
-      for (const producer of this.#producers.values()) producer.doubt();
+      this.#membership.hurry();
+      this.#lifeline.doubt();
+      for (const producer of this.#producers.values()) producer.wake();
     });
-    for (const service of [this.#pruner, ...this.#producers.values()]) service.start();
+    for (const service of [this.#lifeline, this.#pruner, ...this.#producers.values()]) service.start();
   }
 
   /**
@@ -126,15 +152,17 @@ export class Host {
   async stop(): Promise<void> {
     const { telemetry } = this.#options;
     if (!this.#started) return this.#threads.stop();
+    this.#membership.resign();
     await Promise.all([this.#pruner, ...this.#producers.values()].map((service) => service.stop()));
     await this.#settle();
     this.#executor.stop();
     await this.#acks.close(LAST_ACKS);
     await this.#lifeline.stop();
     // A host that cannot sign off is found gone by the others.
-    await this.#lifeline
+    await this.#membership
       .leave()
-      .catch((error: unknown) => telemetry.emit("service:error", { service: "lifeline", error }));
+      .catch((error: unknown) => telemetry.emit("service:error", { service: "membership", error }));
+    await this.#membership.stop();
     await this.#threads.stop();
   }
 
@@ -148,11 +176,22 @@ export class Host {
     return this.#workers.has(worker) && (this.#producers.get(queue)?.reserve() ?? false);
   }
 
+  /** An insert that may claim for this host is about to be sent; {@link settleReservation} takes what comes of it. */
+  open(): Opening {
+    return this.#holds.open();
+  }
+
+  /** Its reply has come, or is given up, and every reservation of it is settled. */
+  settle(opening: Opening): void {
+    this.#holds.settle(opening);
+  }
+
   /** Keeps the promise, or takes it back where there is no job. */
   settleReservation(queue: string, job: ClaimedJob | null): void {
     const producer = this.#producers.get(queue);
-    if (job === null) producer?.unreserve();
-    else producer?.runReserved(job);
+    if (job === null) return producer?.unreserve();
+    this.#holds.take(job);
+    producer?.runReserved(job);
   }
 
   /** How many jobs run. */
@@ -185,9 +224,11 @@ export class Host {
       paused,
       engine,
       executor: this.#executor,
+      holds: this.#holds,
       capacity,
       batchOf,
       onFree,
+      onDoubt: () => this.#lifeline.doubt(),
       telemetry,
     });
   }
@@ -196,6 +237,7 @@ export class Host {
     const threads = this.#threads;
     const producers = this.#producers;
     const acks = this.#acks;
+    const membership = this.#membership;
     return {
       size: this.#options.threads,
       get free() {
@@ -203,8 +245,8 @@ export class Host {
         for (const { running } of producers.values()) taken += running;
         return threads.size - taken;
       },
-      get clogged() {
-        return acks.clogged;
+      get closed() {
+        return acks.clogged || !membership.fresh;
       },
     };
   }

@@ -26,6 +26,13 @@ export function tablesOf(prefix: string): Tables {
 /** The attempt under way of row `j`: that on the row if it has begun, else the one that it will be. */
 export const ATTEMPT = "j.attempt + (j.attempted_at is null)::int";
 
+/**
+ * Whether a row's job runs alone, in a process of its own: hosts have died twice while they held it, and once at least after
+ * it had begun. `suspicion` is 2 then, and 1 after a first death: it runs in a thread, but its begin is written beforehand.
+ */
+export const ALONE = "(crashes > 0 and deaths > 1)";
+export const SUSPICION = "case when j.deaths = 0 then 0 when j.crashes > 0 and j.deaths > 1 then 2 else 1 end";
+
 /** Raw bytes over this do not fit into one notification as base64url; the awaiter is told to fetch them. */
 const NOTIFIED_BYTES = 5_979;
 

@@ -1,5 +1,5 @@
 import { MAX_RESULT_LIMIT } from "../codec/limits.js";
-import { ATTEMPT, named, relaxed, tablesOf, tell, wake, withError } from "./fragments.js";
+import { ATTEMPT, named, relaxed, SUSPICION, tablesOf, tell, wake, withError } from "./fragments.js";
 import { HEAD, INLINE } from "./rows.js";
 import { upkeep } from "./upkeep.js";
 
@@ -15,7 +15,7 @@ import { upkeep } from "./upkeep.js";
 export type Statements = ReturnType<typeof statements>;
 
 const CLAIMED_COLUMNS = `j.id, j.claim, j.worker, j.queue, j.args, j.meta, j.tags, j.priority, ${ATTEMPT} as attempt,
-  j.max_attempts as "maxAttempts", j.crashes, j.attempted_at is not null as begun,
+  j.max_attempts as "maxAttempts", ${SUSPICION} as suspicion, j.attempted_at is not null as begun,
   j.reply_to <> '{}' as awaited, date_part('epoch', j.scheduled_at) * 1000 as "scheduledAt", date_part('epoch', j.inserted_at) * 1000 as "insertedAt",
   date_part('epoch', coalesce(j.attempted_at, now())) * 1000 as "attemptedAt", j.ref`;
 
@@ -109,12 +109,6 @@ export function statements(prefix: string, durable = true) {
         attempted_at = case when ${FIRST} then now() end
       where ${relaxed(`from ${hosts} where id = $3`)} and j.state + 0 = 1 and j.id = any((select ids from picked)::bigint[])
       returning ${CLAIMED_COLUMNS}`,
-    ),
-
-    /** What a host holds: after a claim whose reply was lost, it may be more than it knows of. */
-    held: named(
-      "held",
-      `select ${CLAIMED_COLUMNS} from ${jobs} j where state = 2 and attempted_by = $1 and queue = $2`,
     ),
 
     /** Counts the attempts of jobs that were only held, and have begun. Need not wait for the disk: it holds while the host lives. */

@@ -63,7 +63,20 @@ const steps = fc.oneof(
         ),
       ),
   },
-  { weight: 2, arbitrary: host.map((of) => named(`${of} is found dead`, (machine) => machine.rescue(of))) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(host, fc.boolean())
+      .map(([of, died]) => named(`${of} is ${died ? "gone" : "silent"}`, (machine) => machine.rescue(of, died))),
+  },
+  {
+    weight: 1,
+    arbitrary: host.map((of) => named(`${of} is rescued too late`, (machine) => machine.rescueTooLate(of))),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(host, old).map(([by, ago]) => named(`${by} absolves`, (machine) => machine.absolve(by, ago))),
+  },
   { weight: 2, arbitrary: host.map((of) => named(`${of} registers`, (machine) => machine.register(of))) },
   { weight: 1, arbitrary: fc.constant(named("it is inserted again", (machine) => machine.insertAgain())) },
   { weight: 1, arbitrary: fc.constant(named("its time comes", (machine) => machine.makeDue())) },

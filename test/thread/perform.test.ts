@@ -205,7 +205,7 @@ describe("a job in a thread", () => {
     it("its row: args and meta parsed, times as Dates, nothing of the claim", async () => {
       const job = claimedJob("inspecting", { a: 1 }, { meta: '{"m":[2]}', tags: ["t"], ref: "r".repeat(22) });
       const { outcome, threadId } = await threads.run(job, testModule("results.js"));
-      const { claim: _claim, ref: _ref, crashes: _crashes, begun: _begun, awaited: _awaited, ...row } = job;
+      const { claim: _claim, ref: _ref, suspicion: _suspicion, begun: _begun, awaited: _awaited, ...row } = job;
       const at = new Date(1_700_000_000_000);
       expect(valueIn(outcome)).to.deep.equal({
         job: { ...row, args: { a: 1 }, meta: { m: [2] }, scheduledAt: at, insertedAt: at, attemptedAt: at },
