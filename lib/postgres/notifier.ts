@@ -27,7 +27,8 @@ const PROVE = 10_000;
 /** ms until the first of the tries to have notifications again where they do not arrive; each then waits twice as long, up to PROVE. */
 const REPROVE = 500;
 
-const UNCLOG = { name: "baton_unclog", text: "select pg_notification_queue_usage()" };
+const NOTIFY = { name: "baton_notify", text: "select pg_catalog.pg_notify($1, $2)" };
+const UNCLOG = { name: "baton_unclog", text: "select pg_catalog.pg_notification_queue_usage()" };
 
 /**
  * LISTEN and NOTIFY. Notifications are proven to arrive by one to itself, sent over another connection than the one that
@@ -92,7 +93,7 @@ export class PostgresNotifier implements Notifier {
   }
 
   async notify(channel: string, payload: string): Promise<void> {
-    await this.#options.database.query({ name: "baton_notify", text: "select pg_notify($1, $2)" }, [channel, payload]);
+    await this.#options.database.query(NOTIFY, [channel, payload]);
   }
 
   onRestore(handler: () => void): void {
@@ -159,7 +160,7 @@ export class PostgresNotifier implements Notifier {
     if (this.#mode !== "notify") this.#locked = undefined;
     if (this.#mode !== "notify" || lockKey === null || client === undefined || this.#locked === client) return;
     // Not waited for: after a cut, the server may keep the former session, and its lock, for a while.
-    const text = "select pg_try_advisory_lock($1::bigint) as locked";
+    const text = "select pg_catalog.pg_try_advisory_lock($1::bigint) as locked";
     const { rows } = await client.query<{ locked: boolean }>(text, [lockKey]).catch(() => ({ rows: [] }));
     if (rows[0]?.locked === true) this.#locked = client;
   }

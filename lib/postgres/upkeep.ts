@@ -1,8 +1,8 @@
 import { ATTEMPT, named, tablesOf, tell, wake, withError } from "./fragments.js";
 
 /** The answer of a rescued job, where it has one. */
-const HEAD = "case h.fate when 2 then $2::text when 3 then $5::text end";
-const BYTES = "case h.fate when 2 then $3::bytea else $6::bytea end";
+const HEAD = "case h.fate when 2 then $2::pg_catalog.text when 3 then $5::pg_catalog.text end";
+const BYTES = "case h.fate when 2 then $3::pg_catalog.bytea else $6::pg_catalog.bytea end";
 
 /** The statements that keep the table in order, and tell who lives. */
 export function upkeep(prefix: string) {
@@ -12,11 +12,12 @@ export function upkeep(prefix: string) {
     prune: named(
       "prune",
       `with old as materialized (
-        select id from ${jobs} where state >= 4 and finished_at < now() - $1::float8 * interval '1 ms' order by finished_at limit $2
-        for update skip locked
+        select id from ${jobs} where state >= 4
+          and finished_at < pg_catalog.now() - $1::pg_catalog.float8 * interval '1 ms'
+        order by finished_at limit $2 for update skip locked
       ), pruned as (
         delete from ${jobs} where id = any(array(select id from old)) returning id
-      ) select count(*)::int as jobs from pruned`,
+      ) select pg_catalog.count(*)::int as jobs from pruned`,
     ),
 
     register: named(
@@ -27,7 +28,7 @@ export function upkeep(prefix: string) {
     /** No row comes back to a host that was declared lost meanwhile. */
     heartbeat: named(
       "heartbeat",
-      `update ${hosts} set seen_at = now(), suspected_at = null, lock_key = $2 where id = $1 returning id`,
+      `update ${hosts} set seen_at = pg_catalog.now(), suspected_at = null, lock_key = $2 where id = $1 returning id`,
     ),
 
     /** Gives back what the host still holds by the table: claims whose reply it never had. */
@@ -54,22 +55,25 @@ export function upkeep(prefix: string) {
     tend: named(
       "tend",
       `with due as materialized (
-        select id from ${jobs} where state in (0, 3) and scheduled_at <= now() order by scheduled_at limit $6
-        for update skip locked
+        select id from ${jobs} where state in (0, 3) and scheduled_at <= pg_catalog.now()
+        order by scheduled_at limit $6 for update skip locked
       ), staged as (
         update ${jobs} j set state = 1 where id = any(array(select id from due)) and state + 0 in (0, 3)
         returning ${wake(prefix, "$8")}
       ), looked as materialized (
-        select id, suspected_at >= since and suspected_at < now() - interval '1 ms'
-            * case when seen_at = since then $3::float8 else $5::float8 end as confirmed,
-          coalesce(suspected_at >= since, false) as suspected, seen_at < now() - $2::float8 * interval '1 ms' as expired,
-          lock_key is not null and pg_try_advisory_xact_lock_shared(lock_key) as free
-        from ${hosts}, greatest(seen_at, pg_postmaster_start_time(), now() - $4::float8 * interval '1 ms') since where id <> $1
+        select id, suspected_at >= since and suspected_at < pg_catalog.now() - interval '1 ms'
+            * case when seen_at = since then $3::pg_catalog.float8 else $5::pg_catalog.float8 end as confirmed,
+          coalesce(suspected_at >= since, false) as suspected,
+          seen_at < pg_catalog.now() - $2::pg_catalog.float8 * interval '1 ms' as expired,
+          lock_key is not null and pg_catalog.pg_try_advisory_xact_lock_shared(lock_key) as free
+        from ${hosts}, greatest(seen_at, pg_catalog.pg_postmaster_start_time(),
+          pg_catalog.now() - $4::pg_catalog.float8 * interval '1 ms') since where id <> $1
       ), suspects as (
-        update ${hosts} h set suspected_at = case when l.free then now() end from looked l
+        update ${hosts} h set suspected_at = case when l.free then pg_catalog.now() end from looked l
         where h.id = l.id and case when l.free then not l.suspected else h.suspected_at is not null end
-      ) select (select count(*)::int from staged) as staged,
-        array(select q from unnest($7::text[]) q where exists (select from ${jobs} where state = 1 and queue = q)) as queues,
+      ) select (select pg_catalog.count(*)::int from staged) as staged,
+        array(select q from pg_catalog.unnest($7::pg_catalog.text[]) q
+          where exists (select from ${jobs} where state = 1 and queue = q)) as queues,
         exists (select from looked where free and not coalesce(confirmed, false)) as suspects,
         array(select id from looked where expired or (free and confirmed)
           union select attempted_by from ${jobs} j where state = 2 and attempted_by <> $1
@@ -89,21 +93,23 @@ export function upkeep(prefix: string) {
         from ${jobs} where state = 2 and attempted_by = $1 for update skip locked
       ), done as (
         update ${jobs} j set state = case when h.fate = 1 then 1 else 5 end, crashes = j.crashes + 1,
-          finished_at = case when h.fate > 1 then now() end,
-          errors = ${withError("case when h.fate = 3 then $7::text when h.begun then $4::text end")},
-          result = case h.fate when 2 then $2::text::bytea || $3::bytea when 3 then $5::text::bytea || $6::bytea else j.result end
+          finished_at = case when h.fate > 1 then pg_catalog.now() end,
+          errors = ${withError("case when h.fate = 3 then $7::pg_catalog.text when h.begun then $4::pg_catalog.text end")},
+          result = case h.fate when 2 then $2::pg_catalog.text::pg_catalog.bytea || $3::pg_catalog.bytea
+            when 3 then $5::pg_catalog.text::pg_catalog.bytea || $6::pg_catalog.bytea else j.result end
         from held h where j.id = h.id and j.state + 0 = 2 and j.attempted_by = $1
         returning j.id, h.fate, ${wake(prefix, "$9")}, ${tell(prefix, "$1", HEAD, BYTES, "$9")}
       ), gone as (
         delete from ${hosts} where id = $1
-      ) select count(*)::int as jobs, (count(*) filter (where fate = 2))::int as discarded,
-        coalesce(array_agg(id::float8) filter (where fate = 3), '{}') as quarantined
+      ) select pg_catalog.count(*)::int as jobs, (pg_catalog.count(*) filter (where fate = 2))::int as discarded,
+        coalesce(pg_catalog.array_agg(id::pg_catalog.float8) filter (where fate = 3), '{}') as quarantined
       from done`,
     ),
 
     counts: named(
       "counts",
-      `select queue, state, count(*)::int as jobs from ${jobs} where state < 4 group by queue, state order by queue, state`,
+      `select queue, state, pg_catalog.count(*)::int as jobs from ${jobs} where state < 4
+      group by queue, state order by queue, state`,
     ),
   };
 }
