@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { failure } from "../codec/failure.js";
 import { QuarantinedError, ThreadCrashError } from "../errors.js";
 import type { ClaimedJob } from "../job/job.js";
@@ -5,7 +6,6 @@ import type { Outcome } from "../job/outcome.js";
 import { QUARANTINED_AT } from "../job/suspicion.js";
 import type { Engine } from "../postgres/engine.js";
 import { retryDelay } from "../postgres/failure.js";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Telemetry } from "../telemetry.js";
 import type { Isolation } from "./isolation.js";
 import type { Run } from "./threads.js";
@@ -28,6 +28,8 @@ const OUTLIVE = 2_000;
  */
 export class Suspects {
   readonly #options: SuspectsOptions;
+  /** Jobs that were asked to end early: that they failed then proves nothing. */
+  readonly #interrupted = new Set<number>();
 
   constructor(options: SuspectsOptions) {
     this.#options = options;
@@ -41,12 +43,15 @@ export class Suspects {
       const duration = performance.now() - start;
       return { outcome: await this.#judge(job, ended.death), duration, threadId: -1 };
     }
-    if (ended.run.outcome.type !== "released") await this.#absolve(job);
+    const { type } = ended.run.outcome;
+    const interrupted = this.#interrupted.delete(job.id) && type === "failed";
+    if (type !== "released" && !interrupted) await this.#absolve(job);
     return ended.run;
   }
 
   /** Asks a job to end early, by its signal. */
   abort(jobId: number, reason: string): void {
+    this.#interrupted.add(jobId);
     this.#options.isolation.abort(jobId, reason);
   }
 

@@ -156,7 +156,7 @@ export class Engine implements AnswerSource {
 
   /** The text of a heartbeat, with the host and its lock's key as parameters; it returns `beat`, or no row to a lost host. */
   get heartbeat(): string {
-    return this.#statements.beat;
+    return this.#statements.beat.text;
   }
 
   /** Takes this host off the list, and gives back whatever is still its by the table: it runs nothing any more. */

@@ -25,7 +25,8 @@ const PROVE = 10_000;
 /** ms until the first of the tries to have notifications again where they do not arrive; each then waits twice as long, up to PROVE. */
 const REPROVE = 500;
 
-const UNCLOG = { name: "baton_unclog", text: "select pg_notification_queue_usage()" };
+const NOTIFY = { name: "baton_notify", text: "select pg_catalog.pg_notify($1, $2)" };
+const UNCLOG = { name: "baton_unclog", text: "select pg_catalog.pg_notification_queue_usage()" };
 
 /**
  * LISTEN and NOTIFY. Notifications are proven to arrive by one to itself, sent over another connection than the one that
@@ -83,7 +84,7 @@ export class PostgresNotifier implements Notifier {
   }
 
   async notify(channel: string, payload: string): Promise<void> {
-    await this.#options.database.query({ name: "baton_notify", text: "select pg_notify($1, $2)" }, [channel, payload]);
+    await this.#options.database.query(NOTIFY, [channel, payload]);
   }
 
   onRestore(handler: () => void): void {

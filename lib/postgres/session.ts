@@ -47,7 +47,8 @@ const STALE = 500;
 const KEEPALIVE = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3";
 
 /** Of the server's processes that are given, those that wait for a statement, which they have been sent long ago. */
-const UNHEARD = "select pid from pg_stat_get_activity(null) where pid = any($1::int[]) and state <> 'active'";
+const UNHEARD =
+  "select pid from pg_catalog.pg_stat_get_activity(null) where pid = any($1::int[]) and state <> 'active'";
 
 /**
  * The one connection that listens: opened, asked whether it lives when it was silent, and opened again when it is lost. It

@@ -1,7 +1,7 @@
 import { ALONE, ATTEMPT, named, relaxed, tablesOf, tell, wake, withError } from "./fragments.js";
 
 /** When a host was seen, in whole µs: compared for change only, so that nothing depends on the server's clock. */
-const SEEN = "(pg_catalog.date_part('epoch', seen_at) * 1000000)::bigint";
+const SEEN = "(pg_catalog.date_part('epoch', seen_at) * 1000000::pg_catalog.float8)::bigint";
 
 /** The statements that keep the table in order, and tell who lives. */
 export function upkeep(prefix: string) {
@@ -11,11 +11,12 @@ export function upkeep(prefix: string) {
     prune: named(
       "prune",
       `with old as materialized (
-        select id from ${jobs} where state >= 4 and finished_at < now() - $1::float8 * interval '1 ms' order by finished_at limit $2
-        for update skip locked
+        select id from ${jobs} where state >= 4
+          and finished_at < pg_catalog.now() - $1::pg_catalog.float8 * interval '1 ms'
+        order by finished_at limit $2 for update skip locked
       ), pruned as (
         delete from ${jobs} where id = any(array(select id from old)) returning id
-      ) select count(*)::int as jobs from pruned`,
+      ) select pg_catalog.count(*)::int as jobs from pruned`,
     ),
 
     register: named(
@@ -29,9 +30,12 @@ export function upkeep(prefix: string) {
      * A heartbeat. No row comes back to a host that was declared lost meanwhile. A heartbeat that was overtaken by a later
      * connection's must not bring back the lock of the earlier one: keys only rise. An older release judges by `seen_at`.
      */
-    beat: `update ${hosts} set beat = beat + 1, seen_at = pg_catalog.now(), suspected_at = null,
+    beat: named(
+      "beat",
+      `update ${hosts} set beat = beat + 1, seen_at = pg_catalog.now(), suspected_at = null,
         lock_key = case when $2::bigint is not null then greatest(lock_key, $2) end
       where id = $1 returning beat`,
+    ),
 
     /** Gives back what the host still holds by the table: claims whose reply it never had. */
     unregister: named(
@@ -62,8 +66,8 @@ export function upkeep(prefix: string) {
         update ${jobs} j set state = 1 where id = any(array(select id from due)) and state + 0 in (0, 3)
         returning ${wake(prefix, "$5")}
       ) select (select pg_catalog.count(*)::int from staged) as staged,
-        array(select q from pg_catalog.unnest($3::text[]) q where exists (select from ${jobs} where state = 1 and queue = q)) as queues,
-        (select pg_catalog.json_agg(pg_catalog.json_build_array(id, beat, ${SEEN}, lock_key::text,
+        array(select q from pg_catalog.unnest($3::pg_catalog.text[]) q where exists (select from ${jobs} where state = 1 and queue = q)) as queues,
+        (select pg_catalog.json_agg(pg_catalog.json_build_array(id, beat, ${SEEN}, lock_key::pg_catalog.text,
           lock_key is not null and pg_catalog.pg_try_advisory_xact_lock_shared(lock_key))) from ${hosts}) as hosts,
         case when $4::boolean then
           (select pg_catalog.json_agg(pg_catalog.json_build_array(id, claim)) from ${jobs} where state = 2 and attempted_by = $1)
@@ -97,10 +101,10 @@ export function upkeep(prefix: string) {
         update ${jobs} j set state = case when h.exhausted then 5 else 1 end, deaths = j.deaths + h.blamed::int,
           crashes = j.crashes + (h.blamed and h.begun)::int,
           finished_at = case when h.exhausted then pg_catalog.now() end,
-          errors = ${withError("case when h.begun then $9::text end")},
-          result = case when h.exhausted then $7::text::bytea || $8::bytea else j.result end
+          errors = ${withError("case when h.begun then $9::pg_catalog.text end")},
+          result = case when h.exhausted then $7::pg_catalog.text::pg_catalog.bytea || $8::pg_catalog.bytea else j.result end
         from held h where j.id = h.id and j.state + 0 = 2 and j.attempted_by = $1
-        returning j.id, h.exhausted, ${wake(prefix, "$10")}, ${tell(prefix, "$1", "case when h.exhausted then $7::text end", "$8::bytea", "$10")}
+        returning j.id, h.exhausted, ${wake(prefix, "$10")}, ${tell(prefix, "$1", "case when h.exhausted then $7::pg_catalog.text end", "$8::pg_catalog.bytea", "$10")}
       ) select pg_catalog.count(*)::int as jobs, (pg_catalog.count(*) filter (where exhausted))::int as discarded,
         exists (select from doomed) as gone
       from done`,
@@ -122,7 +126,8 @@ export function upkeep(prefix: string) {
 
     counts: named(
       "counts",
-      `select queue, state, count(*)::int as jobs from ${jobs} where state < 4 group by queue, state order by queue, state`,
+      `select queue, state, pg_catalog.count(*)::int as jobs from ${jobs} where state < 4
+      group by queue, state order by queue, state`,
     ),
   };
 }
