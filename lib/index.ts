@@ -8,6 +8,8 @@ export {
   DecodeError,
   EncodeError,
   HostLostError,
+  InsideThreadError,
+  InterruptedError,
   InvalidJobError,
   InvalidOptionError,
   InvalidRelayError,

@@ -84,6 +84,11 @@ export class Isolation {
     await isolated.ended;
   }
 
+  /** Whether a job is under way here. */
+  runs(jobId: number): boolean {
+    return this.#isolated.has(jobId);
+  }
+
   #death(
     { id, worker }: ClaimedJob,
     { signalCode, exitCode }: ChildProcess,

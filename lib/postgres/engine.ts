@@ -80,16 +80,16 @@ export interface Verdict {
   readonly error: string;
 }
 
+/** A job that this host holds under a claim, by which every write about it is fenced. */
+export interface ClaimKey {
+  readonly id: number;
+  readonly claim: number;
+}
+
 interface InsertedRow {
   readonly id: number;
   readonly claimed: boolean;
   readonly at: number;
-}
-
-/** What fences a write, beside the host. */
-interface ClaimKey {
-  readonly id: number;
-  readonly claim: number;
 }
 
 /** The table of jobs as operations. */
@@ -130,7 +130,7 @@ export class Engine implements AnswerSource {
   }
 
   /** Counts the attempts of jobs that this host only held and has begun now; of those that it holds no more, none. */
-  async begin(jobs: readonly { readonly id: number; readonly claim: number }[]): Promise<void> {
+  async begin(jobs: readonly ClaimKey[]): Promise<void> {
     const [ids, claims] = [jobs.map(({ id }) => id), jobs.map(({ claim }) => claim)];
     await this.#database.query(this.#statements.begin, [ids, claims, this.host]);
   }
@@ -143,8 +143,21 @@ export class Engine implements AnswerSource {
     const done = await this.#complete(acks);
     if (done.length === acks.length) return acks.map(() => true);
     if (again) done.push(...(await this.#written(acks)));
-    const written = new Set(done.map(({ id, claim }) => `${id}/${claim}`));
-    return acks.map(({ id, claim }) => written.has(`${id}/${claim}`));
+    return among(done, acks);
+  }
+
+  /**
+   * Gives back jobs that a stop of this host interrupts, each attempt not counted until there have been too many stops in a
+   * row; `exhausted` is for those that have no attempt left then. Like {@link complete}, false where the fence refused.
+   */
+  async interrupt(keys: readonly ClaimKey[], exhausted: Verdict, again = false): Promise<boolean[]> {
+    const [ids, claims] = [keys.map(({ id }) => id), keys.map(({ claim }) => claim)];
+    const { answer, error } = exhausted;
+    const values = [ids, claims, this.host, error, answer.kind + answer.encoding, Buffer.from(answer.bytes)];
+    const done = await this.#notifying<ClaimKey>(this.#statements.interrupt, values);
+    // Nothing but an earlier try can have ended what this host held under that very claim.
+    if (again && done.length < keys.length) return keys.map(() => true);
+    return among(done, keys);
   }
 
   async fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]> {
@@ -290,6 +303,11 @@ export class Engine implements AnswerSource {
     const ids = new Map((await this.fetch(refs, false)).map(({ ref, id }) => [ref, id]));
     return refs.map((ref) => ({ id: ids.get(ref) ?? 0, claimed: null }));
   }
+}
+
+function among(done: readonly ClaimKey[], keys: readonly ClaimKey[]): boolean[] {
+  const found = new Set(done.map(({ id, claim }) => `${id}/${claim}`));
+  return keys.map(({ id, claim }) => found.has(`${id}/${claim}`));
 }
 
 /** The values of `completeOne`, and with arrays of them of `completeMany`, less the bytes and the host. */
