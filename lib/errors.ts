@@ -96,6 +96,37 @@ export class UnknownWorkerError extends BatonError {
   }
 }
 
+/** `start()` was called in one of Baton's own threads, which import the modules of workers. Guard it with `isMainThread`. */
+export class InsideThreadError extends BatonError {
+  constructor() {
+    super(
+      "ERR_BATON_IN_THREAD",
+      "Cannot start: this is one of Baton's threads, which has imported the module that calls start() to find a worker in it. " +
+        'Start in the main thread only: import { isMainThread } from "node:worker_threads"; ' +
+        "if (isMainThread) { await baton.start(); } or move the worker to a module of its own.",
+    );
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** A host was bundled, so that the file that its threads start from is not beside it. Leave pg-baton out of the bundle. */
+export class BundledError extends BatonError {
+  constructor(entry: string) {
+    super(
+      "ERR_BATON_BUNDLED",
+      `Cannot start threads: ${entry} is not there, since pg-baton is part of a bundle. A host needs it as a package: ` +
+        "mark pg-baton as external (esbuild: --external:pg-baton) and install it beside the bundle.",
+    );
+  }
+
+  static {
+    named(this);
+  }
+}
+
 /** An instance was used before `start()` had resolved. */
 export class NotStartedError extends BatonError {
   constructor(call: string) {
@@ -180,6 +211,17 @@ export class ThreadCrashError extends BatonError {
 export class HostLostError extends BatonError {
   constructor(message: string) {
     super("ERR_BATON_HOST_LOST", message);
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** Stops of its hosts interrupted a job again and again before it could end, and it had no attempt left. */
+export class InterruptedError extends BatonError {
+  constructor(message: string) {
+    super("ERR_BATON_INTERRUPTED", message);
   }
 
   static {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { unpack } from "./codec/codec.js";
 import { DatabaseError, StoppedError } from "./errors.js";
+import { Deadline } from "./host/deadline.js";
 import type { Host } from "./host/host.js";
 import type { CheckedJob } from "./job/draft.js";
 import type { CheckedOptions } from "./options.js";
@@ -26,8 +27,8 @@ const INSERT_BATCH = 500;
 const INSERT_BYTES = 4 * 1_024 * 1_024;
 /** ms that an insert is tried again while the database is away, before it fails. */
 const INSERT_PATIENCE = 15_000;
-/** ms that inserts under way get when the instance stops. */
-const LAST_INSERTS = 5_000;
+/** ms that a stop waits for the database in all, while that does not answer. */
+const LAST_WRITES = 5_000;
 
 /** One run of a Baton, from its start to its stop: the rooms wired together, under an id that no other run has. */
 export class Instance {
@@ -43,6 +44,7 @@ export class Instance {
   readonly #dispatcher: Dispatcher;
   readonly #inserts: Batcher<readonly InsertRow[], Inserted[]>;
   #host: Host | undefined;
+  #stopping: Promise<void> | undefined;
 
   constructor(options: CheckedOptions, telemetry: Telemetry) {
     this.#options = options;
@@ -80,6 +82,7 @@ export class Instance {
 
   /** The threads start while the database is asked, which takes as long. */
   async start(): Promise<void> {
+    if (this.#stopping !== undefined) throw new StoppedError("start");
     const { prefix, queues } = this.#options;
     const hosting = queues.size > 0 ? this.#makeHost() : Promise.resolve(undefined);
     try {
@@ -88,16 +91,26 @@ export class Instance {
       await Promise.all([migrate(this.database, prefix), this.notifier.start()]);
       await this.#host?.start();
     } catch (error) {
+      const stopped = this.#stopping !== undefined;
       await hosting.catch(() => {});
       await this.stop();
-      throw error;
+      // A stop that came first has not seen a host that was on its way.
+      await this.#host?.stop(0);
+      throw stopped ? new StoppedError("start") : error;
     }
   }
 
-  async stop(): Promise<void> {
+  /** Idempotent. Called while it starts, it has the start reject. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    const deadline = new Deadline(LAST_WRITES);
     // Inserts first: what they claimed for this host is still run, or given back.
-    await this.#inserts.close(LAST_INSERTS);
-    await this.#host?.stop();
+    await this.#inserts.close(LAST_WRITES);
+    await this.#host?.stop(deadline.left);
     this.awaiter.stop(new StoppedError("await any longer"));
     this.#reconciler.stop();
     this.mailbox.stop();

@@ -57,6 +57,9 @@ const REFUSED: readonly (readonly [what: string, options: unknown, option: strin
   ["a durability of its own", { connection: URL_, durability: "off" }, "durability", '"full", "relaxed"'],
   ["a delivery of its own", { connection: URL_, delivery: true }, "delivery", '"committed", "early"'],
   ["errors that are no classes", { connection: URL_, errors: ["PaperError"] }, "errors", "extend Error"],
+  ["half a job a thread", { connection: URL_, maxJobsPerThread: 1.5 }, "maxJobsPerThread", "integer"],
+  ["no job a thread", { connection: URL_, maxJobsPerThread: 0 }, "maxJobsPerThread", "from 1"],
+  ["threads of a moment", { connection: URL_, maxThreadAge: 10 }, "maxThreadAge", "from 1000"],
   ["errors that are other classes", { connection: URL_, errors: [Map] }, "errors", "extend Error"],
   ["one class instead of errors", { connection: URL_, errors: TypeError }, "errors", "array"],
 ];
@@ -83,6 +86,8 @@ describe("new Baton", () => {
       prefix: "baton",
       queues: new Map(),
       workers: [],
+      maxJobsPerThread: Number.POSITIVE_INFINITY,
+      maxThreadAge: Number.POSITIVE_INFINITY,
       resultLimit: 8_192,
       retention: 86_400_000,
       shutdownGracePeriod: 15_000,

@@ -3,7 +3,7 @@ import { RESULT_LIMIT } from "../codec/limits.js";
 import { DatabaseError, UnknownWorkerError } from "../errors.js";
 import type { Answer } from "../job/answer.js";
 import type { ClaimedJob, JobState } from "../job/job.js";
-import type { Outcome } from "../job/outcome.js";
+import type { InterruptedOutcome, Outcome, ReleasedOutcome } from "../job/outcome.js";
 import { RUNS_ALONE } from "../job/suspicion.js";
 import { transition } from "../job/transition.js";
 import type { ClaimKey } from "../postgres/census.js";
@@ -46,6 +46,8 @@ export class Executor {
   readonly #marker: Marker;
   readonly #running = new Set<ClaimedJob>();
   readonly #interrupted = new Set<ClaimedJob>();
+  /** Jobs given back though they run, by {@link disown}. */
+  readonly #disowned = new Set<ClaimedJob>();
   readonly #idle: (() => void)[] = [];
 
   constructor(options: ExecutorOptions) {
@@ -71,7 +73,7 @@ export class Executor {
       const outcome = outcomes[at] as Outcome;
       // What fails after it was told to stop may have failed for that: it gets its attempt back.
       const interrupted = this.#interrupted.delete(job) && outcome.type === "failed";
-      void this.#finish(job, interrupted ? { type: "released" } : outcome);
+      if (!this.#disowned.delete(job)) void this.#finish(job, interrupted ? INTERRUPTED : outcome);
     }
   }
 
@@ -107,9 +109,23 @@ export class Executor {
     }
   }
 
-  /** Ends running jobs by ending their threads, and gives them back. Resolves when the threads have exited. */
-  async kill(): Promise<void> {
-    await Promise.all([...this.#running].map((job) => this.#placeOf(job).kill(job.id, { type: "released" })));
+  /**
+   * Ends running jobs by ending their threads, and gives them back. Resolves when the threads have exited, which native code
+   * keeps from it for as long as it runs.
+   */
+  async kill(outcome: ReleasedOutcome | InterruptedOutcome): Promise<void> {
+    await Promise.all([...this.#running].map((job) => this.#placeOf(job).kill(job.id, outcome)));
+  }
+
+  /**
+   * Gives back the jobs whose threads were told to end and have not. Another host may run such a job while native code of
+   * this run goes on; what that comes to is never written.
+   */
+  disown(): void {
+    for (const job of this.#running) {
+      this.#disowned.add(job);
+      void this.#finish(job, this.#placeOf(job).runs(job.id) ? INTERRUPTED : { type: "released" });
+    }
   }
 
   /** Marks no more. For when nothing runs. */
@@ -162,6 +178,7 @@ export class Executor {
   async #finish(job: ClaimedJob, outcome: Outcome): Promise<void> {
     const { acks, engine, holds, telemetry, deliver, delivery } = this.#options;
     const { id, claim, attempt, ref, awaited } = job;
+    if (outcome.type === "interrupted") return this.#interrupt(job);
     const next = transition(outcome, job, Math.random);
     const { answer, state } = next;
     const tell = (): void => {
@@ -180,10 +197,22 @@ export class Executor {
       holds.drop({ id, claim });
     }
   }
+
+  async #interrupt({ id, claim }: ClaimedJob): Promise<void> {
+    const { acks, holds, telemetry } = this.#options;
+    try {
+      if (!(await acks.interrupt({ id, claim }))) telemetry.emit("claim:lost", { id, claim });
+    } catch (error) {
+      telemetry.emit("service:error", { service: "executor", error });
+    } finally {
+      holds.drop({ id, claim });
+    }
+  }
 }
 
 const RELEASED = transition({ type: "released" }, { attempt: 0, maxAttempts: 1 }, Math.random);
 const RELEASED_RUN: Run = { outcome: { type: "released" }, duration: 0, threadId: -1 };
+const INTERRUPTED: InterruptedOutcome = { type: "interrupted" };
 
 function unknownWorker(worker: string, known: readonly string[]): Outcome {
   const list = known.length === 0 ? "none" : known.join(", ");

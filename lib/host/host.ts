@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ClaimedJob } from "../job/job.js";
 import type { Database } from "../postgres/database.js";
 import type { Engine } from "../postgres/engine.js";
@@ -7,6 +6,7 @@ import type { Notifier } from "../notifier.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
 import { Acks } from "./acks.js";
+import { Deadline } from "./deadline.js";
 import { Executor, type ExecutorOptions } from "./executor.js";
 import { Holds, type Opening } from "./holds.js";
 import { Isolation } from "./isolation.js";
@@ -30,6 +30,8 @@ export interface HostOptions {
   readonly queues: ReadonlyMap<string, QueueOptions>;
   readonly workers: readonly AnyWorker[];
   readonly threads: number;
+  readonly maxJobsPerThread: number;
+  readonly maxThreadAge: number;
   readonly resultLimit: number;
   readonly retention: number;
   /** ms that running jobs get to end when the host stops. */
@@ -54,8 +56,11 @@ export interface HostStatus {
 
 /** ms that jobs get to heed their signal, after the grace period, before their threads are ended. */
 const LAST_CALL = 250;
-/** ms that the last outcomes get to be written; where the database is away for longer, others rescue their jobs. */
-const LAST_ACKS = 5_000;
+/** ms that ended threads get to exit, and once more when the jobs in those that have not are given back. Native code does not end. */
+const LAST_KILL = 400;
+const LAST_EXIT = 250;
+/** ms that the last writes get at the least; where the database is away for longer, others rescue the jobs. */
+const LAST_WRITES = 500;
 
 /** The side of an instance that runs jobs: its producers, its threads, and the services that keep the table in order. */
 export class Host {
@@ -71,6 +76,7 @@ export class Host {
   readonly #pruner: Pruner;
   #started = false;
   #turn = 0;
+  #stopping: Promise<void> | undefined;
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -84,7 +90,8 @@ export class Host {
       onLost: () => this.#abandon(),
       onFresh: () => this.#advanceAll(),
     });
-    this.#threads = new Threads({ size: options.threads, resultLimit, telemetry });
+    const { threads: size, maxJobsPerThread: maxJobs, maxThreadAge: maxAge } = options;
+    this.#threads = new Threads({ size, resultLimit, telemetry, maxJobs, maxAge });
     this.#acks = new Acks({
       engine,
       telemetry,
@@ -146,24 +153,18 @@ export class Host {
   }
 
   /**
-   * Claims no more, lets running jobs end within the grace period, then interrupts them and gives them back; resolves when
-   * every outcome is written, or the database has been away for too long.
+   * Claims no more, lets running jobs end within the grace period, then interrupts them and gives them back. Resolves when
+   * every outcome is written, or the database has been away for `patience` ms; never later than that and about a second after
+   * the grace period, whatever the threads do. Idempotent.
    */
-  async stop(): Promise<void> {
-    const { telemetry } = this.#options;
-    if (!this.#started) return this.#threads.stop();
-    this.#membership.resign();
-    await Promise.all([this.#pruner, ...this.#producers.values()].map((service) => service.stop()));
-    await this.#settle();
-    this.#executor.stop();
-    await this.#acks.close(LAST_ACKS);
-    await this.#lifeline.stop();
-    // A host that cannot sign off is found gone by the others.
-    await this.#membership
-      .leave()
-      .catch((error: unknown) => telemetry.emit("service:error", { service: "membership", error }));
-    await this.#membership.stop();
-    await this.#threads.stop();
+  stop(patience: number): Promise<void> {
+    this.#stopping ??= this.#started ? this.#stop(patience) : this.#endThreads();
+    return this.#stopping;
+  }
+
+  /** How many threads were told to end and have not. */
+  get ending(): number {
+    return this.#threads.ending;
   }
 
   /** A queue may have jobs. */
@@ -258,24 +259,48 @@ export class Host {
     for (let at = 0; at < producers.length; at += 1) producers[(this.#turn + at) % producers.length]?.advance();
   }
 
+  async #stop(patience: number): Promise<void> {
+    this.#membership.resign();
+    // A claim under way may wait for the database, which is no affair of the jobs that run.
+    const quiet = Promise.all([this.#pruner, ...this.#producers.values()].map((service) => service.stop()));
+    await this.#settle();
+    this.#executor.stop();
+    const deadline = new Deadline(Math.max(patience, LAST_WRITES));
+    await deadline.within(quiet);
+    await this.#acks.close(deadline.left);
+    await this.#leave(deadline);
+    await this.#endThreads();
+  }
+
+  /** A host that cannot sign off is found gone by the others. */
+  async #leave(deadline: Deadline): Promise<void> {
+    try {
+      if (await deadline.within(this.#lifeline.stop())) await deadline.within(this.#membership.leave());
+    } catch (error) {
+      this.#options.telemetry.emit("service:error", { service: "membership", error });
+    }
+    await this.#membership.stop();
+  }
+
   async #settle(): Promise<void> {
     if (await this.#idleWithin(this.#options.shutdownGracePeriod)) return;
     this.#executor.abort("The host stops");
     if (await this.#idleWithin(LAST_CALL)) return;
-    await this.#executor.kill();
+    void this.#executor.kill({ type: "interrupted" });
+    if (!(await this.#idleWithin(LAST_KILL))) this.#executor.disown();
   }
 
-  async #idleWithin(ms: number): Promise<boolean> {
-    const waiting = new AbortController();
-    const timeout = sleep(ms, undefined, { signal: waiting.signal }).catch(() => {});
-    await Promise.race([this.#executor.idle(), timeout]);
-    waiting.abort();
-    return this.#executor.running === 0;
+  #idleWithin(ms: number): Promise<boolean> {
+    return new Deadline(ms).within(this.#executor.idle());
+  }
+
+  async #endThreads(): Promise<void> {
+    if (!(await new Deadline(LAST_EXIT).within(this.#threads.stop()))) this.#threads.disown();
   }
 
   /** Others have this host's jobs: what it holds is forgotten, what it runs is ended. Late outcomes meet the fence. */
   #abandon(): void {
     for (const producer of this.#producers.values()) producer.forget();
-    void this.#executor.kill();
+    void this.#executor.kill({ type: "released" });
   }
 }

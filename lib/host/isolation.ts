@@ -92,6 +92,11 @@ export class Isolation {
     await isolated.ended;
   }
 
+  /** Whether a job is under way here. */
+  runs(jobId: number): boolean {
+    return this.#isolated.has(jobId);
+  }
+
   #read({ encoding, text }: Packed): Run {
     return unpack(encoding, Buffer.from(text, "base64"), { resultLimit: 2 * MAX_RESULT_LIMIT }) as Run;
   }

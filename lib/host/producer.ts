@@ -90,8 +90,9 @@ export class Producer {
   /** Claims no more, and gives back what it holds; that is written with the last outcomes. Running jobs go on. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#release();
     await this.#claiming;
-    for (const { job } of this.#waiting.splice(0)) this.#options.executor.release(job);
+    this.#release();
   }
 
   /** There may be jobs. */
@@ -102,11 +103,12 @@ export class Producer {
 
   /** Starts and claims what there is room for. */
   advance(): void {
+    if (this.#stopping.signal.aborted) return;
     const { capacity, limit, paused } = this.#options;
     while (this.#waiting.length > 0 && this.running < limit && capacity.free > 0 && !capacity.closed) {
       void this.#run(this.#next());
     }
-    if (this.#claiming !== undefined || !this.#hungry || paused || this.#stopping.signal.aborted) return;
+    if (this.#claiming !== undefined || !this.#hungry || paused) return;
     const demand = this.#demand();
     if (demand > 0) this.#claiming = this.#fetch(demand);
   }
@@ -197,6 +199,10 @@ export class Producer {
       holds.settle(opening);
       this.#expected = 0;
     }
+  }
+
+  #release(): void {
+    for (const { job } of this.#waiting.splice(0)) this.#options.executor.release(job);
   }
 
   #hold(jobs: readonly ClaimedJob[]): void {

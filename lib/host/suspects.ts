@@ -45,8 +45,13 @@ export class Suspects {
     }
     const { type } = ended.run.outcome;
     const interrupted = this.#interrupted.delete(job.id) && type === "failed";
-    if (type !== "released" && !interrupted) await this.#absolve(job);
+    if (type !== "released" && type !== "interrupted" && !interrupted) await this.#absolve(job);
     return ended.run;
+  }
+
+  /** Whether a job is under way here. */
+  runs(jobId: number): boolean {
+    return this.#options.isolation.runs(jobId);
   }
 
   /** Asks a job to end early, by its signal. */

@@ -104,8 +104,21 @@ export class Engine implements AnswerSource {
     const done = await this.#complete(acks);
     if (done.length === acks.length) return acks.map(() => true);
     if (again) done.push(...(await this.#written(acks)));
-    const written = new Set(done.map(({ id, claim }) => `${id}/${claim}`));
-    return acks.map(({ id, claim }) => written.has(`${id}/${claim}`));
+    return among(done, acks);
+  }
+
+  /**
+   * Gives back jobs that a stop of this host interrupts, each attempt not counted until there have been too many stops in a
+   * row; `exhausted` is for those that have no attempt left then. Like {@link complete}, false where the fence refused.
+   */
+  async interrupt(keys: readonly ClaimKey[], exhausted: Verdict, again = false): Promise<boolean[]> {
+    const [ids, claims] = [keys.map(({ id }) => id), keys.map(({ claim }) => claim)];
+    const { answer, error } = exhausted;
+    const values = [ids, claims, this.host, error, answer.kind + answer.encoding, Buffer.from(answer.bytes)];
+    const done = await this.#notifying<ClaimKey>(this.#statements.interrupt, values);
+    // Nothing but an earlier try can have ended what this host held under that very claim.
+    if (again && done.length < keys.length) return keys.map(() => true);
+    return among(done, keys);
   }
 
   async fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]> {
@@ -256,6 +269,11 @@ export class Engine implements AnswerSource {
     const ids = new Map((await this.fetch(refs, false)).map(({ ref, id }) => [ref, id]));
     return refs.map((ref) => ({ id: ids.get(ref) ?? 0, claimed: null }));
   }
+}
+
+function among(done: readonly ClaimKey[], keys: readonly ClaimKey[]): boolean[] {
+  const found = new Set(done.map(({ id, claim }) => `${id}/${claim}`));
+  return keys.map(({ id, claim }) => found.has(`${id}/${claim}`));
 }
 
 /** The values of `completeOne`, and with arrays of them of `completeMany`, less the bytes and the host. */

@@ -1,4 +1,5 @@
 import { MAX_RESULT_LIMIT } from "../codec/limits.js";
+import { COUNTED_FROM } from "../job/interruptions.js";
 import { ATTEMPT, awaited, ms, named, relaxed, SUSPICION, tablesOf, tell, wake, withError } from "./fragments.js";
 import { HEAD, INLINE } from "./rows.js";
 import { upkeep } from "./upkeep.js";
@@ -30,6 +31,9 @@ const LONGEST = HEAD + MAX_RESULT_LIMIT + 1;
 
 /** Whether a job is among those of a claim that begin at once. */
 const FIRST = "(j.id = any((select ids[1:$4::int] from picked)::bigint[]))";
+
+/** Whether one more interruption of row `j` costs it its attempt. */
+const COUNTED = `(j.interruptions + 1 >= ${COUNTED_FROM})`;
 
 /** `at` is the database's time, in ms. */
 const INSERTED_COLUMNS = `j.id, j.state = 2 as claimed, ${ms("pg_catalog.now()")} as at`;
@@ -63,6 +67,7 @@ export function statements(prefix: string, durable = true) {
         else j.scheduled_at end,
       finished_at = case when i.state >= 4 then pg_catalog.now() end,
       errors = ${withError("i.error")},
+      interruptions = case when i.head is null then j.interruptions else 0 end,
       result = case when i.head is null then j.result else i.head::pg_catalog.bytea || ${bytes} end
     from (${from}) i
     where ${durable ? "" : `${relaxed()} and `}j.id = i.id and j.state + 0 = 2 and j.attempted_by = ${host}
@@ -149,6 +154,23 @@ export function statements(prefix: string, durable = true) {
         "substring($8::pg_catalog.bytea from i.start for i.size)",
         "$12",
       ),
+    ),
+
+    /**
+     * Gives back what a stop interrupted, and counts that. From the fifth in a row on the attempt counts as well, with $4 in
+     * the row's history; a job without another one is discarded, with the answer $5 (head) and $6 (bytes).
+     */
+    interrupt: named(
+      "interrupt",
+      `update ${jobs} j set state = case when ${COUNTED} and ${ATTEMPT} >= j.max_attempts then 5 else 1 end,
+        attempt = ${ATTEMPT} - (not ${COUNTED})::int, interruptions = least(j.interruptions, 32766) + 1,
+        attempted_at = coalesce(j.attempted_at, now()),
+        finished_at = case when ${COUNTED} and ${ATTEMPT} >= j.max_attempts then now() end,
+        errors = ${withError(`case when ${COUNTED} then $4::text end`)},
+        result = case when ${COUNTED} and ${ATTEMPT} >= j.max_attempts then $5::text::bytea || $6::bytea else j.result end
+      from unnest($1::bigint[], $2::int[]) as i(id, claim)
+      where j.id = i.id and j.state + 0 = 2 and j.attempted_by = $3 and j.claim = i.claim
+      returning j.id, j.claim, ${wake(prefix, "$7")}, ${tell(prefix, "$3", "case when j.state = 5 then $5::text end", "$6::bytea", "$7")}`,
     ),
 
     /** Of ends of attempts that were refused, those that an earlier try had written, whose reply was lost. */

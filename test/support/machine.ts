@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { type Answer, ANSWER_KINDS, answerWith, bareAnswer } from "../../lib/job/answer.js";
+import { COUNTED_FROM } from "../../lib/job/interruptions.js";
 import { type ClaimedJob, JOB_STATES, type JobState } from "../../lib/job/job.js";
-import type { Outcome } from "../../lib/job/outcome.js";
+import type { EndedOutcome } from "../../lib/job/outcome.js";
 import { transition } from "../../lib/job/transition.js";
 import { Engine } from "../../lib/postgres/engine.js";
 import { type Engines, registration } from "./engines.js";
@@ -20,6 +21,7 @@ interface Model {
   attempt: number;
   crashes: number;
   deaths: number;
+  interruptions: number;
   holder: HostName | null;
   begun: boolean;
   answer: Answer | null;
@@ -32,6 +34,7 @@ interface Row {
   readonly attempt: number;
   readonly crashes: number;
   readonly deaths: number;
+  readonly interruptions: number;
   readonly attempted_by: string | null;
   readonly begun: boolean;
   readonly finished: boolean;
@@ -53,6 +56,7 @@ export class Machine {
     attempt: 0,
     crashes: 0,
     deaths: 0,
+    interruptions: 0,
     holder: null,
     begun: false,
     answer: null,
@@ -99,7 +103,7 @@ export class Machine {
     this.#model.attempt += 1;
   }
 
-  async complete(host: HostName, old: number, outcome: Outcome, twice: boolean): Promise<void> {
+  async complete(host: HostName, old: number, outcome: EndedOutcome, twice: boolean): Promise<void> {
     const model = this.#model;
     const job = this.#claims[host].at(-1 - old);
     if (job === undefined) return;
@@ -112,9 +116,30 @@ export class Machine {
     const counted = model.attempt + (model.begun ? 0 : 1);
     Object.assign(model, { state: to.state, attempt: to.counted ? counted : counted - 1, holder: null });
     if (to.answer === null) return;
-    model.answer = to.answer;
+    Object.assign(model, { answer: to.answer, interruptions: 0 });
     // Host one delivers to itself.
     if (host !== "one") this.told.push(to.answer.kind);
+  }
+
+  /** A stop of this host gives it back, though it had begun. */
+  async interrupt(host: HostName, old: number, twice: boolean): Promise<void> {
+    const model = this.#model;
+    const job = this.#claims[host].at(-1 - old);
+    if (job === undefined) return;
+    const expected = this.#holds(host, job);
+    const answer = answerWith(ANSWER_KINDS.exhausted, { encoding: "b", bytes: Buffer.from("interrupted") });
+    const interrupt = () => this.#hosts[host].interrupt([job], { answer, error: "interrupted" });
+    expect(await interrupt(), "written").to.deep.equal([expected]);
+    if (twice) expect(await interrupt(), "written twice").to.deep.equal([false]);
+    if (!expected) return;
+    const attempt = model.attempt + (model.begun ? 0 : 1);
+    const counted = model.interruptions + 1 >= COUNTED_FROM;
+    const last = counted && attempt >= MAX_ATTEMPTS;
+    Object.assign(model, { attempt: counted ? attempt : attempt - 1, holder: null });
+    Object.assign(model, { interruptions: model.interruptions + 1, state: last ? "discarded" : "available" });
+    if (!last) return;
+    model.answer = answer;
+    if (host !== "one") this.told.push(answer.kind);
   }
 
   /** Another host finds this one lost, rightly or not. */
@@ -188,15 +213,16 @@ export class Machine {
 
   /** The row is as it must be, and says to those who ask by its ref what it must. */
   async check(): Promise<void> {
-    const { gone, state, claim, attempt, crashes, deaths, holder, begun, answer } = this.#model;
+    const { gone, state, claim, attempt, crashes, deaths, interruptions, holder, begun, answer } = this.#model;
     const { rows } = await this.#engines.sql.query<Row>(
-      `select state, claim, attempt, crashes, deaths, attempted_by, attempted_at is not null as begun, finished_at is not null as finished
+      `select state, claim, attempt, crashes, deaths, interruptions, attempted_by, attempted_at is not null as begun, finished_at is not null as finished
        from baton.jobs`,
     );
     expect(rows, "rows").to.have.length(gone ? 0 : 1);
     const [row] = rows;
     if (row === undefined) return;
-    expect({ ...row, state: JOB_STATES[row.state] }).to.include({ state, claim, attempt, crashes, deaths });
+    const counts = { state, claim, attempt, crashes, deaths, interruptions };
+    expect({ ...row, state: JOB_STATES[row.state] }).to.include(counts);
     expect(row.finished, "finished").to.equal(FINAL.has(state));
     expect(attempt).to.be.within(0, MAX_ATTEMPTS);
     if (state === "executing") expect(row).to.include({ attempted_by: holder, begun });

@@ -188,17 +188,6 @@ describe("a job in a thread", () => {
       expect(valueIn(failed)).to.include({ name: "UnknownWorkerError", code: "ERR_BATON_UNKNOWN_WORKER" });
       expect(failed.summary).to.include('"nobody"').and.include("fail.js").and.include('"recurse"');
     });
-
-    it("and fails, naming worker and module, where it does not import, each time", async () => {
-      for (let time = 0; time < 2; time += 1) {
-        const error = valueIn(await failureOf("broken.js", "broken"));
-        expect(error).to.include({ name: "UnknownWorkerError" });
-        expect(error).to.have.property("message").that.includes('"broken"').and.includes("broken.js");
-        expect(error).to.have.nested.property("cause.message", "this module does not import");
-        const missing = valueIn(await failureOf("nowhere.js", "nowhere"));
-        expect(missing).to.have.nested.property("cause.code", "ERR_MODULE_NOT_FOUND");
-      }
-    });
   });
 
   describe("sees", () => {
