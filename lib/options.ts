@@ -28,7 +28,10 @@ export interface BatonOptions {
    * integer from 64 to 67,108,864 (64 MiB). Default 8,192.
    */
   readonly resultLimit?: number;
-  /** ms that a finished job's row, and so its result, is kept. Default 24 hours. */
+  /**
+   * ms that a job's row, and so its result, is kept after this host has finished it. Stored with the row: hosts with another
+   * retention do not prune it earlier. Default 24 hours.
+   */
   readonly retention?: number;
   /** ms that running jobs get to end when this host stops, before they are interrupted and given back. Default 15,000. */
   readonly shutdownGracePeriod?: number;

@@ -1,5 +1,5 @@
 import { MAX_RESULT_LIMIT } from "../codec/limits.js";
-import { ATTEMPT, named, relaxed, tablesOf, tell, wake, withError } from "./fragments.js";
+import { ATTEMPT, expiry, named, relaxed, tablesOf, tell, wake, withError } from "./fragments.js";
 import { HEAD, INLINE } from "./rows.js";
 import { upkeep } from "./upkeep.js";
 
@@ -28,14 +28,19 @@ const PIECE = 262_144;
 /** What is longer than any result can be is read one byte too far, which its decoder refuses. */
 const LONGEST = HEAD + MAX_RESULT_LIMIT + 1;
 
+const DAY = 86_400_000;
+
 /** Whether a job is among those of a claim that begin at once. */
 const FIRST = "(j.id = any((select ids[1:$4::int] from picked)::bigint[]))";
 
 /** `at` is the database's time, in ms. */
 const INSERTED_COLUMNS = "j.id, j.state = 2 as claimed, date_part('epoch', now()) * 1000 as at";
 
-/** @param durable whether a completion waits for the disk. */
-export function statements(prefix: string, durable = true) {
+/**
+ * @param durable whether a completion waits for the disk.
+ * @param retention ms that rows which this host finishes are kept.
+ */
+export function statements(prefix: string, durable = true, retention = DAY) {
   const tables = tablesOf(prefix);
   const { jobs, hosts } = tables;
 
@@ -60,6 +65,7 @@ export function statements(prefix: string, durable = true) {
       attempted_at = coalesce(j.attempted_at, case when i.head is not null then now() end),
       scheduled_at = case when i.state in (0, 3) then now() + i.delay * interval '1 ms' else j.scheduled_at end,
       finished_at = case when i.state >= 4 then now() end,
+      expires_at = case when i.state >= 4 then ${expiry("pg_catalog.now()", retention)} end,
       errors = ${withError("i.error")},
       result = case when i.head is null then j.result else i.head::bytea || ${bytes} end
     from (${from}) i
@@ -68,7 +74,7 @@ export function statements(prefix: string, durable = true) {
     returning j.id, j.claim, ${wake(prefix, notify)}, ${tell(prefix, host, "i.head", bytes, notify)}`;
 
   return {
-    ...upkeep(prefix),
+    ...upkeep(prefix, retention),
 
     insertOne: named(
       "insert_one",

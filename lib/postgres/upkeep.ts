@@ -1,22 +1,35 @@
-import { ATTEMPT, named, tablesOf, tell, wake, withError } from "./fragments.js";
+import { ATTEMPT, expiry, named, tablesOf, tell, wake, withError } from "./fragments.js";
 
 /** The answer of a rescued job, where it has one. */
 const HEAD = "case h.fate when 2 then $2::text when 3 then $5::text end";
 const BYTES = "case h.fate when 2 then $3::bytea else $6::bytea end";
 
-/** The statements that keep the table in order, and tell who lives. */
-export function upkeep(prefix: string) {
+/**
+ * The statements that keep the table in order, and tell who lives.
+ *
+ * @param retention ms that rows which this host finishes are kept.
+ */
+export function upkeep(prefix: string, retention: number) {
   const { jobs, hosts } = tablesOf(prefix);
 
   return {
+    /**
+     * Deletes rows whose time is over, $1 at most. Rows without a time were finished by hand or by an older release: as many
+     * of these get one, by this host's retention.
+     */
     prune: named(
       "prune",
       `with old as materialized (
-        select id from ${jobs} where state >= 4 and finished_at < now() - $1::float8 * interval '1 ms' order by finished_at limit $2
+        select id from ${jobs} where state >= 4 and expires_at <= pg_catalog.now() order by expires_at limit $1
         for update skip locked
       ), pruned as (
         delete from ${jobs} where id = any(array(select id from old)) returning id
-      ) select count(*)::int as jobs from pruned`,
+      ), undated as materialized (
+        select id from ${jobs} where state >= 4 and expires_at is null limit $1 for update skip locked
+      ), dated as (
+        update ${jobs} set expires_at = ${expiry("coalesce(finished_at, pg_catalog.now())", retention)}
+        where id = any(array(select id from undated)) returning id
+      ) select (select pg_catalog.count(*)::int from pruned) as pruned, (select pg_catalog.count(*)::int from dated) as dated`,
     ),
 
     register: named(
@@ -90,6 +103,7 @@ export function upkeep(prefix: string) {
       ), done as (
         update ${jobs} j set state = case when h.fate = 1 then 1 else 5 end, crashes = j.crashes + 1,
           finished_at = case when h.fate > 1 then now() end,
+          expires_at = case when h.fate > 1 then ${expiry("pg_catalog.now()", retention)} end,
           errors = ${withError("case when h.fate = 3 then $7::text when h.begun then $4::text end")},
           result = case h.fate when 2 then $2::text::bytea || $3::bytea when 3 then $5::text::bytea || $6::bytea else j.result end
         from held h where j.id = h.id and j.state + 0 = 2 and j.attempted_by = $1
