@@ -13,7 +13,8 @@ export class Pruner {
     const work = async () => {
       const { pruned, dated } = await engine.prune(BATCH);
       if (pruned > 0) telemetry.emit("prune", { jobs: pruned });
-      return pruned === BATCH || dated === BATCH ? 0 : undefined;
+      // What got its time may be over it already.
+      return pruned === BATCH || dated > 0 ? 0 : undefined;
     };
     // A short retention is worth looking at more often.
     const interval = Math.max(1_000, Math.min(INTERVAL, retention));
