@@ -82,6 +82,12 @@ const KNOWN: ReadonlySet<string> = new Set([
   "errors",
 ]);
 
+/**
+ * A URL whose host has no user before it, but an @ after it: most likely a password with a slash, `?` or `#`. Read as it stands,
+ * its beginning would be a host and a port, which errors name.
+ */
+const UNENCODED = /^postgres(?:ql)?:\/\/[^/?#@]*[/?#][^=]*@/;
+
 const CENTURY = 100 * 365 * 86_400_000;
 const DAY = 86_400_000;
 
@@ -117,6 +123,12 @@ function checkConnection(connection: unknown): Connection {
     );
   }
   if (typeof connection === "object" && connection !== null) return connection;
+  if (typeof connection === "string" && UNENCODED.test(connection)) {
+    throw new InvalidOptionError(
+      "connection",
+      "has an @ after its host: percent-encode what its user, password and database have of / ? # @ : %, such as %2F for /",
+    );
+  }
   if (typeof connection === "string" && /^postgres(ql)?:\/\//.test(connection) && URL.canParse(connection))
     return connection;
   throw new InvalidOptionError("connection", "must be a postgres:// URL, or an object as pg's Client takes it");
