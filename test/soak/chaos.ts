@@ -26,6 +26,8 @@ export class Chaos implements Mishaps {
   readonly crashed: { from: number; until: number }[] = [];
   readonly stalled: { kind: string; from: number; until: number }[] = [];
   readonly cut: number[] = [];
+  /** The processes of another release. */
+  readonly others = new Set<number>();
   readonly counts = new Map<Fault["kind"], number>();
   readonly #hosts: Hosts;
   readonly #server: Embedded;
@@ -158,6 +160,7 @@ export class Chaos implements Mishaps {
       try {
         const { process } = await this.#hosts.spawn({ queues: QUEUES, threads: 2 }, {}, script);
         this.#running[place] = process;
+        if (script !== undefined) this.others.add(process.pid);
         return;
       } catch (error) {
         if (script !== undefined) throw error;

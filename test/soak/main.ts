@@ -41,6 +41,7 @@ say(`last result      ${Math.round(settled)} ms after the last fault and its rep
 say(`caller's heap    ${heap.before} MB before, ${heap.peak} at its peak, ${heap.after} after`);
 for (const line of unexplained) say(`unexplained: ${line}`);
 if (unexplained.length > 0) say(JSON.stringify(mishaps));
+if (beside !== undefined && counts.elsewhere === 0) throw new Error(`The hosts of ${beside} have run nothing`);
 const leaked = heap.after !== null && heap.after > heap.before + 10;
 const broken = counts.right < jobs || counts.hung > 0 || counts.unfinishedRows > 0 || unexplained.length > 0 || leaked;
 say(broken ? `BROKEN, seed ${seed}` : "every promise was kept");

@@ -25,7 +25,17 @@ describe("a soak", () => {
     const lines: string[] = [];
     const say = (line: string): unknown => lines.push(line);
     const report = await soak({ seed: 140, jobs: 2_000, lasts: 10_000, kinds: SHORT, memory: false, say });
-    const { jobs, doubles, faults, settled, heap: _heap, events: _events, mishaps, ...counts } = report;
+    const {
+      jobs,
+      doubles,
+      elsewhere: _elsewhere,
+      faults,
+      settled,
+      heap: _heap,
+      events: _events,
+      mishaps,
+      ...counts
+    } = report;
     print(
       `${jobs} jobs, ${JSON.stringify(faults)}, ${doubles} run again, the last ${Math.round(settled)} ms after the faults`,
     );

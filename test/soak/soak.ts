@@ -38,6 +38,8 @@ export interface SoakReport {
   /** Runs after another one of the same job that had not failed, and how many of these nothing explains. */
   readonly doubles: number;
   readonly unexplained: readonly string[];
+  /** Runs on hosts of another release. */
+  readonly elsewhere: number;
   /** What befell whom, with the times, to hold the unexplained against. */
   readonly mishaps: object;
   readonly faults: Readonly<Record<string, number>>;
@@ -100,6 +102,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       unfinishedRows,
       doubles: doubles(entries),
       unexplained: unexplained(entries, chaos).map(({ again, before }) => JSON.stringify({ before, again })),
+      elsewhere: entries.filter(({ pid, ppid }) => chaos.others.has(pid) || chaos.others.has(ppid)).length,
       mishaps: record(chaos),
       faults: Object.fromEntries(chaos.counts),
       settled,
