@@ -6,7 +6,8 @@ import type { JobRow } from "./job/job.js";
 import type { NotifierMode } from "./notifier.js";
 import { type BatonOptions, type CheckedOptions, checkOptions } from "./options.js";
 import type { QueueCount } from "./postgres/engine.js";
-import { type JobFilter, scanJobs } from "./postgres/scan.js";
+import type { JobFilter } from "./postgres/filter.js";
+import { scanJobs } from "./postgres/scan.js";
 import { type AwaitOptions, checkAwaitOptions } from "./relay/awaiter.js";
 import type { Relay } from "./relay/relay.js";
 import type { AwaitResult } from "./relay/result.js";
@@ -172,9 +173,15 @@ export class Baton {
     return unwrap(relay, await this.await(relay, options));
   }
 
-  /** Lists jobs by id, any number in constant memory: `for await (const job of baton.jobs({ state: "discarded" }))`. */
-  jobs(filter: JobFilter = {}): AsyncIterableIterator<JobRow> {
-    return scanJobs(this.#running("list jobs").database, this.#options.prefix, filter);
+  /**
+   * Lists jobs by id, any number in constant memory: `for await (const job of baton.jobs({ state: "discarded" }))`.
+   *
+   * A listing is no snapshot. It reads page after page, up to the last id that there is when it begins, and shows each job once,
+   * as it is when its page is read. A loop body may take as long as it likes: no connection and no transaction waits for it.
+   * The loop throws `InvalidOptionError`, `DatabaseError`, `NotStartedError` or `StoppedError`; calling this never does.
+   */
+  async *jobs(filter: JobFilter = {}): AsyncGenerator<JobRow, void, void> {
+    yield* scanJobs(this.#running("list jobs").database, this.#options.prefix, filter);
   }
 
   /** How many unfinished jobs there are in the table, by queue and state. Counts rows. */

@@ -49,9 +49,9 @@ export class Instance {
   constructor(options: CheckedOptions, telemetry: Telemetry) {
     this.#options = options;
     this.#telemetry = telemetry;
-    const { connection, name, prefix, errors, durability } = options;
+    const { connection, name, prefix, errors, durability, retention } = options;
     this.database = new Database(connection, `pg-baton ${name}`, telemetry);
-    this.engine = new Engine(this.database, prefix, this.id, durability === "full");
+    this.engine = new Engine(this.database, prefix, this.id, durability === "full", retention);
     this.notifier = new PostgresNotifier({
       database: this.database,
       telemetry,

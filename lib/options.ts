@@ -41,7 +41,10 @@ export interface BatonOptions {
    * integer from 64 to 67,108,864 (64 MiB). Default 8,192.
    */
   readonly resultLimit?: number;
-  /** ms that a finished job's row, and so its result, is kept. Default 24 hours. */
+  /**
+   * ms that a job's row, and so its result, is kept after this host has finished it. Stored with the row: hosts with another
+   * retention do not prune it earlier. Default 24 hours.
+   */
   readonly retention?: number;
   /** ms that running jobs get to end when this host stops, before they are interrupted and given back. Default 15,000. */
   readonly shutdownGracePeriod?: number;
@@ -96,6 +99,12 @@ const KNOWN: ReadonlySet<string> = new Set([
   "errors",
 ]);
 
+/**
+ * A URL whose host has no user before it, but an @ after it: most likely a password with a slash, `?` or `#`. Read as it stands,
+ * its beginning would be a host and a port, which errors name.
+ */
+const UNENCODED = /^postgres(?:ql)?:\/\/[^/?#@]*[/?#][^=]*@/;
+
 const CENTURY = 100 * 365 * 86_400_000;
 const DAY = 86_400_000;
 
@@ -138,6 +147,12 @@ function checkConnection(connection: unknown): Connection {
     );
   }
   if (typeof connection === "object" && connection !== null) return connection;
+  if (typeof connection === "string" && UNENCODED.test(connection)) {
+    throw new InvalidOptionError(
+      "connection",
+      "has an @ after its host: percent-encode what its user, password and database have of / ? # @ : %, such as %2F for /",
+    );
+  }
   if (typeof connection === "string" && /^postgres(ql)?:\/\//.test(connection) && URL.canParse(connection))
     return connection;
   throw new InvalidOptionError("connection", "must be a postgres:// URL, or an object as pg's Client takes it");

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Baton } from "../baton.js";
+import { connectionOf, maskPasswords } from "./connection.js";
 import { keepJournal } from "./journal.js";
 import { UP } from "./supervisor.js";
 import { UsageError } from "./usage.js";
@@ -12,7 +13,9 @@ Usage: pg-baton host --workers <path> --queue <name:limit> [options]
 
   --workers <path>      a module that exports workers, or a folder of such, with those within; may be given several times
   --queue <name:limit>  a queue, and how many of its jobs to run at a time; may be given several times
-  --connection <url>    postgres://user:password@host:port/database; default: the environment's DATABASE_URL
+  --connection <url>    postgres://user@host:port/database; default: the environment's DATABASE_URL
+  --connection-file <path>
+                        a file that holds the URL; keeps its password out of the list of processes, as DATABASE_URL does
   --threads <n>         default: the cores available
   --prefix <schema>     default: baton
   --name <name>         for people; default: baton
@@ -25,6 +28,7 @@ const OPTIONS = {
   workers: { type: "string", multiple: true, default: [] as string[] },
   queue: { type: "string", multiple: true, default: [] as string[] },
   connection: { type: "string" },
+  "connection-file": { type: "string" },
   threads: { type: "string" },
   prefix: { type: "string" },
   name: { type: "string" },
@@ -48,9 +52,7 @@ export async function hostCommand(args: string[]): Promise<number> {
   if (paths.length === 0)
     throw new UsageError("--workers is missing: name a module, or a folder of modules, that exports workers");
   if (queue.length === 0) throw new UsageError("--queue is missing: name a queue and its limit, such as default:4");
-  const connection = values.connection ?? process.env.DATABASE_URL;
-  if (connection === undefined || connection === "")
-    throw new UsageError("--connection is missing, and DATABASE_URL is not set");
+  const connection = connectionOf(values.connection, values["connection-file"]);
   const queues = parseQueues(queue);
   const threads = values.threads === undefined ? availableParallelism() : number("threads", values.threads);
   const workers = await loadWorkers(paths);
@@ -63,7 +65,7 @@ export async function hostCommand(args: string[]): Promise<number> {
     ...(values.prefix !== undefined && { prefix: values.prefix }),
     ...(values.name !== undefined && { name: values.name }),
   });
-  keepJournal((line) => process.stderr.write(`pg-baton: ${line}\n`));
+  keepJournal((line) => process.stderr.write(`pg-baton: ${maskPasswords(line)}\n`));
   const told = new Promise<string>((resolve) => {
     endAtSecondSignal(resolve);
     process.once("disconnect", () => resolve("the supervisor is gone"));

@@ -2,6 +2,7 @@ import pg from "pg";
 import { DatabaseError } from "../errors.js";
 import type { Telemetry } from "../telemetry.js";
 import { type CopiedRow, CopyOut } from "./copy.js";
+import { type Room, readRows } from "./cursor.js";
 import { sqlState } from "./failure.js";
 import { connectError, inspect } from "./inspection.js";
 import { Sockets, type Wait } from "./sockets.js";
@@ -141,6 +142,11 @@ export class Database {
   /** Runs a `COPY … TO STDOUT (FORMAT binary)` on any free connection: for bytes in bulk. Rejects with pg's own error. */
   copy(text: string, onRow: (row: CopiedRow) => void): Promise<void> {
     return this.#on((client) => CopyOut.run(client, text, onRow));
+  }
+
+  /** Reads rows through a cursor on any free connection, for as long as there is room for them; see {@link readRows}. */
+  read<Row>(text: string, values: unknown[], room: Room<Row>): Promise<Row[]> {
+    return this.#on((client) => readRows(client, text, values, room));
   }
 
   async #on<Result>(work: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {

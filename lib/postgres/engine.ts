@@ -52,6 +52,12 @@ export interface QueueCount {
   readonly jobs: number;
 }
 
+/** How many rows were removed, and how many got the time when they will be. */
+export interface Pruned {
+  readonly pruned: number;
+  readonly dated: number;
+}
+
 interface InsertedRow {
   readonly id: number;
   readonly claimed: boolean;
@@ -65,10 +71,13 @@ export class Engine implements AnswerSource {
   /** The id of the host that asks. */
   readonly host: string;
 
-  /** `durable`: whether completions wait for the disk. */
-  constructor(database: Database, prefix: string, host: string, durable = true) {
+  /**
+   * @param durable whether completions wait for the disk. @default true
+   * @param retention ms that rows which this host finishes are kept. @default 86_400_000, a day
+   */
+  constructor(database: Database, prefix: string, host: string, durable?: boolean, retention?: number) {
     this.#database = database;
-    this.#statements = statements(prefix, durable);
+    this.#statements = statements(prefix, durable, retention);
     this.host = host;
   }
 
@@ -145,10 +154,10 @@ export class Engine implements AnswerSource {
     return pieces.stored();
   }
 
-  /** Removes up to `limit` rows that ended more than `retention` ms ago. Says how many. */
-  async prune(retention: number, limit: number): Promise<number> {
-    const [row] = await this.#database.query<{ jobs: number }>(this.#statements.prune, [retention, limit]);
-    return row?.jobs ?? 0;
+  /** Removes up to `limit` rows whose time is over, and dates up to `limit` finished rows that have no time. */
+  async prune(limit: number): Promise<Pruned> {
+    const [row] = await this.#database.query<Pruned>(this.#statements.prune, [limit]);
+    return row ?? { pruned: 0, dated: 0 };
   }
 
   /** How many jobs wait or run, by queue and state. Counts rows: for people, not for a hot path. */

@@ -83,6 +83,11 @@ export function withError(error: string): string {
     '$[last - 9 to last]') end`;
 }
 
+/** When a row that finished at a time may be pruned. `retention` in ms; a constant, since it is the same for all of a host's statements. */
+export function expiry(finishedAt: string, retention: number): string {
+  return `${finishedAt} + interval '${Math.ceil(retention)} ms'`;
+}
+
 /** Holds for the statement's transaction: its commit need not wait for the disk. For `where`, of those hosts that are registered. */
 export function relaxed(from = ""): string {
   return `(select pg_catalog.set_config('synchronous_commit', 'off', true) ${from}) = 'off'`;

@@ -65,7 +65,8 @@ const STEPS: readonly ((schema: string) => string)[] = [
   (schema) =>
     `alter table ${schema}.jobs set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000);`,
   // Liveness by a number that only rises, blame that tells apart who was present and who was alone, stops counted,
-  // retention stored with the row, and claims by worker.
+  // retention stored with the row, and claims by worker. Only an older release prunes by finished_at: without its index it reads
+  // that of expires_at and sorts (90 ms for 285,000 rows). Both would cost each completion 64 bytes of WAL more, 13 %.
   (schema) => `
     alter table ${schema}.jobs
       add column if not exists deaths smallint not null default 0,
@@ -75,6 +76,7 @@ const STEPS: readonly ((schema: string) => string)[] = [
     alter table ${schema}.hosts add column if not exists beat bigint not null default 0, add column if not exists workers text[];
     create index if not exists jobs_claim_worker on ${schema}.jobs (queue, worker, priority, scheduled_at, id) where state = 1;
     create index if not exists jobs_expire on ${schema}.jobs (expires_at) where state >= 4;
+    drop index if exists ${schema}.jobs_prune;
     comment on column ${schema}.jobs.crashes is 'hosts that died after the job had begun on them';
     comment on column ${schema}.jobs.deaths is 'hosts that died while they held the job, begun or not';
     comment on column ${schema}.jobs.alone is 'processes that died while they ran the job alone';

@@ -1,6 +1,18 @@
 import { MAX_RESULT_LIMIT } from "../codec/limits.js";
 import { COUNTED_FROM } from "../job/interruptions.js";
-import { ATTEMPT, awaited, ms, named, relaxed, SUSPICION, tablesOf, tell, wake, withError } from "./fragments.js";
+import {
+  ATTEMPT,
+  awaited,
+  expiry,
+  ms,
+  named,
+  relaxed,
+  SUSPICION,
+  tablesOf,
+  tell,
+  wake,
+  withError,
+} from "./fragments.js";
 import { HEAD, INLINE } from "./rows.js";
 import { upkeep } from "./upkeep.js";
 
@@ -29,6 +41,8 @@ const PIECE = 262_144;
 /** What is longer than any result can be is read one byte too far, which its decoder refuses. */
 const LONGEST = HEAD + MAX_RESULT_LIMIT + 1;
 
+const DAY = 86_400_000;
+
 /** Whether a job is among those of a claim that begin at once. */
 const FIRST = "(j.id = any((select ids[1:$4::int] from picked)::bigint[]))";
 
@@ -38,8 +52,11 @@ const COUNTED = `(j.interruptions + 1 >= ${COUNTED_FROM})`;
 /** `at` is the database's time, in ms. */
 const INSERTED_COLUMNS = `j.id, j.state = 2 as claimed, ${ms("pg_catalog.now()")} as at`;
 
-/** @param durable whether a completion waits for the disk. */
-export function statements(prefix: string, durable = true) {
+/**
+ * @param durable whether a completion waits for the disk.
+ * @param retention ms that rows which this host finishes are kept.
+ */
+export function statements(prefix: string, durable = true, retention = DAY) {
   const tables = tablesOf(prefix);
   const { jobs, hosts } = tables;
 
@@ -66,6 +83,7 @@ export function statements(prefix: string, durable = true) {
       scheduled_at = case when i.state in (0, 3) then pg_catalog.now() + i.delay * interval '1 ms'
         else j.scheduled_at end,
       finished_at = case when i.state >= 4 then pg_catalog.now() end,
+      expires_at = case when i.state >= 4 then ${expiry("pg_catalog.now()", retention)} end,
       errors = ${withError("i.error")},
       interruptions = case when i.head is null then j.interruptions else 0 end,
       result = case when i.head is null then j.result else i.head::pg_catalog.bytea || ${bytes} end
@@ -75,7 +93,7 @@ export function statements(prefix: string, durable = true) {
     returning j.id, j.claim, ${wake(prefix, notify)}, ${tell(prefix, host, "i.head", bytes, notify)}`;
 
   return {
-    ...upkeep(prefix),
+    ...upkeep(prefix, retention),
 
     insertOne: named(
       "insert_one",
@@ -164,13 +182,14 @@ export function statements(prefix: string, durable = true) {
       "interrupt",
       `update ${jobs} j set state = case when ${COUNTED} and ${ATTEMPT} >= j.max_attempts then 5 else 1 end,
         attempt = ${ATTEMPT} - (not ${COUNTED})::int, interruptions = least(j.interruptions, 32766) + 1,
-        attempted_at = coalesce(j.attempted_at, now()),
-        finished_at = case when ${COUNTED} and ${ATTEMPT} >= j.max_attempts then now() end,
-        errors = ${withError(`case when ${COUNTED} then $4::text end`)},
-        result = case when ${COUNTED} and ${ATTEMPT} >= j.max_attempts then $5::text::bytea || $6::bytea else j.result end
+        attempted_at = coalesce(j.attempted_at, pg_catalog.now()),
+        finished_at = case when ${COUNTED} and ${ATTEMPT} >= j.max_attempts then pg_catalog.now() end,
+        expires_at = case when ${COUNTED} and ${ATTEMPT} >= j.max_attempts then ${expiry("pg_catalog.now()", retention)} end,
+        errors = ${withError(`case when ${COUNTED} then $4::pg_catalog.text end`)},
+        result = case when ${COUNTED} and ${ATTEMPT} >= j.max_attempts then $5::pg_catalog.text::pg_catalog.bytea || $6::pg_catalog.bytea else j.result end
       from unnest($1::bigint[], $2::int[]) as i(id, claim)
       where j.id = i.id and j.state + 0 = 2 and j.attempted_by = $3 and j.claim = i.claim
-      returning j.id, j.claim, ${wake(prefix, "$7")}, ${tell(prefix, "$3", "case when j.state = 5 then $5::text end", "$6::bytea", "$7")}`,
+      returning j.id, j.claim, ${wake(prefix, "$7")}, ${tell(prefix, "$3", "case when j.state = 5 then $5::pg_catalog.text end", "$6::pg_catalog.bytea", "$7")}`,
     ),
 
     /** Of ends of attempts that were refused, those that an earlier try had written, whose reply was lost. */

@@ -1,22 +1,34 @@
-import { ALONE, ATTEMPT, named, relaxed, tablesOf, tell, wake, withError } from "./fragments.js";
+import { ALONE, ATTEMPT, expiry, named, relaxed, tablesOf, tell, wake, withError } from "./fragments.js";
 
 /** When a host was seen, in whole µs: compared for change only, so that nothing depends on the server's clock. */
 const SEEN = "(pg_catalog.date_part('epoch', seen_at) * 1000000::pg_catalog.float8)::bigint";
 
-/** The statements that keep the table in order, and tell who lives. */
-export function upkeep(prefix: string) {
+/**
+ * The statements that keep the table in order, and tell who lives.
+ *
+ * @param retention ms that rows which this host finishes are kept.
+ */
+export function upkeep(prefix: string, retention: number) {
   const { jobs, hosts } = tablesOf(prefix);
 
   return {
+    /**
+     * Deletes rows whose time is over, $1 at most. Rows without a time were finished by hand or by an older release: as many
+     * of these get one, by this host's retention.
+     */
     prune: named(
       "prune",
       `with old as materialized (
-        select id from ${jobs} where state >= 4
-          and finished_at < pg_catalog.now() - $1::pg_catalog.float8 * interval '1 ms'
-        order by finished_at limit $2 for update skip locked
+        select id from ${jobs} where state >= 4 and expires_at <= pg_catalog.now() order by expires_at limit $1
+        for update skip locked
       ), pruned as (
         delete from ${jobs} where id = any(array(select id from old)) returning id
-      ) select pg_catalog.count(*)::int as jobs from pruned`,
+      ), undated as materialized (
+        select id from ${jobs} where state >= 4 and expires_at is null limit $1 for update skip locked
+      ), dated as (
+        update ${jobs} set expires_at = ${expiry("coalesce(finished_at, pg_catalog.now())", retention)}
+        where id = any(array(select id from undated)) returning id
+      ) select (select pg_catalog.count(*)::int from pruned) as pruned, (select pg_catalog.count(*)::int from dated) as dated`,
     ),
 
     register: named(
@@ -101,6 +113,7 @@ export function upkeep(prefix: string) {
         update ${jobs} j set state = case when h.exhausted then 5 else 1 end, deaths = j.deaths + h.blamed::int,
           crashes = j.crashes + (h.blamed and h.begun)::int,
           finished_at = case when h.exhausted then pg_catalog.now() end,
+          expires_at = case when h.exhausted then ${expiry("pg_catalog.now()", retention)} end,
           errors = ${withError("case when h.begun then $9::pg_catalog.text end")},
           result = case when h.exhausted then $7::pg_catalog.text::pg_catalog.bytea || $8::pg_catalog.bytea else j.result end
         from held h where j.id = h.id and j.state + 0 = 2 and j.attempted_by = $1

@@ -31,16 +31,6 @@ describe("the engine's services", () => {
     expect(test.heard).to.deep.equal([{ channel: "baton.insert", payload: "soon" }]);
   });
 
-  it("prune what ended before the retention, and nothing else", async () => {
-    await test.one.insert([newRow(), newRow(), newRow()]);
-    const jobs = await test.one.claim("default", 2);
-    await test.one.complete(jobs.map((job) => ({ ...job, transition: completed() })));
-    await test.sql.query("update baton.jobs set finished_at = now() - interval '2 s' where id = $1", [jobs[0]?.id]);
-    expect(await test.one.prune(60_000, 10)).to.equal(0);
-    expect(await test.one.prune(1_500, 10)).to.equal(1);
-    expect(await test.one.prune(0, 10)).to.equal(1);
-  });
-
   it("show each host's sign of life, and whether its session holds its lock", async () => {
     const look = async () => (await test.one.tend(0, [], false)).hosts.find(({ id }) => id === "two");
     const holder = new pg.Client({ connectionString: test.url });

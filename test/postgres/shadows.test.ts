@@ -101,7 +101,7 @@ describe("functions and operators of a role that may create some in schema publi
     const sighting = listed.find(({ id }) => id === "two") ?? null;
     const loss = { id: "two", sighting, unlocked: true, died: true };
     expect(await engine.rescue(loss, LOST)).to.include({ jobs: 1 });
-    await engine.prune(0, 10);
+    await engine.prune(10);
     await engine.unregister();
     for await (const { id } of scanJobs(database, "baton", { ids: [1], tag: "a", queue: "default" }))
       expect(id).to.equal(1);

@@ -206,9 +206,10 @@ export class Machine {
     if (!this.ended) Object.assign(this.#model, { state: "cancelled", answer: bareAnswer(ANSWER_KINDS.cancelled) });
   }
 
-  async prune(retention: number): Promise<void> {
-    await this.#hosts.three.prune(retention, 10);
-    if (retention === 0 && this.ended) this.#model.gone = true;
+  async prune(due: boolean): Promise<void> {
+    if (due) await this.#engines.sql.query("update baton.jobs set expires_at = now() where state >= 4");
+    await this.#hosts.three.prune(10);
+    if (due && this.ended) this.#model.gone = true;
   }
 
   /** The row is as it must be, and says to those who ask by its ref what it must. */

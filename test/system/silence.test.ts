@@ -134,16 +134,33 @@ describe("a silent database", function () {
   });
 
   it("whose jobs are locked for 33 s, as by an index build, leaves no job behind that runs nowhere", async () => {
-    await caller.awaitMany(await caller.asyncMany(Array.from({ length: 20 }, (_, int) => double.new({ int }))), 20_000);
-    const relays = await caller.asyncMany(Array.from({ length: 300 }, (_, int) => double.new({ int })));
+    using gate = new Gate();
+    const running = await caller.asyncMany(Array.from({ length: 6 }, () => gated.new({ gate: gate.path })));
+    await gate.started(6);
+    const waiting = await caller.asyncMany(Array.from({ length: 30 }, (_, int) => double.new({ int })));
     await sql.query("begin; lock table baton.jobs in share mode");
+    // Threads come free, and hosts claim what the server can only commit once the lock is gone, if they still want it.
+    gate.open();
     await sleep(33_000);
     await sql.query("commit");
-    const results = await caller.awaitMany(relays, { timeout: 40_000, withRetries: true });
+    const results = await caller.awaitMany([...running, ...waiting], { timeout: 40_000, withRetries: true });
     expect(results.filter(({ ok }) => !ok)).to.deep.equal([]);
     await until(async () => (await idleRows()) === 0, "no row to be executing", 10_000);
     const { rows } = await sql.query("select distinct attempt, state from baton.jobs");
     expect(rows).to.deep.equal([{ attempt: 1, state: 4 }]);
     print(`${await happened("claim:stray")} claims were found by comparison alone`);
+  });
+
+  it("commits a claim after its host has given it up: the host finds it by comparison, and gives it back", async () => {
+    const { host } = (await statuses())[0] as BatonStatus;
+    const stray = await caller.async(double.new({ int: 1 }, { queue: "default", scheduleIn: 3_600_000 }));
+    await sql.query(
+      "update baton.jobs set state = 2, claim = 7, attempt = 1, attempted_at = now(), attempted_by = $1",
+      [host],
+    );
+    expect(await caller.await(stray, 20_000)).to.include({ ok: true, value: 2 });
+    expect(await happened("claim:stray")).to.equal(1);
+    const { rows } = await sql.query("select attempt, claim from baton.jobs");
+    expect(rows).to.deep.equal([{ attempt: 1, claim: 8 }]);
   });
 });
