@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { Notifier, NotifierMode } from "../notifier.js";
 import type { Telemetry } from "../telemetry.js";
+import type { ServerClient } from "./client.js";
 import type { Database } from "./database.js";
 import { sqlState } from "./failure.js";
 import { Session } from "./session.js";
@@ -44,7 +45,7 @@ export class PostgresNotifier implements Notifier {
   #stopped = false;
   #mode: NotifierMode | undefined;
   /** The connection whose session holds the lock. */
-  #locked: pg.Client | undefined;
+  #locked: ServerClient | undefined;
   #probe: { readonly nonce: string; readonly arrived: () => void } | undefined;
   /** When a notification arrived last, and when a probe was sent last. */
   #heardAt = 0;
