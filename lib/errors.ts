@@ -157,9 +157,10 @@ export type DatabaseErrorCode =
   | "ERR_BATON_DATABASE_UNREACHABLE"
   | "ERR_BATON_DATABASE_UNSUPPORTED"
   | "ERR_BATON_DATABASE_REFUSED"
+  | "ERR_BATON_DATABASE_READ_ONLY"
   | "ERR_BATON_SCHEMA_TOO_NEW";
 
-/** The database cannot be reached, is too old, is not UTF8, refuses a statement, or its schema is newer than this library. */
+/** The database cannot be reached, is too old, is not UTF8, refuses a statement, takes no writes, or its schema is newer than this library. */
 export class DatabaseError extends BatonError {
   // oxlint-disable-next-line no-useless-constructor -- narrows the code
   constructor(code: DatabaseErrorCode, message: string, options?: ErrorOptions) {

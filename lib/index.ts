@@ -29,7 +29,7 @@ export {
 export type { JobErrorEntry, JobRow, JobState } from "./job/job.js";
 export type { NotifierMode } from "./notifier.js";
 export type { BatonOptions, QueueOption } from "./options.js";
-export type { Connection } from "./postgres/database.js";
+export type { Connection } from "./postgres/address.js";
 export type { QueueCount } from "./postgres/engine.js";
 export type { JobFilter } from "./postgres/filter.js";
 export type { AwaitOptions } from "./relay/awaiter.js";

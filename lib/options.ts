@@ -3,7 +3,7 @@ import type { ErrorClass } from "./codec/exception.js";
 import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT, RESULT_LIMIT } from "./codec/limits.js";
 import { InvalidOptionError } from "./errors.js";
 import { queueProblem } from "./job/draft.js";
-import type { Connection } from "./postgres/database.js";
+import { addressOf, type Connection } from "./postgres/address.js";
 import { type AnyWorker, isWorker } from "./worker.js";
 
 /** How a queue is run: how many of its jobs at a time on this host, or that with `paused: true` to claim none. */
@@ -140,22 +140,14 @@ export function checkOptions(options: BatonOptions): CheckedOptions {
 }
 
 function checkConnection(connection: unknown): Connection {
-  if (connection === undefined || connection === "") {
-    throw new InvalidOptionError(
-      "connection",
-      "is missing: pass a URL such as postgres://user:password@host:5432/database",
-    );
-  }
-  if (typeof connection === "object" && connection !== null) return connection;
   if (typeof connection === "string" && UNENCODED.test(connection)) {
     throw new InvalidOptionError(
       "connection",
       "has an @ after its host: percent-encode what its user, password and database have of / ? # @ : %, such as %2F for /",
     );
   }
-  if (typeof connection === "string" && /^postgres(ql)?:\/\//.test(connection) && URL.canParse(connection))
-    return connection;
-  throw new InvalidOptionError("connection", "must be a postgres:// URL, or an object as pg's Client takes it");
+  addressOf(connection);
+  return connection as Connection;
 }
 
 function checkName(name: unknown = "baton"): string {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type pg from "pg";
 import type { Telemetry } from "../telemetry.js";
+import type { ServerClient } from "./client.js";
 import type { Database } from "./database.js";
 import { dial } from "./dial.js";
 import { retryDelay, sqlState } from "./failure.js";
+import { LIMITS } from "./settings.js";
 import { closeClient } from "./sockets.js";
 
 export interface PulseOptions {
@@ -21,7 +22,7 @@ export interface PulseOptions {
 
 /** The connection in use. */
 interface Line {
-  readonly client: pg.Client;
+  readonly client: ServerClient;
   readonly upSince: number;
   /** The server's process behind it; null where a pooler stands between. */
   readonly pid: number | null;
@@ -41,7 +42,6 @@ const POOLED_ANSWER = 4_000;
  * some settings are not known before PostgreSQL 14, or not on every system.
  */
 const SETTINGS = [
-  "statement_timeout = 2000",
   "synchronous_commit = off",
   "tcp_keepalives_idle = 2",
   "tcp_keepalives_interval = 1",
@@ -207,7 +207,7 @@ export class Pulse {
   }
 
   async #dial(): Promise<Line> {
-    const lines = new Map<pg.Client, Line>();
+    const lines = new Map<ServerClient, Line>();
     const client = await dial(async () => {
       const line = await this.#open();
       lines.set(line.client, line);
@@ -225,20 +225,16 @@ export class Pulse {
   }
 
   async #open(): Promise<Line> {
-    const client = this.#options.database.client();
-    client.on("error", () => {});
+    const client = this.#options.database.client({}, LIMITS.heartbeat);
     try {
       await client.connect();
-      const { rows } = await client.query<{ pid: number }>("select pg_catalog.pg_backend_pid() as pid");
-      const pid = rows[0]?.pid ?? null;
-      // Poolers invent the process that they name in the handshake: behind one no session is ours to set or to lock with.
-      const ours = pid !== null && pid === (client as unknown as { readonly processID: number }).processID;
-      if (!ours) return { client, upSince: performance.now(), pid: null, lockKey: null };
+      // A pooler's session serves others too: it is not ours to set, or to lock with.
+      if (!client.own) return { client, upSince: performance.now(), pid: null, lockKey: null };
       for (const setting of SETTINGS) await client.query(`set ${setting}`).catch(refused);
       this.#connections += 1n;
       const lockKey = BigInt.asIntN(64, this.#base | (this.#connections & 0xffffn)).toString();
       await client.query("select pg_catalog.pg_advisory_lock($1::bigint)", [lockKey]);
-      return { client, upSince: performance.now(), pid, lockKey };
+      return { client, upSince: performance.now(), pid: client.pid, lockKey };
     } catch (error) {
       void closeClient(client);
       throw error;

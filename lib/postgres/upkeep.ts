@@ -117,7 +117,7 @@ export function upkeep(prefix: string, retention: number) {
           errors = ${withError("case when h.begun then $9::pg_catalog.text end")},
           result = case when h.exhausted then $7::pg_catalog.text::pg_catalog.bytea || $8::pg_catalog.bytea else j.result end
         from held h where j.id = h.id and j.state + 0 = 2 and j.attempted_by = $1
-        returning j.id, h.exhausted, ${wake(prefix, "$10")}, ${tell(prefix, "$1", "case when h.exhausted then $7::pg_catalog.text end", "$8::pg_catalog.bytea", "$10")}
+        returning j.id, h.exhausted, ${wake(prefix, "$10")}, ${tell(prefix, "''", "case when h.exhausted then $7::pg_catalog.text end", "$8::pg_catalog.bytea", "$10")}
       ) select pg_catalog.count(*)::int as jobs, (pg_catalog.count(*) filter (where exhausted))::int as discarded,
         exists (select from doomed) as gone
       from done`,

@@ -9,6 +9,7 @@ import { Telemetry } from "../../lib/telemetry.js";
 import double from "../../workers/double.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { completed, registration } from "../support/engines.js";
+import { FaultyProxy } from "../support/faulty-proxy.js";
 import { Gate } from "../support/gate.js";
 import { Hosts } from "../support/hosts.js";
 import { newRow } from "../support/rows.js";
@@ -24,6 +25,8 @@ describe("functions and operators of a role that may create some in schema publi
   let hostile: pg.Client;
   let shadows: Shadows;
   let hosts: Hosts;
+  let proxy: FaultyProxy;
+  let url: string;
   const role = `baton_hostile_${process.pid}`;
 
   before(async () => {
@@ -35,7 +38,12 @@ describe("functions and operators of a role that may create some in schema publi
     await hostile.query(`set role ${role}`);
     shadows = new Shadows(hostile);
     await shadows.cast(false);
-    hosts = new Hosts(test.url);
+    // As behind a pooler: there the search path is not Baton's to set.
+    proxy = new FaultyProxy(test.url);
+    proxy.inventsProcesses = true;
+    proxy.refusesOptions = "unsupported startup parameter: options";
+    url = await proxy.start();
+    hosts = new Hosts(url);
   });
 
   afterEach(async () => {
@@ -44,6 +52,7 @@ describe("functions and operators of a role that may create some in schema publi
   });
 
   after(async () => {
+    await proxy.stop();
     await hostile.query(`reset role; drop owned by ${role}; drop role ${role}`);
     await hostile.end();
     await test.drop();
@@ -70,7 +79,7 @@ describe("functions and operators of a role that may create some in schema publi
   }).timeout(90_000);
 
   it("are not called by any operation of the engine", async () => {
-    const database = new Database(test.url, "test", new Telemetry("test"));
+    const database = new Database(url, "test", new Telemetry("test"));
     await database.start();
     await migrate(database, "baton");
     const [engine, relaxed] = [new Engine(database, "baton", "one"), new Engine(database, "baton", "two", false)];
