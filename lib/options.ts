@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { ErrorClass } from "./codec/exception.js";
+import { type ErrorClass, isError } from "./codec/exception.js";
 import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT, RESULT_LIMIT } from "./codec/limits.js";
 import { InvalidOptionError } from "./errors.js";
 import { queueProblem } from "./job/draft.js";
@@ -163,7 +163,7 @@ function checkWorkers(workers: unknown): readonly AnyWorker[] {
 }
 
 function checkErrors(errors: unknown): readonly ErrorClass[] {
-  const isErrorClass = (value: unknown) => typeof value === "function" && value.prototype instanceof Error;
+  const isErrorClass = (value: unknown) => typeof value === "function" && isError(value.prototype);
   if (Array.isArray(errors) && errors.every(isErrorClass)) return [...errors] as ErrorClass[];
   throw new InvalidOptionError("errors", "must be an array of classes that extend Error");
 }

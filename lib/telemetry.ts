@@ -1,4 +1,5 @@
 import { type Channel, type ChannelListener, channel } from "node:diagnostics_channel";
+import { types } from "node:util";
 
 /**
  * What Baton tells of itself, over `node:diagnostics_channel`: each event on a channel `pg-baton:<event>`, its payload the
@@ -147,7 +148,7 @@ function wrap(listener: ChannelListener): ChannelListener {
     };
     try {
       const returned: unknown = listener(event, name);
-      if (returned instanceof Promise) returned.catch(warn);
+      if (types.isPromise(returned)) returned.catch(warn);
     } catch (error) {
       warn(error);
     }

@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { DecodeError } from "../errors.js";
 import { BASE_NAMES, type ErrorClass, Exception, hide, registry, restore } from "./exception.js";
 import { Input } from "./input.js";
@@ -184,7 +185,7 @@ export class Reader {
     const offset = this.#input.varint();
     const length = this.#input.varint();
     const buffer = this.#input.passes(TAG.REF) ? this.#ref() : this.#input.passes(TAG.BUFFER) ? this.#buffer() : null;
-    if (!(buffer instanceof ArrayBuffer)) throw new DecodeError("a view of what is no buffer");
+    if (!types.isArrayBuffer(buffer)) throw new DecodeError("a view of what is no buffer");
     if (offset % kind.size !== 0 || offset + length * kind.size > buffer.byteLength) {
       throw new DecodeError("a view reaches beyond its buffer");
     }

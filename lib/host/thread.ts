@@ -2,7 +2,9 @@ import { fileURLToPath } from "node:url";
 import { MessagePort, receiveMessageOnPort, type ResourceLimits, type Worker } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { unpack } from "../codec/codec.js";
+import { isError } from "../codec/exception.js";
 import { failure } from "../codec/failure.js";
+import { showThrown } from "../codec/show.js";
 import { ThreadCrashError } from "../errors.js";
 import type { ClaimedJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
@@ -245,10 +247,10 @@ export class Thread {
   }
 
   #crash(job: ClaimedJob, cause: unknown): Outcome {
-    const memory = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
+    const memory = isError(cause) && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
     const problem = memory
-      ? "ran out of memory in its thread: let it hold less at a time, or raise resourceLimits"
-      : `ended its thread (${cause instanceof Error ? cause.message : String(cause)}): process.exit, or a crash outside of JavaScript`;
+      ? "ran out of memory in its thread: let it hold less at a time, or raise --max-old-space-size"
+      : `ended its thread (${showThrown(cause)}): process.exit, or a crash outside of JavaScript`;
     const error = new ThreadCrashError(`Job ${job.id} of worker ${JSON.stringify(job.worker)} ${problem}`, { cause });
     return failure(error, this.#options.resultLimit);
   }

@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { InvalidJobError, type JobProblem } from "../errors.js";
 import type { JsonObject } from "./job.js";
 import { jsonProblems } from "./json.js";
@@ -137,7 +138,7 @@ function unknownProblems(options: NewJobOptions): JobProblem[] {
 function timeProblems({ scheduledAt, scheduleIn }: NewJobOptions): JobProblem[] {
   const problems: JobProblem[] = [];
   if (scheduledAt !== undefined) {
-    const time = scheduledAt instanceof Date ? scheduledAt.getTime() : Number.NaN;
+    const time = types.isDate(scheduledAt) ? scheduledAt.getTime() : Number.NaN;
     // Years 0 to 9999: what both PostgreSQL and ISO 8601 write without ado.
     if (!(time >= -62_167_219_200_000 && time < 253_402_300_800_000)) {
       problems.push({ field: "scheduledAt", problem: "must be a valid Date" });
