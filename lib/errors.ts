@@ -47,6 +47,22 @@ export class InvalidOptionError extends BatonError {
   }
 }
 
+/** A host, or an embedded PostgreSQL, cannot start from within a bundle. Keep `pg-baton` out of the bundle. */
+export class BundledError extends BatonError {
+  constructor(bundle: string | undefined, file: string) {
+    super(
+      "ERR_BATON_BUNDLED",
+      `pg-baton was bundled into ${bundle ?? "a CommonJS file"}, away from its file ${file}, which it starts threads ` +
+        'or processes from. Keep it out of the bundle and install it beside: with esbuild, external: ["pg-baton"]. ' +
+        "A process that only inserts and awaits may bundle it.",
+    );
+  }
+
+  static {
+    named(this);
+  }
+}
+
 /** One thing that is wrong with a job; `field` is `args.rows[3].at`, `queue`, `priority` and the like. */
 export interface JobProblem {
   readonly field: string;

@@ -84,6 +84,8 @@ const EVENTS: Readonly<Record<TelemetryEvent, true>> = {
   "service:error": true,
 };
 
+const GUARDED = Symbol.for("pg-baton.guarded");
+
 /** Held here, since Node forgets a channel that nobody holds, and with it its guard. */
 const CHANNELS = new Map(
   (Object.keys(EVENTS) as TelemetryEvent[]).map((event) => [event, guarded(channel(PREFIX + event))]),
@@ -116,11 +118,15 @@ export class Telemetry {
  * Node's.)
  */
 function guarded(target: Channel): Channel {
+  // Channels belong to the process: another copy of this module, as each test file has it under
+  // Jest, has guarded them already.
+  if (GUARDED in target) return target;
   const wrapped = new WeakMap<ChannelListener, ChannelListener>();
   const wrappers = new WeakSet<ChannelListener>();
   // The prototype of a channel changes with its first subscriber, so it is looked up each time.
   const own = (): Channel => Object.getPrototypeOf(target) as Channel;
   return Object.defineProperties(target, {
+    [GUARDED]: { value: true },
     subscribe: {
       value: (listener: ChannelListener): void => {
         // The first subscription comes by here twice.

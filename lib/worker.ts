@@ -153,7 +153,11 @@ function newJob<Args, Result>(worker: string, defaults: JobOptions): NewOf<Args,
 
 function checkDefinition(url: unknown, definition: WorkerDefinition<never, unknown>): void {
   if (typeof url !== "string" || !/^(file|data):/.test(url)) {
-    throw new InvalidOptionError("url", "of defineWorker must be import.meta.url, the module that exports the worker");
+    throw new InvalidOptionError(
+      "url",
+      `of defineWorker must be import.meta.url, the module that exports the worker, and not ${typeof url === "string" ? JSON.stringify(url) : typeof url}. ` +
+        "CommonJS, bundles included, has none: pass pathToFileURL(__filename).href",
+    );
   }
   if (typeof definition !== "object" || definition === null) {
     throw new InvalidOptionError("definition", "of defineWorker must be an object with name and perform");

@@ -1,10 +1,10 @@
-import { fileURLToPath } from "node:url";
 import { MessagePort, receiveMessageOnPort, type ResourceLimits, type Worker } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { unpack } from "../codec/codec.js";
 import { isError } from "../codec/exception.js";
 import { failure } from "../codec/failure.js";
 import { showThrown } from "../codec/show.js";
+import { entry } from "../entry.js";
 import { ThreadCrashError } from "../errors.js";
 import type { ClaimedJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
@@ -12,8 +12,6 @@ import type { Telemetry } from "../telemetry.js";
 import { connect, type Far, type Hello, type HostSide, LINK, type ThreadSide } from "../thread/link.js";
 import { readRun, type RunMessage, tasksMessage } from "../thread/message.js";
 import type { Run } from "../thread/perform.js";
-
-const ENTRY = fileURLToPath(new URL("../../workers/thread.js", import.meta.url));
 
 /** ms until another try after a thread could not even start. */
 const BOOT_RETRY = 1_000;
@@ -104,7 +102,7 @@ export class Thread {
   start(): void {
     const { resourceLimits } = this.#options;
     const pool = new Piscina({
-      filename: ENTRY,
+      filename: entry("workers/thread.js"),
       name: "run",
       minThreads: 1,
       maxThreads: 1,
