@@ -190,7 +190,10 @@ function checkDefaults(maker: string, name: unknown, defaults: JobOptions): void
   const nameProblem = workerNameProblem(name);
   if (nameProblem !== null) throw new InvalidOptionError("name", `of ${maker} ${nameProblem}`);
   for (const key of Object.keys(defaults)) {
-    if (!DEFAULTS.has(key)) throw new InvalidOptionError(key, `of ${maker} ${String(name)} is not known`);
+    if (DEFAULTS.has(key)) continue;
+    const own = maker === "defineWorker" ? ["name", "perform", "backoff", "resultLimit", "batch"] : [];
+    const known = [...own, ...DEFAULTS].join(", ");
+    throw new InvalidOptionError(key, `of ${maker} ${String(name)} is not known. There are: ${known}`);
   }
   const [problem] = optionProblems(defaults);
   if (problem !== undefined)

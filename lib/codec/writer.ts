@@ -1,4 +1,5 @@
 import { types } from "node:util";
+import { CROWDED, Crowding } from "./crowding.js";
 import { Exception, isError } from "./exception.js";
 import { isObjectPrototype, isUrl, unboxed } from "./kind.js";
 import { MAX_BIGINT, MAX_DEPTH, MAX_REGEXP, MAX_SHAPE, WEIGHT, weightLimit } from "./limits.js";
@@ -74,9 +75,8 @@ export class Writer {
       case "bigint":
         return this.#bigint(value);
       case "function":
-        throw new Refusal("a function cannot leave its thread");
       case "symbol":
-        throw new Refusal("a symbol cannot leave its thread");
+        throw new Refusal(`a ${typeof value} cannot leave its thread`);
     }
   }
 
@@ -207,11 +207,12 @@ export class Writer {
     this.#charge(WEIGHT.map);
     this.#output.byte(TAG.MAP);
     this.#output.varint(size);
-    let index = 0;
-    let half = "key";
+    const crowding = Crowding.of(size);
+    let [index, half] = [0, "key"];
     try {
       for (const [key, item] of Map.prototype.entries.call(value) as Iterable<[unknown, unknown]>) {
         half = "key";
+        if (crowding?.crowds(key)) throw new Refusal(CROWDED);
         this.#value(key, depth);
         half = "value";
         this.#value(item, depth);
@@ -230,7 +231,9 @@ export class Writer {
     this.#output.varint(size);
     let index = 0;
     try {
+      const crowding = Crowding.of(size);
       for (const item of Set.prototype.values.call(value)) {
+        if (crowding?.crowds(item)) throw new Refusal(CROWDED);
         this.#value(item, depth);
         index++;
       }
