@@ -56,7 +56,14 @@ const DEFAULTS = { max_connections: "200", shared_buffers: "128MB" } as const;
  * await using baton = await new Baton({ connection: postgres.url, queues: { default: 4 } }).start();
  */
 export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embedded> {
-  const { port, directory, fsync = true, settings = {} } = options;
+  const { port, directory, fsync = true, settings = {}, ...unknown } = options;
+  const [misspelt] = Object.keys(unknown);
+  if (misspelt !== undefined) {
+    throw new InvalidOptionError(
+      misspelt,
+      "of startEmbedded is not known. There are: directory, port, settings, fsync",
+    );
+  }
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536)) {
     throw new InvalidOptionError("port", `must be a whole number from 1 to 65535, not ${port}`);
   }

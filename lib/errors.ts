@@ -47,6 +47,22 @@ export class InvalidOptionError extends BatonError {
   }
 }
 
+/** A host, or an embedded PostgreSQL, cannot start from within a bundle. Keep `pg-baton` out of the bundle. */
+export class BundledError extends BatonError {
+  constructor(bundle: string | undefined, file: string) {
+    super(
+      "ERR_BATON_BUNDLED",
+      `pg-baton was bundled into ${bundle ?? "a CommonJS file"}, away from its file ${file}, which it starts threads ` +
+        'or processes from. Keep it out of the bundle and install it beside: with esbuild, external: ["pg-baton"]. ' +
+        "A process that only inserts and awaits may bundle it.",
+    );
+  }
+
+  static {
+    named(this);
+  }
+}
+
 /** One thing that is wrong with a job; `field` is `args.rows[3].at`, `queue`, `priority` and the like. */
 export interface JobProblem {
   readonly field: string;
@@ -104,21 +120,6 @@ export class InsideThreadError extends BatonError {
       "Cannot start: this is one of Baton's threads, which has imported the module that calls start() to find a worker in it. " +
         'Start in the main thread only: import { isMainThread } from "node:worker_threads"; ' +
         "if (isMainThread) { await baton.start(); } or move the worker to a module of its own.",
-    );
-  }
-
-  static {
-    named(this);
-  }
-}
-
-/** A host was bundled, so that the file that its threads start from is not beside it. Leave pg-baton out of the bundle. */
-export class BundledError extends BatonError {
-  constructor(entry: string) {
-    super(
-      "ERR_BATON_BUNDLED",
-      `Cannot start threads: ${entry} is not there, since pg-baton is part of a bundle. A host needs it as a package: ` +
-        "mark pg-baton as external (esbuild: --external:pg-baton) and install it beside the bundle.",
     );
   }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { unpack } from "./codec/codec.js";
+import { entry } from "./entry.js";
 import { DatabaseError, StoppedError } from "./errors.js";
 import { Deadline } from "./host/deadline.js";
 import type { Host } from "./host/host.js";
@@ -84,15 +85,19 @@ export class Instance {
   async start(): Promise<void> {
     if (this.#stopping !== undefined) throw new StoppedError("start");
     const { prefix, queues } = this.#options;
+    // In a bundle even the import of Piscina fails, so this comes before it.
+    if (queues.size > 0) entry("workers/thread.js");
     const hosting = queues.size > 0 ? this.#makeHost() : Promise.resolve(undefined);
+    const connecting = this.database.start();
     try {
-      await Promise.all([hosting, this.database.start()]);
+      await Promise.all([hosting, connecting]);
       await this.notifier.listen(relayChannel(prefix, this.id), (payload) => this.#dispatcher.receive(payload));
       await Promise.all([migrate(this.database, prefix), this.notifier.start()]);
       await this.#host?.start();
     } catch (error) {
       const stopped = this.#stopping !== undefined;
-      await hosting.catch(() => {});
+      // What still starts could not be stopped: a timer of the database would be left behind.
+      await Promise.allSettled([hosting, connecting]);
       await this.stop();
       // A stop that came first has not seen a host that was on its way.
       await this.#host?.stop(0);

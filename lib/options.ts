@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { ErrorClass } from "./codec/exception.js";
+import { type ErrorClass, isError } from "./codec/exception.js";
 import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT, RESULT_LIMIT } from "./codec/limits.js";
 import { InvalidOptionError } from "./errors.js";
 import { queueProblem } from "./job/draft.js";
@@ -104,6 +104,7 @@ const KNOWN: ReadonlySet<string> = new Set([
  * its beginning would be a host and a port, which errors name.
  */
 const UNENCODED = /^postgres(?:ql)?:\/\/[^/?#@]*[/?#][^=]*@/;
+const QUEUE_KEYS: ReadonlySet<string> = new Set(["limit", "paused"]);
 
 const CENTURY = 100 * 365 * 86_400_000;
 const DAY = 86_400_000;
@@ -113,9 +114,7 @@ export function checkOptions(options: BatonOptions): CheckedOptions {
   if (typeof options !== "object" || options === null) {
     throw new InvalidOptionError("options", "must be an object: new Baton({ connection: process.env.DATABASE_URL })");
   }
-  for (const key of Object.keys(options)) {
-    if (!KNOWN.has(key)) throw new InvalidOptionError(key, `is not known. There are: ${[...KNOWN].join(", ")}`);
-  }
+  checkKeys("", options, KNOWN);
   return Object.freeze({
     connection: checkConnection(options.connection),
     name: checkName(options.name),
@@ -168,11 +167,19 @@ function checkQueues(queues: unknown): CheckedOptions["queues"] {
     const problem = queueProblem(queue);
     if (problem !== null)
       throw new InvalidOptionError(`queues[${JSON.stringify(queue)}]`, `has a name that ${problem}`);
+    if (typeof option === "object" && option !== null) checkKeys(`queues.${queue}.`, option, QUEUE_KEYS);
     const { limit, paused = false } = typeof option === "object" && option !== null ? option : { limit: option };
     if (typeof paused !== "boolean") throw new InvalidOptionError(`queues.${queue}.paused`, "must be true or false");
     return [queue, { limit: checkInteger(`queues.${queue}`, limit, 1, 10_000), paused }] as const;
   });
   return new Map(entries);
+}
+
+/** Names the key that is not known: a misspelt one would be passed over without a word. */
+function checkKeys(path: string, options: object, known: ReadonlySet<string>): void {
+  const key = Object.keys(options).find((each) => !known.has(each));
+  if (key === undefined) return;
+  throw new InvalidOptionError(`${path}${key}`, `is not known. There are: ${[...known].join(", ")}`);
 }
 
 function checkWorkers(workers: unknown): readonly AnyWorker[] {
@@ -194,7 +201,7 @@ function checkWorkers(workers: unknown): readonly AnyWorker[] {
 }
 
 function checkErrors(errors: unknown): readonly ErrorClass[] {
-  const isErrorClass = (value: unknown) => typeof value === "function" && value.prototype instanceof Error;
+  const isErrorClass = (value: unknown) => typeof value === "function" && isError(value.prototype);
   if (Array.isArray(errors) && errors.every(isErrorClass)) return [...errors] as ErrorClass[];
   throw new InvalidOptionError("errors", "must be an array of classes that extend Error");
 }

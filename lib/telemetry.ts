@@ -1,4 +1,5 @@
 import { type Channel, type ChannelListener, channel } from "node:diagnostics_channel";
+import { types } from "node:util";
 
 /**
  * What Baton tells of itself, over `node:diagnostics_channel`: each event on a channel `pg-baton:<event>`, its payload the
@@ -86,6 +87,8 @@ const EVENTS: Readonly<Record<TelemetryEvent, true>> = {
   "service:error": true,
 };
 
+const GUARDED = Symbol.for("pg-baton.guarded");
+
 /** Held here, since Node forgets a channel that nobody holds, and with it its guard. */
 const CHANNELS = new Map(
   (Object.keys(EVENTS) as TelemetryEvent[]).map((event) => [event, guarded(channel(PREFIX + event))]),
@@ -118,11 +121,15 @@ export class Telemetry {
  * Node's.)
  */
 function guarded(target: Channel): Channel {
+  // Channels belong to the process: another copy of this module, as each test file has it under
+  // Jest, has guarded them already.
+  if (GUARDED in target) return target;
   const wrapped = new WeakMap<ChannelListener, ChannelListener>();
   const wrappers = new WeakSet<ChannelListener>();
   // The prototype of a channel changes with its first subscriber, so it is looked up each time.
   const own = (): Channel => Object.getPrototypeOf(target) as Channel;
   return Object.defineProperties(target, {
+    [GUARDED]: { value: true },
     subscribe: {
       value: (listener: ChannelListener): void => {
         // The first subscription comes by here twice.
@@ -150,7 +157,7 @@ function wrap(listener: ChannelListener): ChannelListener {
     };
     try {
       const returned: unknown = listener(event, name);
-      if (returned instanceof Promise) returned.catch(warn);
+      if (types.isPromise(returned)) returned.catch(warn);
     } catch (error) {
       warn(error);
     }

@@ -153,7 +153,11 @@ function newJob<Args, Result>(worker: string, defaults: JobOptions): NewOf<Args,
 
 function checkDefinition(url: unknown, definition: WorkerDefinition<never, unknown>): void {
   if (typeof url !== "string" || !/^(file|data):/.test(url)) {
-    throw new InvalidOptionError("url", "of defineWorker must be import.meta.url, the module that exports the worker");
+    throw new InvalidOptionError(
+      "url",
+      `of defineWorker must be import.meta.url, the module that exports the worker, and not ${typeof url === "string" ? JSON.stringify(url) : typeof url}. ` +
+        "CommonJS, bundles included, has none: pass pathToFileURL(__filename).href",
+    );
   }
   if (typeof definition !== "object" || definition === null) {
     throw new InvalidOptionError("definition", "of defineWorker must be an object with name and perform");
@@ -186,7 +190,10 @@ function checkDefaults(maker: string, name: unknown, defaults: JobOptions): void
   const nameProblem = workerNameProblem(name);
   if (nameProblem !== null) throw new InvalidOptionError("name", `of ${maker} ${nameProblem}`);
   for (const key of Object.keys(defaults)) {
-    if (!DEFAULTS.has(key)) throw new InvalidOptionError(key, `of ${maker} ${String(name)} is not known`);
+    if (DEFAULTS.has(key)) continue;
+    const own = maker === "defineWorker" ? ["name", "perform", "backoff", "resultLimit", "batch"] : [];
+    const known = [...own, ...DEFAULTS].join(", ");
+    throw new InvalidOptionError(key, `of ${maker} ${String(name)} is not known. There are: ${known}`);
   }
   const [problem] = optionProblems(defaults);
   if (problem !== undefined)

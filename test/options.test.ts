@@ -42,6 +42,12 @@ const REFUSED: readonly (readonly [what: string, options: unknown, option: strin
     "queues.a.paused",
     "true or false",
   ],
+  [
+    "a queue's option misspelt",
+    { connection: URL_, queues: { default: { concurrency: 4 } } },
+    "queues.default.concurrency",
+    "limit, paused",
+  ],
   ["workers as an object", { connection: URL_, workers: { double } }, "workers", "[Double]"],
   ["a module instead of its worker", { connection: URL_, workers: [{ default: double }] }, "workers[0]", "module"],
   ["a function instead of a worker", { connection: URL_, workers: [double, () => 1] }, "workers[1]", "defineWorker"],

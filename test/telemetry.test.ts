@@ -53,4 +53,20 @@ describe("telemetry", () => {
     for (const name of ["prune", "prune", "stage"]) expect(unsubscribe(`pg-baton:${name}`, listener)).to.equal(true);
     expect(unsubscribe("pg-baton:stage", listener)).to.equal(false);
   });
+
+  it("a second copy of the package in the process reports on the same channels", async () => {
+    const copy = (await import(`${new URL("../lib/telemetry.js", import.meta.url).href}?copy`)) as {
+      Telemetry: typeof Telemetry;
+    };
+    const heard: unknown[] = [];
+    const listener = (event: unknown): unknown => heard.push(event);
+    subscribe("pg-baton:prune", listener);
+    new Telemetry("first").emit("prune", { jobs: 1 });
+    new copy.Telemetry("second").emit("prune", { jobs: 2 });
+    expect(unsubscribe("pg-baton:prune", listener)).to.equal(true);
+    expect(heard).to.deep.equal([
+      { instance: "first", jobs: 1 },
+      { instance: "second", jobs: 2 },
+    ]);
+  });
 });

@@ -1,3 +1,4 @@
+import { isError } from "../codec/exception.js";
 import { subscribe } from "node:diagnostics_channel";
 import type { TelemetryEvent, TelemetryEvents } from "../telemetry.js";
 
@@ -31,5 +32,5 @@ export function keepJournal(write: (line: string) => void): void {
 }
 
 function textOf(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error);
+  return isError(error) ? error.message || error.name : String(error);
 }

@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { inspect } from "node:util";
+import { showThrown } from "../codec/show.js";
 import { type AnyWorker, isWorker } from "../worker.js";
 import { UsageError } from "./usage.js";
 
@@ -71,7 +71,7 @@ async function importModule(file: string): Promise<Record<string, unknown>> {
   try {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (error) {
-    throw new UsageError(`${file} does not import: ${error instanceof Error ? error.message : inspect(error)}`, {
+    throw new UsageError(`${file} does not import: ${showThrown(error)}`, {
       cause: error,
     });
   }

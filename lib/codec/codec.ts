@@ -5,6 +5,7 @@ import { inflatedLimit, MAX_RESULT_LIMIT, MIN_RESULT_LIMIT, RESULT_LIMIT } from 
 import { Overflow } from "./output.js";
 import { Reader } from "./reader.js";
 import { Refusal } from "./refusal.js";
+import { showThrown } from "./show.js";
 import { BARE, tellings } from "./thrown.js";
 import { Writer } from "./writer.js";
 
@@ -60,8 +61,13 @@ export interface UnpackOptions {
 }
 
 /**
- * The bytes of a value, uncompressed. Identity, cycles and shared buffers survive; instances of classes arrive as plain
- * objects, as with structuredClone; symbol keys, non-enumerable properties, named properties of arrays and `lastIndex` are left behind.
+ * The bytes of a value, uncompressed. Identity and cycles survive. Instances of classes arrive as
+ * plain objects, as with structuredClone. Symbol keys, non-enumerable properties, named properties
+ * of arrays and `lastIndex` are left behind.
+ *
+ * A view sends the bytes that it shows and not the rest of its buffer, unless that buffer is in the
+ * value too. Views that overlap share a buffer afterwards; other views have a buffer each.
+ *
  * Throws EncodeError, naming the part, for what cannot be encoded or goes over a limit.
  */
 export function encode(value: unknown, options?: EncodeOptions): Buffer {
@@ -83,7 +89,7 @@ export function decode(bytes: Uint8Array, options?: DecodeOptions): unknown {
   } catch (error) {
     if (error instanceof DecodeError) throw error;
     // A regular expression or a URL that does not parse, a Map over V8's limit and the like.
-    throw new DecodeError(error instanceof Error ? error.message : String(error));
+    throw new DecodeError(showThrown(error));
   }
 }
 

@@ -1,5 +1,6 @@
 import { types } from "node:util";
 import * as ours from "../errors.js";
+import { ERROR_HEAD } from "./tag.js";
 
 /** A class of errors that may come back as itself. Its constructor is not run: it gets its properties instead. */
 export type ErrorClass = abstract new (...args: never[]) => Error;
@@ -38,12 +39,29 @@ export class Exception {
   source: object = {};
   keys: readonly string[] = [];
 
+  /** Whether its names are others than its built-in class has. */
+  get named(): boolean {
+    return this.className !== BASE_NAMES[this.base] || this.name !== this.className;
+  }
+
+  /** The byte that says what of it follows. */
+  get head(): number {
+    return (
+      this.base |
+      (this.named ? ERROR_HEAD.NAMES : 0) |
+      (this.message === undefined ? 0 : ERROR_HEAD.MESSAGE) |
+      (this.stack === undefined ? 0 : ERROR_HEAD.STACK) |
+      (this.cause === undefined ? 0 : ERROR_HEAD.CAUSE) |
+      (this.errors === undefined ? 0 : ERROR_HEAD.ERRORS)
+    );
+  }
+
   /** Takes an error apart. Throws what its getters and traps throw. */
   static of(error: Error): Exception {
     const exception = new Exception();
     exception.className = text(error.constructor?.name, "Error");
     exception.name = text(error.name, exception.className);
-    exception.base = baseOf(error, exception.name);
+    exception.base = baseOf(error);
     if (hasMessage(error)) exception.message = text(error.message, undefined);
     exception.stack = text(error.stack, undefined);
     if (hidden(error, "cause")) exception.cause = [error.cause];
@@ -54,8 +72,10 @@ export class Exception {
   }
 }
 
-export function isError(value: object): value is Error {
-  return types.isNativeError(value) || value instanceof Error;
+/** Whether a value is an error of any realm: Jest and `vm` give tests and workers globals of their own. */
+export function isError(value: unknown): value is Error {
+  if (typeof value !== "object" || value === null) return false;
+  return types.isNativeError(value) || value instanceof Error || inheritsError(value);
 }
 
 /** Makes an error of its parts, without a stack of its own and without running a constructor that is not built in. */
@@ -97,13 +117,35 @@ export function registry(classes: readonly ErrorClass[]): ReadonlyMap<string, Er
   return found;
 }
 
-function baseOf(error: Error, name: string): number {
-  for (let proto: unknown = Object.getPrototypeOf(error); proto !== null; proto = Object.getPrototypeOf(proto)) {
-    const base = BASE_OF.get(proto);
+function baseOf(error: Error): number {
+  for (let proto = prototypeOf(error); proto !== null; proto = prototypeOf(proto)) {
+    const base = BASE_OF.get(proto) ?? foreignBase(proto);
     if (base !== undefined) return base;
   }
-  // An error of another realm, a vm context for one.
-  return Math.max(BASE_NAMES.indexOf(name), 0);
+  return 0;
+}
+
+/** Whether one of a value's prototypes is that of a built-in error of another realm. */
+function inheritsError(value: object): boolean {
+  for (let proto = prototypeOf(value); proto !== null; proto = prototypeOf(proto)) {
+    // What inherits from this realm's Object is no foreign error.
+    if (proto === Object.prototype) return false;
+    if (foreignBase(proto) !== undefined) return true;
+  }
+  return false;
+}
+
+/** The number of a built-in class, by its prototype in another realm. */
+function foreignBase(proto: object): number | undefined {
+  if (!Object.hasOwn(proto, "name") || !Object.hasOwn(proto, "message")) return undefined;
+  // A getter, as DOMException has it, is not run: it would ask who calls it.
+  const name: unknown = Reflect.getOwnPropertyDescriptor(proto, "name")?.value;
+  const base = typeof name === "string" && proto.constructor?.name === name ? BASE_NAMES.indexOf(name) : -1;
+  return base === -1 ? undefined : base;
+}
+
+function prototypeOf(value: object): object | null {
+  return Object.getPrototypeOf(value) as object | null;
 }
 
 /** Own as usual, or of the prototype as DOMException has it; an enumerable one is a property like any other. */

@@ -1,5 +1,6 @@
 import type { FailedOutcome } from "../job/outcome.js";
 import { packException } from "./codec.js";
+import { isError } from "./exception.js";
 import { show } from "./show.js";
 
 /** How much of an error the row's history keeps. */
@@ -21,7 +22,7 @@ export function summarize(value: unknown): string {
 function describe(value: unknown): string {
   if (typeof value === "string") return value;
   try {
-    return value instanceof Error ? describeError(value) : show(value);
+    return isError(value) ? describeError(value) : show(value);
   } catch {
     // A getter or a proxy's trap threw. `show` runs neither.
     return show(value);

@@ -81,6 +81,12 @@ export class Output {
     this.#at += 8;
   }
 
+  /** A bigint of 0 or more: its length and its bytes, the highest first. */
+  magnitude(value: bigint): void {
+    const hex = value.toString(16);
+    this.raw(Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex"));
+  }
+
   text(value: string): void {
     const length = value.length;
     if (length < 0x40) {

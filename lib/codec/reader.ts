@@ -1,4 +1,6 @@
+import { types } from "node:util";
 import { DecodeError } from "../errors.js";
+import { Crowding } from "./crowding.js";
 import { BASE_NAMES, type ErrorClass, Exception, hide, registry, restore } from "./exception.js";
 import { Input } from "./input.js";
 import { MAX_BIGINT, MAX_DEPTH, MAX_REGEXP, MAX_SHAPE, WEIGHT, weightLimit } from "./limits.js";
@@ -156,8 +158,10 @@ export class Reader {
   #map(depth: number): Map<unknown, unknown> {
     this.#charge(WEIGHT.map);
     const map = this.#keep(new Map<unknown, unknown>());
-    for (let count = this.#input.count(2); count > 0; count--) {
+    let count = this.#input.count(2);
+    for (const crowding = Crowding.of(count); count > 0; count--) {
       const key = this.#value(depth);
+      if (crowding?.crowds(key)) throw crowded();
       map.set(key, this.#value(depth));
     }
     return map;
@@ -166,7 +170,12 @@ export class Reader {
   #set(depth: number): Set<unknown> {
     this.#charge(WEIGHT.set);
     const set = this.#keep(new Set<unknown>());
-    for (let count = this.#input.count(1); count > 0; count--) set.add(this.#value(depth));
+    let count = this.#input.count(1);
+    for (const crowding = Crowding.of(count); count > 0; count--) {
+      const item = this.#value(depth);
+      if (crowding?.crowds(item)) throw crowded();
+      set.add(item);
+    }
     return set;
   }
 
@@ -184,7 +193,7 @@ export class Reader {
     const offset = this.#input.varint();
     const length = this.#input.varint();
     const buffer = this.#input.passes(TAG.REF) ? this.#ref() : this.#input.passes(TAG.BUFFER) ? this.#buffer() : null;
-    if (!(buffer instanceof ArrayBuffer)) throw new DecodeError("a view of what is no buffer");
+    if (!types.isArrayBuffer(buffer)) throw new DecodeError("a view of what is no buffer");
     if (offset % kind.size !== 0 || offset + length * kind.size > buffer.byteLength) {
       throw new DecodeError("a view reaches beyond its buffer");
     }
@@ -241,6 +250,10 @@ export class Reader {
     this.#weight -= weight;
     if (this.#weight < 0) throw new DecodeError("too many objects, buffers or holes");
   }
+}
+
+function crowded(): DecodeError {
+  return new DecodeError("a Map or Set holds numbers that were chosen to make it slow");
 }
 
 /** Sets an own property as assignment would, but never runs a setter: `__proto__` is a key like any other. */

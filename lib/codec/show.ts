@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { isError } from "./exception.js";
 
 /** A value in a few words for a message: never throws, never runs a getter, a trap or an inspection of the value's own. */
 export function show(value: unknown): string {
@@ -19,7 +20,7 @@ export function show(value: unknown): string {
 /** What an error says, or what was thrown in its place. */
 export function showThrown(thrown: unknown): string {
   try {
-    if (thrown instanceof Error && typeof thrown.message === "string") return thrown.message;
+    if (isError(thrown) && typeof thrown.message === "string") return thrown.message;
   } catch {
     // A Proxy may refuse even to say what it is; `show` does not ask it.
   }

@@ -44,13 +44,3 @@ export function viewKind(view: ArrayBufferView): number | undefined {
   if (types.isDataView(view)) return 1;
   return KINDS.get((view as Uint8Array)[Symbol.toStringTag]);
 }
-
-/**
- * Whether a view is a slice of memory that is not the value's own. Node.js cuts small Buffers from a pool and gives out
- * slices of its read and zlib buffers: what lies around them is none of the result's business, and may be secret.
- */
-export function isSlice(view: ArrayBufferView): boolean {
-  const whole = view.buffer.byteLength;
-  if (view.byteLength === whole) return false;
-  return Buffer.isBuffer(view) || whole === Buffer.poolSize;
-}

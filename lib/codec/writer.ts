@@ -1,14 +1,18 @@
 import { types } from "node:util";
-import { BASE_NAMES, Exception, isError } from "./exception.js";
+import { CROWDED, Crowding } from "./crowding.js";
+import { Exception, isError } from "./exception.js";
+import { isObjectPrototype, isUrl, unboxed } from "./kind.js";
 import { MAX_BIGINT, MAX_DEPTH, MAX_REGEXP, MAX_SHAPE, WEIGHT, weightLimit } from "./limits.js";
 import { Output } from "./output.js";
 import { property, Refusal } from "./refusal.js";
 import { Shape } from "./shape.js";
-import { ERROR_HEAD, TAG } from "./tag.js";
-import { isSlice, viewKind } from "./views.js";
+import { type Span, Spans } from "./spans.js";
+import { TAG } from "./tag.js";
+import { viewKind } from "./views.js";
 
 const SHARED = "a SharedArrayBuffer cannot leave its process";
 const MAGNITUDE_BITS = MAX_BIGINT * 8;
+const NOTHING = new Uint8Array(0);
 
 /** Writes one value at a time. Not for use from within a getter of the value that it writes. */
 export class Writer {
@@ -18,15 +22,16 @@ export class Writer {
   #shapes = new Shape();
   #shapeCount = 0;
   #weight = 0;
+  /** Undefined until the value shows a part of a buffer, which few values do. */
+  #spans: Spans | undefined;
 
   /** The bytes of a value, good until `stop`. Throws a Refusal, or an Overflow beyond `limit` bytes. */
   write(value: unknown, limit: number): Buffer {
-    this.#output.start(limit);
-    this.#weight = weightLimit(limit);
-    try {
-      this.#value(value, 0);
-    } catch (error) {
-      throw Refusal.below("", error);
+    this.#root(value, limit);
+    if (this.#spans?.again) {
+      this.#spans.settle();
+      this.#forget();
+      this.#root(value, limit);
     }
     return this.#output.finish();
   }
@@ -34,10 +39,25 @@ export class Writer {
   /** Forgets the value. */
   stop(): void {
     this.#output.stop();
+    this.#spans = undefined;
+    this.#forget();
+  }
+
+  #forget(): void {
     this.#numbers.clear();
     this.#count = 0;
     this.#shapes = new Shape();
     this.#shapeCount = 0;
+  }
+
+  #root(value: unknown, limit: number): void {
+    this.#output.start(limit);
+    this.#weight = weightLimit(limit);
+    try {
+      this.#value(value, 0);
+    } catch (error) {
+      throw Refusal.below("", error);
+    }
   }
 
   #value(value: unknown, depth: number): void {
@@ -55,9 +75,8 @@ export class Writer {
       case "bigint":
         return this.#bigint(value);
       case "function":
-        throw new Refusal("a function cannot leave its thread");
       case "symbol":
-        throw new Refusal("a symbol cannot leave its thread");
+        throw new Refusal(`a ${typeof value} cannot leave its thread`);
     }
   }
 
@@ -70,23 +89,20 @@ export class Writer {
     if (BigInt.asUintN(MAGNITUDE_BITS, magnitude) !== magnitude) {
       throw new Refusal(`a bigint of more than ${MAX_BIGINT} bytes`);
     }
-    const hex = magnitude.toString(16);
     this.#output.byte(value < 0n ? TAG.NEGATIVE_BIGINT : TAG.BIGINT);
-    this.#output.raw(Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex"));
+    this.#output.magnitude(magnitude);
   }
 
   #object(value: object, depth: number): void {
     const number = this.#numbers.get(value);
-    if (number !== undefined) {
-      this.#output.byte(TAG.REF);
-      return this.#output.varint(number);
-    }
+    if (number !== undefined) return this.#ref(number);
     if (depth === MAX_DEPTH) throw new Refusal(`more than ${MAX_DEPTH} levels deep`);
     this.#numbers.set(value, this.#count++);
     if (Array.isArray(value)) return this.#array(value, depth + 1);
     const proto: unknown = Object.getPrototypeOf(value);
     if (proto === Object.prototype) return this.#plain(TAG.OBJECT, value, depth + 1);
     if (proto === null) return this.#plain(TAG.BARE_OBJECT, value, depth + 1);
+    if (isObjectPrototype(proto as object)) return this.#plain(TAG.OBJECT, value, depth + 1);
     return this.#special(value, depth + 1);
   }
 
@@ -165,7 +181,7 @@ export class Writer {
     } else if (types.isProxy(value)) throw new Refusal("a Proxy cannot leave its thread: copy what it stands for");
     else if (value instanceof Exception) this.#exception(value, depth);
     else if (isError(value)) this.#exception(Exception.of(value), depth);
-    else if (value instanceof URL) {
+    else if (isUrl(value)) {
       this.#charge(WEIGHT.url);
       this.#output.byte(TAG.URL);
       this.#output.text(value.href);
@@ -191,11 +207,12 @@ export class Writer {
     this.#charge(WEIGHT.map);
     this.#output.byte(TAG.MAP);
     this.#output.varint(size);
-    let index = 0;
-    let half = "key";
+    const crowding = Crowding.of(size);
+    let [index, half] = [0, "key"];
     try {
       for (const [key, item] of Map.prototype.entries.call(value) as Iterable<[unknown, unknown]>) {
         half = "key";
+        if (crowding?.crowds(key)) throw new Refusal(CROWDED);
         this.#value(key, depth);
         half = "value";
         this.#value(item, depth);
@@ -214,7 +231,9 @@ export class Writer {
     this.#output.varint(size);
     let index = 0;
     try {
+      const crowding = Crowding.of(size);
       for (const item of Set.prototype.values.call(value)) {
+        if (crowding?.crowds(item)) throw new Refusal(CROWDED);
         this.#value(item, depth);
         index++;
       }
@@ -232,6 +251,11 @@ export class Writer {
     } catch {
       throw new Refusal("its ArrayBuffer is detached, it was transferred elsewhere");
     }
+    const known = this.#spans?.has(value) && !this.#spans.add(value, 0, bytes.length);
+    this.#bytes(known ? NOTHING : bytes);
+  }
+
+  #bytes(bytes: Uint8Array): void {
     this.#charge(WEIGHT.buffer);
     this.#output.byte(TAG.BUFFER);
     this.#output.raw(bytes);
@@ -242,26 +266,47 @@ export class Writer {
     if (kind === undefined) throw new Refusal("an unknown kind of typed array");
     const whole = value.buffer;
     if (types.isSharedArrayBuffer(whole)) throw new Refusal(SHARED);
+    const { byteOffset: start, byteLength } = value;
     const known = this.#numbers.get(whole);
-    // A slice travels alone, unless the memory around it is in the value anyway.
-    const alone = known === undefined && isSlice(value);
+    const span = known === undefined ? this.#spans?.find(whole, start, start + byteLength) : undefined;
+    const alone = known === undefined && span === undefined && byteLength < whole.byteLength;
     this.#charge(WEIGHT.view);
     this.#output.byte(TAG.VIEW);
     this.#output.byte(kind);
-    this.#output.varint(alone ? 0 : value.byteOffset);
-    this.#output.varint("length" in value ? (value as Uint8Array).length : value.byteLength);
-    if (known !== undefined) {
-      this.#output.byte(TAG.REF);
-      this.#output.varint(known);
-    } else if (alone) {
-      this.#count++;
-      this.#charge(WEIGHT.buffer);
-      this.#output.byte(TAG.BUFFER);
-      this.#output.raw(new Uint8Array(whole, value.byteOffset, value.byteLength));
-    } else {
+    this.#output.varint(alone ? 0 : start - (span?.base ?? 0));
+    this.#output.varint("length" in value ? (value as Uint8Array).length : byteLength);
+    if (known !== undefined) this.#ref(known);
+    else if (span !== undefined) this.#span(whole, span);
+    else if (alone) this.#slice(whole, start, byteLength);
+    else {
       this.#numbers.set(whole, this.#count++);
       this.#buffer(whole);
     }
+  }
+
+  #slice(whole: ArrayBufferLike, start: number, length: number): void {
+    this.#count++;
+    this.#spans ??= new Spans();
+    // An empty view overlaps nothing.
+    const known = length > 0 && !this.#spans.add(whole, start, start + length);
+    this.#bytes(known ? NOTHING : new Uint8Array(whole, start, length));
+  }
+
+  #span(whole: ArrayBufferLike, span: Span): void {
+    if (span.number !== undefined) return this.#ref(span.number);
+    const { base, start, end } = span;
+    span.number = this.#count++;
+    if (end - base === whole.byteLength) this.#numbers.set(whole, span.number);
+    if (start === base) return this.#bytes(new Uint8Array(whole, start, end - start));
+    // No view shows the bytes between `base` and `start`: they stay zero.
+    const padded = new Uint8Array(end - base);
+    padded.set(new Uint8Array(whole, start, end - start), start - base);
+    this.#bytes(padded);
+  }
+
+  #ref(number: number): void {
+    this.#output.byte(TAG.REF);
+    this.#output.varint(number);
   }
 
   #regexp(value: RegExp): void {
@@ -275,21 +320,13 @@ export class Writer {
   }
 
   #exception(value: Exception, depth: number): void {
-    const { base, className, name, message, stack, cause, errors } = value;
-    const named = className !== BASE_NAMES[base] || name !== className;
+    const { named, message, stack, cause, errors } = value;
     this.#charge(WEIGHT.error);
     this.#output.byte(TAG.ERROR);
-    this.#output.byte(
-      base |
-        (named ? ERROR_HEAD.NAMES : 0) |
-        (message === undefined ? 0 : ERROR_HEAD.MESSAGE) |
-        (stack === undefined ? 0 : ERROR_HEAD.STACK) |
-        (cause === undefined ? 0 : ERROR_HEAD.CAUSE) |
-        (errors === undefined ? 0 : ERROR_HEAD.ERRORS),
-    );
+    this.#output.byte(value.head);
     if (named) {
-      this.#output.text(className);
-      this.#output.text(name);
+      this.#output.text(value.className);
+      this.#output.text(value.name);
     }
     if (message !== undefined) this.#output.text(message);
     if (stack !== undefined) this.#output.text(stack);
@@ -310,12 +347,4 @@ export class Writer {
     this.#weight -= weight;
     if (this.#weight < 0) throw new Refusal("there are too many objects, buffers or holes before it");
   }
-}
-
-function unboxed(box: object): unknown {
-  if (types.isNumberObject(box)) return Number.prototype.valueOf.call(box);
-  if (types.isStringObject(box)) return String.prototype.valueOf.call(box);
-  if (types.isBooleanObject(box)) return Boolean.prototype.valueOf.call(box);
-  if (types.isBigIntObject(box)) return BigInt.prototype.valueOf.call(box);
-  return Symbol.prototype.valueOf.call(box);
 }

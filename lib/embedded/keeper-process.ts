@@ -5,6 +5,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { showThrown } from "../codec/show.js";
 import { unprivilegedAccount } from "./account.js";
 import type { Answer, Command, Facts, KeeperOptions } from "./keeper.js";
 import { Kit, PASSWORD_FILE } from "./kit.js";
@@ -33,7 +34,7 @@ async function obey(command: Command): Promise<void> {
   try {
     answer({ ok: true, ...(await carryOut(command)) });
   } catch (error) {
-    answer({ ok: false, message: error instanceof Error ? error.message : String(error) });
+    answer({ ok: false, message: showThrown(error) });
   }
 }
 

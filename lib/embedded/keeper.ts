@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { entry } from "../entry.js";
 import { DatabaseError } from "../errors.js";
 import type { Installation } from "./installation.js";
 import type { StopMode } from "./server.js";
@@ -37,7 +38,7 @@ export class Keeper {
 
   constructor(options: KeeperOptions) {
     const { NODE_OPTIONS: _, ...env } = process.env;
-    this.#process = fork(new URL("./keeper-process.js", import.meta.url), [JSON.stringify(options)], {
+    this.#process = fork(entry("lib/embedded/keeper-process.js"), [JSON.stringify(options)], {
       // A group of its own: Ctrl-C in a terminal goes to the whole group of the one who pressed it.
       detached: true,
       env,

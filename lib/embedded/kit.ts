@@ -81,14 +81,22 @@ async function build(folder: string, installation: Installation, account: Accoun
   await mkdir(template, { mode: 0o700 });
   await writeFile(password, randomBytes(18).toString("base64url"), { mode: 0o600 });
   if (account) for (const path of [template, password]) await chown(path, account.uid, account.gid);
-  const cluster = ["-D", template, "--username=postgres", `--pwfile=${password}`, "--auth=scram-sha-256"];
-  const locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"];
-  // One iteration: the password has 144 random bits, so there is nothing to stretch, and connecting stays fast.
-  const speed = ["--set", "scram_iterations=1", "--no-sync", "--no-instructions"];
-  await run(binary(folder, "initdb"), [...cluster, ...locale, ...speed], { cwd: folder, ...account });
+  const cluster = ["-D", template, "--username=postgres", `--pwfile=${password}`, "--auth=scram-sha-256", "--no-sync"];
+  const flags = [...cluster, "--encoding=UTF8", "--locale=C", ...flagsSince(Number.parseInt(installation.version, 10))];
+  await run(binary(folder, "initdb"), flags, { cwd: folder, ...account });
   await rename(password, join(template, PASSWORD_FILE));
   const count = (await listTree(folder)).length + 1;
   await writeFile(join(folder, COMPLETE), String(count));
+}
+
+/** Flags of `initdb` that not every release of PostgreSQL has. */
+function flagsSince(major: number): string[] {
+  return [
+    ...(major < 14 ? [] : ["--no-instructions"]),
+    // One iteration: the password has 144 random bits, so there is nothing to stretch, and connecting stays fast.
+    ...(major < 16 ? [] : ["--set", "scram_iterations=1"]),
+    ...(major < 17 ? [] : ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]),
+  ];
 }
 
 /** Whether a kit lies there and lacks nothing. Throws if it is not ours: its programs would run in our name. */

@@ -1,17 +1,15 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { writeFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { unpack } from "../codec/codec.js";
 import { failure } from "../codec/failure.js";
 import { MAX_RESULT_LIMIT } from "../codec/limits.js";
+import { entry } from "../entry.js";
 import { ThreadCrashError } from "../errors.js";
 import type { ClaimedJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import type { Telemetry } from "../telemetry.js";
 import type { Packed, Report } from "./isolation-process.js";
 import type { Run } from "./threads.js";
-
-const ENTRY = fileURLToPath(new URL("./isolation-process.js", import.meta.url));
 
 /** A job and its process. */
 interface Isolated {
@@ -55,7 +53,7 @@ export class Isolation {
   }
 
   async #run(job: ClaimedJob, url: string) {
-    const child = fork(ENTRY, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const child = fork(entry("lib/host/isolation-process.js"), { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     const isolated: Isolated = { process: child, ended: endOf(child), verdict: null };
     this.#isolated.set(job.id, isolated);
     let begun = false;

@@ -1,8 +1,10 @@
-import { fileURLToPath } from "node:url";
 import { receiveMessageOnPort, type ResourceLimits, type Worker } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { unpack } from "../codec/codec.js";
+import { isError } from "../codec/exception.js";
 import { failure } from "../codec/failure.js";
+import { showThrown } from "../codec/show.js";
+import { entry } from "../entry.js";
 import { ThreadCrashError } from "../errors.js";
 import type { ClaimedJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
@@ -14,9 +16,6 @@ import { readRun, type RunMessage, tasksMessage } from "../thread/message.js";
 import type { Run } from "../thread/perform.js";
 import { fatesOf } from "./blame.js";
 import { Wear, type WearLimits } from "./wear.js";
-
-/** The file that threads start from. */
-export const ENTRY = fileURLToPath(new URL("../../workers/thread.js", import.meta.url));
 
 /** ms until another try after a thread could not even start. */
 const BOOT_RETRY = 1_000;
@@ -127,7 +126,7 @@ export class Thread {
   start(): void {
     const { resourceLimits } = this.#options;
     const pool = new Piscina({
-      filename: ENTRY,
+      filename: entry("workers/thread.js"),
       name: "run",
       minThreads: 1,
       maxThreads: 1,
@@ -302,16 +301,16 @@ export class Thread {
 
   /** Nothing that runs now ended the thread, or that is in doubt: what runs now runs again. */
   #strayed(leaver: Leaver, cause: unknown): void {
-    const message = `A thread ended (${reasonOf(cause)}), perhaps by what an earlier job left running in it: its jobs run again`;
+    const message = `A thread ended (${showThrown(cause)}), perhaps by what an earlier job left running in it: its jobs run again`;
     const id = typeof leaver === "number" ? leaver : null;
     this.#options.telemetry.emit("job:stray", { id, worker: null, error: new ThreadCrashError(message, { cause }) });
   }
 
   #crash(job: ClaimedJob, cause: unknown): Outcome {
-    const memory = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
+    const memory = isError(cause) && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
     const problem = memory
-      ? "ran out of memory in its thread: let it hold less at a time, or raise resourceLimits"
-      : `ended its thread (${reasonOf(cause)}): process.exit, or a crash outside of JavaScript`;
+      ? "ran out of memory in its thread: let it hold less at a time, or raise --max-old-space-size"
+      : `ended its thread (${showThrown(cause)}): process.exit, or a crash outside of JavaScript`;
     const error = new ThreadCrashError(`Job ${job.id} of worker ${JSON.stringify(job.worker)} ${problem}`, { cause });
     return failure(error, this.#options.resultLimit);
   }
@@ -323,8 +322,4 @@ export class Thread {
   #report(error: unknown): void {
     this.#options.telemetry.emit("service:error", { service: "threads", error });
   }
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { InvalidJobError, type JobProblem } from "../errors.js";
 import type { JsonObject } from "./job.js";
 import { jsonProblems } from "./json.js";
@@ -12,7 +13,7 @@ export interface JobOptions {
   readonly maxAttempts?: number;
   /** Words to find it by. Default none; at most 64 of at most 255 characters. */
   readonly tags?: readonly string[];
-  /** A JSON object of the caller's own, which `perform` sees. Default `{}`. */
+  /** A JSON object of the caller's own, which `perform` sees. At most 1 MiB as JSON. Default `{}`. */
   readonly meta?: JsonObject;
 }
 
@@ -55,6 +56,11 @@ const NAME = /^[\w./:@-]{1,128}$/;
 const QUEUE = /^[\w.-]{1,64}$/;
 const MAX_SMALLINT = 32_767;
 const MAX_ARGS_BYTES = 16 * 1_024 * 1_024;
+const MAX_META_BYTES = 1_024 * 1_024;
+/** Jobs of one call go in one statement, which takes memory of the database and of this process. */
+const MAX_JOBS = 100_000;
+/** UTF-16 units of args and meta. */
+const MAX_JOBS_LENGTH = 64 * 1_024 * 1_024;
 const CENTURY = 100 * 365 * 86_400_000;
 
 /** Says what is wrong with a worker's name, or null. */
@@ -82,7 +88,7 @@ export function optionProblems(options: JobOptions): JobProblem[] {
   if (tags !== undefined) check("tags", tagsProblem(tags));
   if (meta !== undefined) {
     if (typeof meta !== "object" || meta === null || Array.isArray(meta)) check("meta", "must be a JSON object");
-    else problems.push(...jsonProblems(meta, "meta"));
+    else problems.push(...metaProblems(meta));
   }
   return problems;
 }
@@ -120,10 +126,34 @@ export function checkJob(job: NewJob): CheckedJob {
   };
 }
 
-/** Checks a list of new jobs. Throws {@link InvalidJobError} for the first that cannot be inserted. */
+/**
+ * Checks a list of new jobs: at most 100,000, with at most 64 MiB of args and meta. Throws
+ * {@link InvalidJobError} for the first that cannot be inserted, and for a list over a limit.
+ */
 export function checkJobs(jobs: readonly NewJob[]): CheckedJob[] {
-  if (Array.isArray(jobs)) return jobs.map(checkJob);
-  throw new InvalidJobError("?", [{ field: "jobs", problem: "must be an array of jobs: [Double.new({ int: 2 })]" }]);
+  if (!Array.isArray(jobs)) throw jobsError("must be an array of jobs: [Double.new({ int: 2 })]");
+  if (jobs.length > MAX_JOBS) throw jobsError(`are ${jobs.length}, over ${MAX_JOBS}: ${PARTS}`);
+  const checked: CheckedJob[] = [];
+  let length = 0;
+  for (const job of jobs as readonly NewJob[]) {
+    const one = checkJob(job);
+    checked.push(one);
+    length += one.args.length + (job.options.meta === undefined ? 0 : JSON.stringify(one.meta).length);
+    if (length > MAX_JOBS_LENGTH) throw jobsError(`have over ${MAX_JOBS_LENGTH} characters of args and meta: ${PARTS}`);
+  }
+  return checked;
+}
+
+const PARTS = "they go in one statement, all or none. Insert them in parts";
+
+function jobsError(problem: string): InvalidJobError {
+  return new InvalidJobError("?", [{ field: "jobs", problem }]);
+}
+
+function metaProblems(meta: JsonObject): JobProblem[] {
+  const problems = jsonProblems(meta, "meta");
+  if (problems.length > 0 || Buffer.byteLength(JSON.stringify(meta)) <= MAX_META_BYTES) return problems;
+  return [{ field: "meta", problem: `is over ${MAX_META_BYTES} bytes: pass a reference to the data` }];
 }
 
 const KNOWN = ["queue", "priority", "maxAttempts", "tags", "meta", "scheduledAt", "scheduleIn"];
@@ -137,7 +167,7 @@ function unknownProblems(options: NewJobOptions): JobProblem[] {
 function timeProblems({ scheduledAt, scheduleIn }: NewJobOptions): JobProblem[] {
   const problems: JobProblem[] = [];
   if (scheduledAt !== undefined) {
-    const time = scheduledAt instanceof Date ? scheduledAt.getTime() : Number.NaN;
+    const time = types.isDate(scheduledAt) ? scheduledAt.getTime() : Number.NaN;
     // Years 0 to 9999: what both PostgreSQL and ISO 8601 write without ado.
     if (!(time >= -62_167_219_200_000 && time < 253_402_300_800_000)) {
       problems.push({ field: "scheduledAt", problem: "must be a valid Date" });

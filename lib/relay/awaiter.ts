@@ -206,8 +206,15 @@ export function checkAwaitOptions(options: number | AwaitOptions | undefined): C
     throw new InvalidOptionError("timeout", "of await must be a number of ms, 0 or more, or Infinity");
   }
   if (typeof withRetries !== "boolean") throw new InvalidOptionError("withRetries", "of await must be true or false");
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && !isAbortSignal(signal)) {
     throw new InvalidOptionError("signal", "of await must be an AbortSignal");
   }
   return { timeout, withRetries, signal };
+}
+
+/** Goes by its methods, since a test runner may bring an AbortSignal class of its own. */
+function isAbortSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== "object" || value === null) return false;
+  const { aborted, throwIfAborted, addEventListener } = value as Partial<AbortSignal>;
+  return typeof aborted === "boolean" && typeof throwIfAborted === "function" && typeof addEventListener === "function";
 }

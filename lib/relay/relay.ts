@@ -1,4 +1,5 @@
 import { randomFillSync } from "node:crypto";
+import { types } from "node:util";
 import { InvalidRelayError } from "../errors.js";
 
 declare const RESULT: unique symbol;
@@ -42,7 +43,7 @@ export function makeRelay(job: Relay["job"], host: string, ref: string): Relay {
 export function checkRelay(value: unknown): asserts value is Relay {
   if (typeof value !== "object" || value === null)
     throw new InvalidRelayError(`it is ${value === null ? "null" : `a ${typeof value}`}`);
-  if (value instanceof Promise) throw new InvalidRelayError("it is a promise: await async() first");
+  if (types.isPromise(value)) throw new InvalidRelayError("it is a promise: await async() first");
   const { job, host, ref } = value as Partial<Relay>;
   if (typeof ref !== "string" || !REF.test(ref)) throw new InvalidRelayError("its ref is missing or malformed");
   if (typeof host !== "string") throw new InvalidRelayError("its host is missing");

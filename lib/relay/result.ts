@@ -1,3 +1,4 @@
+import { isError } from "../codec/exception.js";
 import { DecodeError, JobNotFoundError } from "../errors.js";
 import { ANSWER_KINDS, type AnswerKind, type Encoded, type StoredAnswer } from "../job/answer.js";
 import type { JobState } from "../job/job.js";
@@ -112,5 +113,5 @@ function jobOf(
 }
 
 function asError(value: unknown): Error {
-  return value instanceof Error ? value : new DecodeError("an error was expected, and something else was sent");
+  return isError(value) ? value : new DecodeError("an error was expected, and something else was sent");
 }

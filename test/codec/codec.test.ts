@@ -80,50 +80,6 @@ describe("codec", () => {
     });
   });
 
-  describe("keeps views of one buffer together", () => {
-    it("at their offsets", () => {
-      const buffer = new ArrayBuffer(16);
-      const back = trip({
-        a: new Uint8Array(buffer, 0, 8),
-        b: new Uint16Array(buffer, 4, 4),
-        c: new DataView(buffer, 8),
-      });
-      back.a[4] = 1;
-      back.a[5] = 1;
-      expect(back.b[0]).to.equal(257);
-      expect(back.a.buffer).to.equal(back.b.buffer);
-      expect(back.c.buffer).to.equal(back.b.buffer);
-      expect([back.a.byteOffset, back.b.byteOffset, back.c.byteOffset]).to.deep.equal([0, 4, 8]);
-      expect(back.a.buffer.byteLength).to.equal(16);
-    });
-
-    it("and with that buffer, before or after them", () => {
-      const buffer = new ArrayBuffer(16);
-      const back = trip([new Uint8Array(buffer, 1), buffer, new Uint8Array(buffer, 2)] as const);
-      expect(back[0].buffer).to.equal(back[1]);
-      expect(back[2].buffer).to.equal(back[1]);
-    });
-
-    it("a part of a Buffer with the Buffer before it", () => {
-      const whole = Buffer.alloc(16);
-      const [first, part] = trip([whole, whole.subarray(4, 8)] as const);
-      first[4] = 9;
-      expect(part[0]).to.equal(9);
-      expect(Buffer.isBuffer(part)).to.equal(true);
-    });
-
-    it("but sends nothing of the pool that a small Buffer was cut from", () => {
-      const secret = Buffer.from("a secret of somebody else");
-      const neighbour = Buffer.from("neighbour");
-      expect(neighbour.buffer).to.equal(secret.buffer);
-      for (const value of [neighbour, new Uint8Array(neighbour.buffer, neighbour.byteOffset, 9)]) {
-        const bytes = encode(value);
-        expect(bytes.length).to.be.below(20);
-        expect((decode(bytes) as Uint8Array).buffer.byteLength).to.equal(9);
-      }
-    });
-  });
-
   describe("shares no memory", () => {
     it("between a value and the bytes it was decoded from", () => {
       const bytes = encode({ buffer: Buffer.alloc(4, 1), view: new Uint8Array([1, 2]) });

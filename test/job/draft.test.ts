@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { InvalidJobError } from "../../lib/errors.js";
-import { checkJob, type NewJob, type NewJobOptions } from "../../lib/job/draft.js";
+import { checkJob, checkJobs, type NewJob, type NewJobOptions } from "../../lib/job/draft.js";
 
 function job(args: unknown, options: NewJobOptions = {}): NewJob {
   return { worker: "w", args, options };
@@ -97,6 +97,23 @@ describe("checkJob", () => {
 
   it("counts those bytes as UTF-8", () => {
     expect(fieldsOf(job("ü".repeat(8 * 1_024 * 1_024)))).to.deep.equal(["args"]);
+  });
+
+  it("refuses meta of more than 1 MiB of JSON", () => {
+    const text = "x".repeat(1_024 * 1_024 - '{"a":""}'.length);
+    expect(fieldsOf(job({}, { meta: { a: text } }))).to.deep.equal([]);
+    expect(fieldsOf(job({}, { meta: { a: `${text}x` } }))).to.deep.equal(["meta"]);
+  });
+
+  it("refuses more jobs at once than a statement should take, by number and by size", () => {
+    const many = Array.from({ length: 100_001 }, () => job({}));
+    expect(checkJobs(many.slice(1))).to.have.length(100_000);
+    expect(() => checkJobs(many)).to.throw(InvalidJobError, "jobs are 100001, over 100000");
+    const large = job("x".repeat(8 * 1_024 * 1_024 - 2));
+    expect(checkJobs(Array.from({ length: 8 }, () => large))).to.have.length(8);
+    expect(() => checkJobs(Array.from({ length: 9 }, () => large))).to.throw(InvalidJobError, "Insert them in parts");
+    const meta = { a: "x".repeat(1_000_000) };
+    expect(() => checkJobs(Array.from({ length: 70 }, () => job({}, { meta })))).to.throw(InvalidJobError, "meta");
   });
 
   it("never ends in any other error, whatever it is given", () => {

@@ -142,12 +142,14 @@ describe("a job in a thread", () => {
         expect(error.bytes, what).to.be.an.instanceof(Uint8Array);
         summaries[what] = summary.split("\n")[0] ?? "";
       }
-      expect(summaries).to.deep.equal({
+      const { proxy, ...others } = summaries;
+      // How a proxy is shown is Node's own choice, and differs between its releases.
+      expect(proxy).to.contain("Error: behind a proxy");
+      expect(others).to.deep.equal({
         null: "null",
         undefined: "undefined",
         string: "just a string",
         frozen: "Error: frozen",
-        proxy: "Error: behind a proxy",
       });
     });
 

@@ -1,0 +1,23 @@
+import { types } from "node:util";
+
+/** Whether this is the `Object.prototype` of any realm: a vm context and a test runner have their own. */
+export function isObjectPrototype(proto: object): boolean {
+  return (
+    Object.getPrototypeOf(proto) === null && Object.hasOwn(proto, "isPrototypeOf") && Object.hasOwn(proto, "valueOf")
+  );
+}
+
+/** Whether a value is a URL. Test runners may bring a class of their own, as jsdom does. */
+export function isUrl(value: object): value is URL {
+  if (value instanceof URL) return true;
+  return Object.prototype.toString.call(value) === "[object URL]" && typeof (value as URL).href === "string";
+}
+
+/** The primitive in a box. */
+export function unboxed(box: object): unknown {
+  if (types.isNumberObject(box)) return Number.prototype.valueOf.call(box);
+  if (types.isStringObject(box)) return String.prototype.valueOf.call(box);
+  if (types.isBooleanObject(box)) return Boolean.prototype.valueOf.call(box);
+  if (types.isBigIntObject(box)) return BigInt.prototype.valueOf.call(box);
+  return Symbol.prototype.valueOf.call(box);
+}
