@@ -112,6 +112,21 @@ export class InsideThreadError extends BatonError {
   }
 }
 
+/** A host was bundled, so that the file that its threads start from is not beside it. Leave pg-baton out of the bundle. */
+export class BundledError extends BatonError {
+  constructor(entry: string) {
+    super(
+      "ERR_BATON_BUNDLED",
+      `Cannot start threads: ${entry} is not there, since pg-baton is part of a bundle. A host needs it as a package: ` +
+        "mark pg-baton as external (esbuild: --external:pg-baton) and install it beside the bundle.",
+    );
+  }
+
+  static {
+    named(this);
+  }
+}
+
 /** An instance was used before `start()` had resolved. */
 export class NotStartedError extends BatonError {
   constructor(call: string) {

@@ -3,6 +3,7 @@ export type { ErrorClass } from "./codec/exception.js";
 export {
   AwaitTimeoutError,
   BatonError,
+  BundledError,
   DatabaseError,
   type DatabaseErrorCode,
   DecodeError,

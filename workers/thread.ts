@@ -1,4 +1,5 @@
 /** What runs in each thread: takes a job, or a batch of them one after the other, and hands back outcomes, already encoded. */
+import { syncBuiltinESMExports } from "node:module";
 import os from "node:os";
 import { MessageChannel, parentPort, threadId } from "node:worker_threads";
 import { packException } from "../lib/codec/codec.js";
@@ -27,6 +28,8 @@ let current: Attempt | null = null;
 let early: { readonly id: number; readonly claim: number; readonly reason: string }[] = [];
 
 process.exit = exit;
+// For `import { exit } from "node:process"`.
+syncBuiltinESMExports();
 process.on("uncaughtException", blame);
 process.on("unhandledRejection", blame);
 yieldToHost();

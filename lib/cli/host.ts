@@ -35,7 +35,8 @@ const OPTIONS = {
 
 /**
  * `pg-baton host`: runs a host until the first SIGTERM or SIGINT, or until its supervisor is gone, and ends the process once it
- * has stopped, whatever the workers' modules left running in it. A second signal ends it at once, with status 1.
+ * has stopped, whatever the workers' modules left running in it. A second signal ends it at once, with status 1; where native
+ * code keeps it from that, a third one does.
  */
 export async function hostCommand(args: string[]): Promise<number> {
   const values = parse(args);
@@ -74,9 +75,21 @@ export async function hostCommand(args: string[]): Promise<number> {
   const names = workers.map((worker) => worker.name).join(", ");
   say(`host ${name} (${host}) is up: queues ${queue.join(", ")}; workers ${names}; threads ${threads}`);
   process.send?.(UP);
-  say(`${await told}: stopping, running jobs get ${grace ?? 15_000} ms to end`);
+  const reason = await told;
+  say(`${reason}: stopping, running jobs get ${grace ?? 15_000} ms to end`);
   await baton.stop();
+  const { ending } = baton.status().threads;
+  if (ending > 0) return endUnderNativeCode(reason, ending);
   say("stopped");
+  process.exit(0);
+}
+
+/** Ends the process by the signal that it was stopped with: `process.exit()` would wait for threads that are in native code. */
+function endUnderNativeCode(reason: string, threads: number): never {
+  say(`stopped; native code runs on in ${threads} ${threads === 1 ? "thread" : "threads"}, and is cut off`);
+  const signal = reason === "SIGINT" ? "SIGINT" : "SIGTERM";
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
   process.exit(0);
 }
 
@@ -113,6 +126,7 @@ function endAtSecondSignal(onFirst: (signal: NodeJS.Signals) => void): void {
       signals += 1;
       if (signals === 1) return onFirst(name);
       say(`${name}: ending at once; other hosts take up what was running`);
+      process.removeAllListeners(name);
       process.exit(1);
     });
   }

@@ -15,7 +15,8 @@ import type { Run } from "../thread/perform.js";
 import { fatesOf } from "./blame.js";
 import { Wear, type WearLimits } from "./wear.js";
 
-const ENTRY = fileURLToPath(new URL("../../workers/thread.js", import.meta.url));
+/** The file that threads start from. */
+export const ENTRY = fileURLToPath(new URL("../../workers/thread.js", import.meta.url));
 
 /** ms until another try after a thread could not even start. */
 const BOOT_RETRY = 1_000;

@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs";
+import { BundledError } from "../errors.js";
 import type { ClaimedJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import type { Run } from "../thread/perform.js";
-import { Thread, type ThreadOptions } from "./thread.js";
+import { ENTRY, Thread, type ThreadOptions } from "./thread.js";
 
 export type { Run } from "../thread/perform.js";
 
@@ -122,6 +124,7 @@ export class Threads {
 
   async #start(): Promise<void> {
     if (this.#stopping !== null) return;
+    if (!existsSync(ENTRY)) throw new BundledError(ENTRY);
     const started = new Promise<void>((resolve, reject) => {
       this.#started = { resolve, reject };
     });

@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import { ThreadCrashError } from "../../lib/errors.js";
 import { type Run, Threads, type ThreadsOptions } from "../../lib/host/threads.js";
-import { Telemetry } from "../../lib/telemetry.js";
+import { Telemetry, type TelemetryEvents } from "../../lib/telemetry.js";
 import { claimedJob, sampleModule, testModule, valueIn } from "../support/claimed.js";
 import { until } from "../support/until.js";
 
@@ -13,12 +14,17 @@ describe("Threads replace a thread", () => {
   let folder: string;
   let file: string;
   let telemetry: Telemetry;
+  let strays: TelemetryEvents["job:stray"][];
   let all: Threads[];
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "baton-replacing-"));
     file = join(folder, "file");
     telemetry = new Telemetry("test");
+    strays = [];
+    telemetry.emit = (event, payload) => {
+      if (event === "job:stray") strays.push(payload as TelemetryEvents["job:stray"]);
+    };
     all = [];
   });
 
@@ -72,9 +78,15 @@ describe("Threads replace a thread", () => {
     });
   });
 
-  for (const how of ["exit", "memory"] as const) {
+  for (const how of ["exit", "named exit", "memory"] as const) {
     describe(`that an earlier job ends under another, by ${how}`, () => {
-      const leave = (threads: Threads) => threads.run(claimedJob("leftover", { file, how }), testModule("leftover.js"));
+      let guilty: number;
+
+      function leave(threads: Threads): Promise<Run> {
+        const job = claimedJob("leftover", { file, how });
+        guilty = job.id;
+        return threads.run(job, testModule("leftover.js"));
+      }
 
       it("and run that again, in a fresh one", async () => {
         const threads = await started(1, { resourceLimits: SMALL });
@@ -82,14 +94,16 @@ describe("Threads replace a thread", () => {
         const { outcome } = await threads.run(claimedJob("innocent", { file }), testModule("leftover.js"));
         expect(valueIn(outcome)).to.equal("through");
         expect(runs()).to.equal(2);
-        expect(telemetry.counts()).to.have.property("job:stray");
+        expect(strays).to.have.length(1);
+        expect(strays[0]?.id).to.equal(how === "memory" ? null : guilty);
+        expect(strays[0]?.error).to.be.instanceOf(ThreadCrashError);
       });
 
       it("and give it back where they are stopped meanwhile", async () => {
         const threads = await started(1, { resourceLimits: SMALL });
         await leave(threads);
         const run = threads.run(claimedJob("innocent", { file }), testModule("leftover.js"));
-        await until(() => telemetry.counts()["job:stray"] === 1, "its thread to end");
+        await until(() => strays.length === 1, "its thread to end");
         await threads.stop();
         expect((await run).outcome.type).to.be.oneOf(["released", "completed"]);
       });

@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync } from "node:fs";
+import { exit } from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineWorker, type Job } from "../../lib/worker.js";
 
@@ -9,6 +10,7 @@ export const leftover = defineWorker(import.meta.url, {
     setInterval(() => {
       if (!existsSync(file)) return;
       if (how === "exit") process.exit(7);
+      if (how === "named exit") exit(7);
       fill();
     }, 5);
     return "done";
@@ -37,7 +39,7 @@ export const memory = defineWorker(import.meta.url, {
 
 interface LeftoverArgs {
   readonly file: string;
-  readonly how?: "exit" | "memory";
+  readonly how?: "exit" | "named exit" | "memory";
 }
 
 function fill(): never {
