@@ -78,6 +78,13 @@ describe("threads, whatever jobs do to them in any order,", () => {
   it("bring every run to an end that fits it, and are whole afterwards", async function () {
     this.timeout(120_000);
     const counted = { runs: 0, released: 0 };
+    async function judged(kind: Kind, runs: Promise<Run[]>): Promise<void> {
+      for (const { outcome } of await runs) {
+        expect(outcome.type, kind).to.be.oneOf(MAY[kind]);
+        counted.runs += 1;
+        if (outcome.type === "released") counted.released += 1;
+      }
+    }
     await fc.assert(
       fc.asyncProperty(
         steps,
@@ -89,13 +96,7 @@ describe("threads, whatever jobs do to them in any order,", () => {
           const file = join(folder, "file");
           const all: Promise<void>[] = [];
           for (const { kind, waits } of todo) {
-            const settled = run(threads, kind, file).then((runs) => {
-              for (const { outcome } of runs) {
-                expect(outcome.type, kind).to.be.oneOf(MAY[kind]);
-                counted.runs += 1;
-                if (outcome.type === "released") counted.released += 1;
-              }
-            });
+            const settled = judged(kind, run(threads, kind, file));
             all.push(settled);
             if (waits) await settled;
           }
