@@ -94,6 +94,7 @@ export class Host {
     this.#lifeline = new Lifeline({
       ...options,
       queues: Object.fromEntries([...options.queues].map(([queue, { limit }]) => [queue, limit])),
+      workers: [...workers.keys()],
       onLost: () => this.#abandon(),
       onJobs: (queue) => this.wake(queue),
       polling: () => options.notifier.mode === "polling",

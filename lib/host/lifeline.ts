@@ -31,6 +31,7 @@ export interface LifelineOptions {
   /** What this host registers as. */
   readonly name: string;
   readonly queues: Readonly<Record<string, number>>;
+  readonly workers: readonly string[];
   readonly version: string;
   /** The lock that this host's listening session holds now; null where it holds none, and its lease alone counts. */
   readonly lockKey: () => string | null;
@@ -87,9 +88,9 @@ export class Lifeline {
   }
 
   async #register(): Promise<void> {
-    const { engine, name, queues, version, lockKey } = this.#options;
+    const { engine, name, queues, workers, version, lockKey } = this.#options;
     this.#shownLock = lockKey();
-    await engine.register(name, queues, version, this.#shownLock);
+    await engine.register(name, queues, version, this.#shownLock, workers);
     this.#shownAt = performance.now();
   }
 

@@ -18,6 +18,7 @@ import {
   toStored,
   uuidOf,
 } from "./rows.js";
+import { type Pair, pairKey, type Unserved } from "./serving.js";
 import { type Statements, statements } from "./statements.js";
 
 /** What became of an insert; `claimed` is there where the row was inserted as executing, now and by this very try. */
@@ -192,8 +193,22 @@ export class Engine implements AnswerSource {
     queues: Readonly<Record<string, number>>,
     version: string,
     lockKey: string | null,
+    workers: readonly string[] | null = null,
   ): Promise<void> {
-    await this.#database.query(this.#statements.register, [this.host, name, JSON.stringify(queues), version, lockKey]);
+    const values = [this.host, name, JSON.stringify(queues), version, lockKey, workers && arrayOf(workers)];
+    await this.#database.query(this.#statements.register, values);
+  }
+
+  /** Of these pairs, those whose jobs no live host can run, and why; the keys are those of {@link pairKey}. */
+  async unserved(pairs: readonly Pair[]): Promise<Map<string, Unserved["reason"]>> {
+    const values = [pairs.map(({ queue }) => queue), pairs.map(({ worker }) => worker)].map(arrayOf);
+    const rows = await this.#database.query<Unserved>(this.#statements.unserved, values);
+    return new Map(rows.map((row) => [pairKey(row), row.reason]));
+  }
+
+  /** Whose available jobs no live host can run. Reads one index entry a pair, not the jobs. */
+  unservedNow(): Promise<Unserved[]> {
+    return this.#database.query(this.#statements.unservedNow, []);
   }
 
   /** Shows that this host lives. False where it was declared lost: its jobs are others' now. */

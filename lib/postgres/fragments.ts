@@ -23,6 +23,25 @@ export function tablesOf(prefix: string): Tables {
   return { jobs: `"${prefix}".jobs`, hosts: `"${prefix}".hosts` };
 }
 
+/** Selects available jobs through the index jobs_claim_worker and no other (see `migrations.ts`). */
+export const AVAILABLE = "state between 1 and 1";
+
+/** Whether a queue has an available job of one of these workers: one index look-up a worker, whatever else waits in the queue. */
+export function offered(prefix: string, queue: string, workers: string): string {
+  return `exists (select from pg_catalog.unnest(${workers}) as offered(worker) cross join lateral (select from ${tablesOf(prefix).jobs} j
+    where j.${AVAILABLE} and j.queue = ${queue} and j.worker = offered.worker limit 1) available)`;
+}
+
+/** Whether the row `h` of `hosts` serves a queue. */
+export function serves(queue: string): string {
+  return `pg_catalog.jsonb_exists(h.queues, ${queue})`;
+}
+
+/** Whether the row `h` of `hosts` has a worker. Hosts of older releases do not list theirs: they count as having every worker. */
+export function has(worker: string): string {
+  return `(h.workers is null or ${worker} = any(h.workers))`;
+}
+
 /** The attempt under way of row `j`: that on the row if it has begun, else the one that it will be. */
 export const ATTEMPT = "j.attempt + (j.attempted_at is null)::int";
 

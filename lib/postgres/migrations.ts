@@ -65,7 +65,8 @@ const STEPS: readonly ((schema: string) => string)[] = [
   (schema) =>
     `alter table ${schema}.jobs set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000);`,
   // Liveness by a number that only rises, blame that tells apart who was present and who was alone, stops counted,
-  // retention stored with the row, and claims by worker.
+  // retention stored with the row, and claims by worker. The predicate of jobs_claim_worker means state = 1 in words that only this
+  // index answers to: statistics of one worker would otherwise lead the planner to jobs_claim, and past every foreign job.
   (schema) => `
     alter table ${schema}.jobs
       add column if not exists deaths smallint not null default 0,
@@ -73,7 +74,8 @@ const STEPS: readonly ((schema: string) => string)[] = [
       add column if not exists interruptions smallint not null default 0,
       add column if not exists expires_at timestamptz;
     alter table ${schema}.hosts add column if not exists beat bigint not null default 0, add column if not exists workers text[];
-    create index if not exists jobs_claim_worker on ${schema}.jobs (queue, worker, priority, scheduled_at, id) where state = 1;
+    create index if not exists jobs_claim_worker on ${schema}.jobs (queue, worker, priority, scheduled_at, id)
+      where state between 1 and 1;
     create index if not exists jobs_expire on ${schema}.jobs (expires_at) where state >= 4;
     comment on column ${schema}.jobs.crashes is 'hosts that died after the job had begun on them';
     comment on column ${schema}.jobs.deaths is 'hosts that died while they held the job, begun or not';

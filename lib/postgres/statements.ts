@@ -1,6 +1,7 @@
 import { MAX_RESULT_LIMIT } from "../codec/limits.js";
 import { ATTEMPT, named, relaxed, tablesOf, tell, wake, withError } from "./fragments.js";
 import { HEAD, INLINE } from "./rows.js";
+import { serving } from "./serving.js";
 import { upkeep } from "./upkeep.js";
 
 /**
@@ -69,6 +70,7 @@ export function statements(prefix: string, durable = true) {
 
   return {
     ...upkeep(prefix),
+    ...serving(prefix),
 
     insertOne: named(
       "insert_one",

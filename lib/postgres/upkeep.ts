@@ -21,7 +21,7 @@ export function upkeep(prefix: string) {
 
     register: named(
       "register",
-      `insert into ${hosts} (id, name, queues, version, lock_key) values ($1, $2, $3, $4, $5)`,
+      `insert into ${hosts} (id, name, queues, version, lock_key, workers) values ($1, $2, $3, $4, $5, $6)`,
     ),
 
     /** No row comes back to a host that was declared lost meanwhile. */

@@ -65,6 +65,7 @@ describe("the lifeline", () => {
       telemetry,
       name: "test",
       queues: {},
+      workers: [],
       version: "0",
       lockKey: () => lock,
       onLost: () => {
