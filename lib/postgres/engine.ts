@@ -1,6 +1,7 @@
 import type { Answer, AnswerSource, StoredAnswer } from "../job/answer.js";
 import { type ClaimedJob, type JobState, stateNumber } from "../job/job.js";
 import type { Transition } from "../job/transition.js";
+import { Claims } from "./claims.js";
 import type { Database, Statement } from "./database.js";
 import { sqlState } from "./failure.js";
 import {
@@ -97,6 +98,7 @@ interface ClaimKey {
 export class Engine implements AnswerSource {
   readonly #database: Database;
   readonly #statements: Statements;
+  readonly #claims: Claims;
   /** The id of the host that asks. */
   readonly host: string;
 
@@ -104,6 +106,7 @@ export class Engine implements AnswerSource {
   constructor(database: Database, prefix: string, host: string, durable = true) {
     this.#database = database;
     this.#statements = statements(prefix, durable);
+    this.#claims = new Claims(database, this.#statements, host);
     this.host = host;
   }
 
@@ -118,11 +121,12 @@ export class Engine implements AnswerSource {
     });
   }
 
-  /** Takes up to `limit` available jobs of a queue, first by priority, then by time. The first `begin` are begun by it. */
-  async claim(queue: string, limit: number, begin = limit): Promise<ClaimedJob[]> {
-    const values = [queue, limit, this.host, begin];
-    const jobs = (await this.#database.query<ClaimedRow>(this.#statements.claim, values)).map(toClaimed);
-    return jobs.sort((a, b) => a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id);
+  /**
+   * Takes up to `limit` available jobs of the workers that this host has registered, first by priority, then by time. The first
+   * `begin` are begun by it.
+   */
+  claim(queue: string, limit: number, begin = limit): Promise<ClaimedJob[]> {
+    return this.#claims.take(queue, limit, begin);
   }
 
   /** All jobs of a queue that this host holds by the table. */
@@ -195,6 +199,7 @@ export class Engine implements AnswerSource {
     lockKey: string | null,
     workers: readonly string[] | null = null,
   ): Promise<void> {
+    this.#claims.sole = workers?.length === 1;
     const values = [this.host, name, JSON.stringify(queues), version, lockKey, workers && arrayOf(workers)];
     await this.#database.query(this.#statements.register, values);
   }

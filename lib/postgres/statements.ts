@@ -1,4 +1,5 @@
 import { MAX_RESULT_LIMIT } from "../codec/limits.js";
+import { CLAIMED_COLUMNS, claiming } from "./claiming.js";
 import { ATTEMPT, named, relaxed, tablesOf, tell, wake, withError } from "./fragments.js";
 import { HEAD, INLINE } from "./rows.js";
 import { serving } from "./serving.js";
@@ -15,11 +16,6 @@ import { upkeep } from "./upkeep.js";
  */
 export type Statements = ReturnType<typeof statements>;
 
-const CLAIMED_COLUMNS = `j.id, j.claim, j.worker, j.queue, j.args, j.meta, j.tags, j.priority, ${ATTEMPT} as attempt,
-  j.max_attempts as "maxAttempts", j.crashes, j.attempted_at is not null as begun,
-  j.reply_to <> '{}' as awaited, date_part('epoch', j.scheduled_at) * 1000 as "scheduledAt", date_part('epoch', j.inserted_at) * 1000 as "insertedAt",
-  date_part('epoch', coalesce(j.attempted_at, now())) * 1000 as "attemptedAt", j.ref`;
-
 /** The size of a result is known without reading it, and so is its beginning. */
 const STORED_COLUMNS = `j.ref, j.id, j.state, j.attempt, j.attempted_by as host, octet_length(j.result) as size,
   case when octet_length(j.result) > ${INLINE} then substring(j.result for ${HEAD}) else j.result end as result`;
@@ -28,9 +24,6 @@ const STORED_COLUMNS = `j.ref, j.id, j.state, j.attempt, j.attempted_by as host,
 const PIECE = 262_144;
 /** What is longer than any result can be is read one byte too far, which its decoder refuses. */
 const LONGEST = HEAD + MAX_RESULT_LIMIT + 1;
-
-/** Whether a job is among those of a claim that begin at once. */
-const FIRST = "(j.id = any((select ids[1:$4::int] from picked)::bigint[]))";
 
 /** `at` is the database's time, in ms. */
 const INSERTED_COLUMNS = "j.id, j.state = 2 as claimed, date_part('epoch', now()) * 1000 as at";
@@ -70,6 +63,7 @@ export function statements(prefix: string, durable = true) {
 
   return {
     ...upkeep(prefix),
+    ...claiming(prefix),
     ...serving(prefix),
 
     insertOne: named(
@@ -95,22 +89,6 @@ export function statements(prefix: string, durable = true) {
           as i(worker, queue, tags, priority, max_attempts, ref, reply_to, at, delay, claimed, args, meta)`,
         "$14",
       ),
-    ),
-
-    /**
-     * A lost claim is only claimed again, so it need not wait for the disk. The host must be registered: one that was declared
-     * lost claims nothing that nobody would look after. The first $4 begin at once: their attempt counts from here. The others are
-     * only held; theirs counts once it begins (`begin`, or `complete`).
-     */
-    claim: named(
-      "claim",
-      `with picked as materialized (select array(
-        select id from ${jobs} where state = 1 and queue = $1 order by priority, scheduled_at, id limit $2 for update skip locked
-      ) as ids)
-      update ${jobs} j set state = 2, claim = j.claim + 1, attempted_by = $3, attempt = j.attempt + ${FIRST}::int,
-        attempted_at = case when ${FIRST} then now() end
-      where ${relaxed(`from ${hosts} where id = $3`)} and j.state + 0 = 1 and j.id = any((select ids from picked)::bigint[])
-      returning ${CLAIMED_COLUMNS}`,
     ),
 
     /** What a host holds: after a claim whose reply was lost, it may be more than it knows of. */

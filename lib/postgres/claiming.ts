@@ -1,0 +1,86 @@
+import { ATTEMPT, AVAILABLE, named, relaxed, tablesOf } from "./fragments.js";
+
+export const CLAIMED_COLUMNS = `j.id, j.claim, j.worker, j.queue, j.args, j.meta, j.tags, j.priority, ${ATTEMPT} as attempt,
+  j.max_attempts as "maxAttempts", j.crashes, j.attempted_at is not null as begun,
+  j.reply_to <> '{}' as awaited, pg_catalog.date_part('epoch', j.scheduled_at) * 1000 as "scheduledAt",
+  pg_catalog.date_part('epoch', j.inserted_at) * 1000 as "insertedAt",
+  pg_catalog.date_part('epoch', coalesce(j.attempted_at, pg_catalog.now())) * 1000 as "attemptedAt", j.ref`;
+
+/** Whether a job is among those of a claim that begin at once. */
+const FIRST = "(j.id = any((select ids[1:$4::int] from picked)::bigint[]))";
+
+const ORDER = "priority, scheduled_at, id";
+
+/**
+ * The statements that claim jobs of queue $1, $2 at most, for host $3, which runs the jobs of the workers it has registered and no
+ * others. They return the same jobs; each is the cheapest in its case. Measured with ten workers on a million rows, whole
+ * statements of 64 jobs: `claim` 1.6 ms, `claimMixed` 1.9 to 2.5 ms, unfiltered 1.5 ms; `claim` takes 0.3 ms to find that it cannot.
+ *
+ * A lost claim is only claimed again, so no claim waits for the disk. A host that was declared lost is not registered, and claims
+ * nothing. The first $4 jobs begin at once, and their attempts count from here. The others are only held: their attempts
+ * count once they begin (`begin`, or `complete`).
+ */
+export function claiming(prefix: string) {
+  const { jobs, hosts } = tablesOf(prefix);
+  const mine = `(select workers from ${hosts} where id = $3)`;
+
+  const claimed = `update ${jobs} j set state = 2, claim = j.claim + 1, attempted_by = $3, attempt = j.attempt + ${FIRST}::int,
+      attempted_at = case when ${FIRST} then pg_catalog.now() end
+    where ${relaxed(`from ${hosts} where id = $3`)} and j.state + 0 = 1 and j.id = any((select ids from picked)::bigint[])
+    returning ${CLAIMED_COLUMNS}`;
+
+  /** A worker's available jobs in order, by index entries alone. */
+  const ofWorker = (worker: string, columns: string): string => `select ${columns} from ${jobs}
+    where ${AVAILABLE} and queue = $1 and worker = ${worker}`;
+
+  return {
+    /**
+     * Of a host whose workers have the first $2 jobs of the queue. Where others have some of them it claims nothing and returns one
+     * row of nulls: looking past foreign jobs would read all of them, and locking them would hide them from their own hosts.
+     */
+    claim: named(
+      "claim",
+      `with mine as materialized (select workers from ${hosts} where id = $3), picked as materialized (select case when not exists (
+          select from (select worker from ${jobs} where state = 1 and queue = $1 order by ${ORDER} limit $2) first
+          where worker <> all((select workers from mine)::text[])
+        ) then array(
+          select id from ${jobs} where state = 1 and queue = $1 and (worker = any((select workers from mine)::text[])) is not false
+          order by ${ORDER} limit $2 for update skip locked
+        ) end as ids
+      ), claimed as (${claimed})
+      select claimed.* from picked left join claimed on true where picked.ids is null or claimed.id is not null`,
+    ),
+
+    /** Of a host with one worker. */
+    claimSole: named(
+      "claim_sole",
+      `with picked as materialized (select array(
+        ${ofWorker(`${mine}[1]`, "id")} order by ${ORDER} limit $2 for update skip locked
+      ) as ids) ${claimed}`,
+    ),
+
+    /**
+     * Of a host with many workers, whatever else is in the queue. `heads`: each worker's first job, best first. `shares`: how many of the
+     * best $2 jobs each worker has, and their worst priority. Only so many are locked. What another host has locked is
+     * made up for by later jobs of the same worker, down to that priority: so no job passes one of a higher priority.
+     */
+    claimMixed: named(
+      "claim_mixed",
+      `with heads as materialized (
+        select mine.worker, pg_catalog.row_number() over (order by t.priority, t.scheduled_at, t.id) as rank
+        from pg_catalog.unnest(${mine}) as mine(worker) cross join lateral (${ofWorker("mine.worker", ORDER)} order by ${ORDER} limit 1) t
+        order by rank limit $2
+      ), shares as materialized (
+        select worker, pg_catalog.count(*) as share, pg_catalog.max(pg_catalog.max(priority)) over () as worst from (
+          select heads.worker, t.priority from heads
+          cross join lateral (${ofWorker("heads.worker", ORDER)} order by ${ORDER} limit $2 - rank + 1) t
+          order by t.priority, t.scheduled_at, t.id limit $2
+        ) best group by worker
+      ), picked as materialized (select array(
+        select t.id from shares cross join lateral (
+          ${ofWorker("shares.worker", ORDER)} and priority <= shares.worst order by ${ORDER} limit share for update skip locked
+        ) t order by t.priority, t.scheduled_at, t.id
+      ) as ids) ${claimed}`,
+    ),
+  };
+}
