@@ -12,6 +12,7 @@ import { Lifeline } from "./lifeline.js";
 import { Producer } from "./producer.js";
 import { Pruner } from "./pruner.js";
 import { Threads } from "./threads.js";
+import { readCall, Turns } from "./turns.js";
 
 /** How one queue is run on a host. */
 export interface QueueOptions {
@@ -96,7 +97,7 @@ export class Host {
       queues: Object.fromEntries([...options.queues].map(([queue, { limit }]) => [queue, limit])),
       workers: [...workers.keys()],
       onLost: () => this.#abandon(),
-      onJobs: (queue) => this.wake(queue),
+      onJobs: (queue) => this.#producers.get(queue)?.found(),
       polling: () => options.notifier.mode === "polling",
     });
     this.#pruner = new Pruner(engine, retention, telemetry);
@@ -111,7 +112,10 @@ export class Host {
     const { notifier, prefix } = this.#options;
     this.#started = true;
     await Promise.all([this.#threads.start(), this.#lifeline.start()]);
-    await notifier.listen(insertChannel(prefix), (queue) => this.wake(queue));
+    await notifier.listen(insertChannel(prefix), (payload, sender) => {
+      const call = readCall(payload, sender);
+      this.#producers.get(call.queue)?.answer(call);
+    });
     notifier.onRestore(() => {
       this.#acks.hurry();
       this.#lifeline.hurry();
@@ -177,6 +181,12 @@ export class Host {
 
   #produce(queue: string, limit: number, paused: boolean): Producer {
     const { engine, telemetry } = this.#options;
+    const turns = new Turns({
+      queue,
+      host: engine.host,
+      peers: () => this.#lifeline.peers(queue),
+      send: (payload) => this.#call(payload),
+    });
     const capacity = this.#capacity();
     const batchOf = (worker: string) => this.#workers.get(worker)?.batch ?? 1;
     const onFree = () => this.#advanceAll();
@@ -187,10 +197,19 @@ export class Host {
       engine,
       executor: this.#executor,
       capacity,
+      turns,
       batchOf,
       onFree,
       telemetry,
     });
+  }
+
+  /** Not waited for, and not tried again: what nobody hears is found at the next look. */
+  #call(payload: string): void {
+    const { notifier, prefix, telemetry } = this.#options;
+    notifier
+      .notify(insertChannel(prefix), payload)
+      .catch((error: unknown) => telemetry.emit("service:error", { service: "producer", error }));
   }
 
   #capacity() {

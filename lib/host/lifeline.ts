@@ -2,7 +2,7 @@ import { packException } from "../codec/codec.js";
 import { HostLostError, QuarantinedError } from "../errors.js";
 import { ANSWER_KINDS, answerWith } from "../job/answer.js";
 import { QUARANTINED_AT } from "../job/crashes.js";
-import type { Engine, Judgement, Verdict } from "../postgres/engine.js";
+import type { Engine, Judgement, Tended, Verdict } from "../postgres/engine.js";
 import type { Telemetry } from "../telemetry.js";
 import { Periodic } from "./periodic.js";
 
@@ -57,6 +57,7 @@ export class Lifeline {
   /** Looks that have failed in a row. */
   #failures = 0;
   #shownLock: string | null = null;
+  #peers: ReadonlyMap<string, readonly string[]> = new Map();
 
   constructor(options: LifelineOptions) {
     this.#options = options;
@@ -75,6 +76,11 @@ export class Lifeline {
   hurry(): void {
     this.#shownAt = Number.NEGATIVE_INFINITY;
     this.#periodic.hurry();
+  }
+
+  /** The ids of the live hosts that serve a queue with the same workers as this one, its own included; null while unknown. */
+  peers(queue: string): readonly string[] | null {
+    return this.#peers.get(queue) ?? null;
   }
 
   /** Ends looking and showing; the host stays registered until {@link leave}. */
@@ -105,8 +111,10 @@ export class Lifeline {
         queues: waiting,
         lost,
         suspects,
+        peers,
       } = await engine.tend(this.#judgement(), BATCH, Object.keys(queues));
       this.#failures = 0;
+      this.#noticePeers(peers);
       if (staged > 0) telemetry.emit("stage", { jobs: staged });
       for (const queue of waiting) onJobs(queue);
       for (const host of lost) await this.#rescue(host);
@@ -120,6 +128,16 @@ export class Lifeline {
       else this.#awayAt = performance.now();
       throw error;
     }
+  }
+
+  /** Keeps the lists of queues whose hosts are the same: ranks are remembered by them. */
+  #noticePeers(peers: Tended["peers"]): void {
+    this.#peers = new Map(
+      Object.entries(peers).map(([queue, ids]) => {
+        const before = this.#peers.get(queue);
+        return [queue, before?.join() === ids.join() ? before : ids];
+      }),
+    );
   }
 
   #judgement(): Judgement {

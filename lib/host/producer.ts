@@ -3,8 +3,10 @@ import type { ClaimedJob } from "../job/job.js";
 import type { Engine } from "../postgres/engine.js";
 import { retryDelay } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
-import { blend, prefetch } from "./demand.js";
+import { Backlog } from "./backlog.js";
 import type { Executor } from "./executor.js";
+import { Pace } from "./pace.js";
+import type { Call, Turns } from "./turns.js";
 
 /** The threads that all producers of a host share. */
 export interface Capacity {
@@ -23,6 +25,7 @@ export interface ProducerOptions {
   readonly engine: Engine;
   readonly executor: Executor;
   readonly capacity: Capacity;
+  readonly turns: Turns;
   /** How many jobs of a worker may go to a thread at once. */
   readonly batchOf: (worker: string) => number;
   /** Called when a thread has come free, so that every queue gets its turn. */
@@ -30,11 +33,8 @@ export interface ProducerOptions {
   readonly telemetry: Telemetry;
 }
 
-/** A job that waits for a thread, and since when. */
-interface Held {
-  readonly job: ClaimedJob;
-  readonly since: number;
-}
+/** Whether a producer has a reason to claim: none, one for when a thread comes free, or one for now. */
+type Hunger = "none" | "later" | "now";
 
 /**
  * Fetches one queue's jobs as threads and limit allow, and hands them to the executor. It claims when it has room and a
@@ -43,24 +43,22 @@ interface Held {
  */
 export class Producer {
   readonly #options: ProducerOptions;
-  readonly #waiting: Held[] = [];
+  readonly #backlog: Backlog;
+  readonly #pace = new Pace();
   readonly #stopping = new AbortController();
   #running = 0;
   #reserved = 0;
   /** Jobs that the claim under way begins: their threads are promised. */
   #expected = 0;
-  #hungry = true;
+  #hunger: Hunger = "now";
   /** A reply was lost: the table may say that this host holds jobs that it does not know of. */
   #unsure = false;
   #claiming: Promise<void> | undefined;
   #started = false;
-  #roundTrip: number | null = null;
-  #jobTime: number | null = null;
-  /** Of the worker whose jobs ran last. */
-  #batch = 1;
 
   constructor(options: ProducerOptions) {
     this.#options = options;
+    this.#backlog = new Backlog({ patience: () => this.#pace.patience, onOverdue: (jobs) => this.#giveBack(jobs) });
   }
 
   get queue(): string {
@@ -74,7 +72,7 @@ export class Producer {
 
   /** Jobs claimed that wait for a thread. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#backlog.size;
   }
 
   start(): void {
@@ -85,14 +83,29 @@ export class Producer {
   /** Claims no more, and gives back what it holds; that is written with the last outcomes. Running jobs go on. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#options.turns.stop();
     await this.#claiming;
-    for (const { job } of this.#waiting.splice(0)) this.#options.executor.release(job);
+    this.#giveBack(this.#backlog.clear());
   }
 
   /** There may be jobs. */
   wake(): void {
-    this.#hungry = true;
+    this.#hunger = "now";
     if (this.#started) this.advance();
+  }
+
+  /** A notification says that there are jobs, for this host or for others to claim. */
+  answer(call: Call): void {
+    const { turns } = this.#options;
+    if (!this.#started || !turns.take(call)) return;
+    if (this.#room > 0 || this.#soon || !turns.decline()) this.wake();
+    else if (this.#hunger === "none") this.#hunger = "later";
+  }
+
+  /** A look at the table found jobs. */
+  found(): void {
+    this.#options.turns.found(this.running === 0);
+    this.wake();
   }
 
   /** There was a gap: what the table says of this host may differ from what it knows. */
@@ -103,11 +116,10 @@ export class Producer {
 
   /** Starts and claims what there is room for. */
   advance(): void {
-    const { capacity, limit, paused } = this.#options;
-    while (this.#waiting.length > 0 && this.running < limit && capacity.free > 0 && !capacity.clogged) {
-      void this.#run(this.#next());
-    }
-    if (this.#claiming !== undefined || !this.#hungry || paused || this.#stopping.signal.aborted) return;
+    const { paused } = this.#options;
+    while (this.#backlog.size > 0 && this.#room > 0)
+      void this.#run(this.#backlog.next(this.#options.batchOf, this.#room));
+    if (this.#claiming !== undefined || this.#hunger !== "now" || paused || this.#stopping.signal.aborted) return;
     const demand = this.#demand();
     if (demand > 0) this.#claiming = this.#fetch(demand);
   }
@@ -117,10 +129,8 @@ export class Producer {
    * thread, and no job of this queue is known to wait. Kept by {@link runReserved} or {@link unreserve}.
    */
   reserve(): boolean {
-    const { capacity, limit, paused } = this.#options;
-    const idle = !this.#hungry && this.#claiming === undefined && this.#waiting.length === 0;
-    if (paused || !idle || this.#stopping.signal.aborted || this.running >= limit || capacity.free < 1) return false;
-    if (capacity.clogged) return false;
+    const idle = this.#hunger === "none" && this.#claiming === undefined && this.#backlog.size === 0;
+    if (this.#options.paused || !idle || this.#stopping.signal.aborted || this.#room < 1) return false;
     this.#reserved += 1;
     return true;
   }
@@ -140,44 +150,38 @@ export class Producer {
 
   /** Forgets what it holds: others have it now. */
   forget(): void {
-    this.#waiting.length = 0;
+    this.#backlog.clear();
   }
 
-  /**
-   * What goes to the next thread: the first that waits, and with it those behind it that may share a batch, but for the share of
-   * the other free threads. A job with which a host has died goes alone.
-   */
-  #next(): ClaimedJob[] {
-    const { limit, capacity, batchOf } = this.#options;
-    const [first] = this.#waiting as [Held];
-    this.#batch = batchOf(first.job.worker);
-    if (this.#batch === 1 || first.job.crashes > 0) return [begun(this.#waiting.shift() as Held)];
-    const share = Math.ceil(this.#waiting.length / Math.min(limit - this.running, capacity.free));
-    const most = Math.min(this.#batch, share);
-    const matches = ({ job }: Held) => job.worker === first.job.worker && job.crashes === 0;
-    let count = 1;
-    while (count < most && matches(this.#waiting[count] as Held)) count += 1;
-    return this.#waiting.splice(0, count).map(begun);
+  /** How many more jobs could begin now. */
+  get #room(): number {
+    const { limit, capacity } = this.#options;
+    return capacity.clogged ? 0 : Math.max(0, Math.min(limit - this.running, capacity.free));
+  }
+
+  get #soon(): boolean {
+    const { limit, capacity } = this.#options;
+    return this.#backlog.allowance > 0 && this.#pace.soon(this.#backlog.size, Math.min(limit, capacity.size));
   }
 
   #demand(): number {
     const { limit, capacity } = this.#options;
     if (capacity.clogged) return 0;
-    const room = Math.min(limit - this.running, capacity.free);
-    const ahead = prefetch(Math.min(limit, capacity.size), this.#roundTrip, this.#jobTime, this.#batch);
+    const threads = Math.min(limit, capacity.size);
+    const ahead = Math.min(this.#pace.ahead(threads), this.#backlog.allowance * threads);
     // Small claims cost as much as large ones: it fetches when half is gone, not one for each job that ends.
-    return this.#waiting.length > ahead / 2 ? 0 : room + ahead - this.#waiting.length;
+    return this.#backlog.size > ahead / 2 ? 0 : this.#room + ahead - this.#backlog.size;
   }
 
   async #fetch(demand: number): Promise<void> {
     const { queue, telemetry } = this.#options;
-    this.#hungry = false;
+    this.#hunger = "none";
     try {
       // While a reservation is open, what its insert claimed is not unknown, only not heard of yet.
       if (this.#unsure && this.#reserved === 0) await this.#recover();
       else await this.#claim(demand);
     } catch (error) {
-      this.#hungry = true;
+      this.#hunger = "now";
       this.#unsure = true;
       telemetry.emit("service:error", { service: `producer ${queue}`, error });
       await sleep(retryDelay(5), undefined, { signal: this.#stopping.signal }).catch(() => {});
@@ -187,14 +191,18 @@ export class Producer {
   }
 
   async #claim(demand: number): Promise<void> {
-    const { engine, queue, limit, capacity } = this.#options;
-    const start = performance.now();
-    this.#expected = this.#waiting.length > 0 ? 0 : Math.max(0, Math.min(demand, limit - this.running, capacity.free));
+    const { engine, queue, turns } = this.#options;
+    const [start, call] = [performance.now(), turns.answer()];
+    this.#expected = this.#backlog.size > 0 ? 0 : Math.min(demand, this.#room);
     try {
-      const jobs = await engine.claim(queue, demand, this.#expected);
-      this.#roundTrip = blend(this.#roundTrip, performance.now() - start);
-      this.#hold(jobs);
-      if (jobs.length === demand) this.#hungry = true;
+      const claim = await engine.take(queue, demand, this.#expected);
+      this.#pace.claimed(performance.now() - start);
+      this.#backlog.add(claim.jobs);
+      turns.claimed(claim);
+      if (claim.more) {
+        this.#hunger = "now";
+        turns.share(call);
+      }
     } finally {
       this.#expected = 0;
     }
@@ -204,29 +212,30 @@ export class Producer {
   async #recover(): Promise<void> {
     const { engine, queue, executor } = this.#options;
     // Listed before the table is asked: a job that ends meanwhile must not be taken for an unknown one.
-    const known = new Set([...this.#waiting.map(({ job }) => job.id), ...executor.held()]);
+    const known = new Set([...this.#backlog.jobs.map(({ id }) => id), ...executor.held()]);
     const jobs = await engine.held(queue);
-    this.#hold(jobs.filter(({ id }) => !known.has(id)));
+    this.#backlog.add(jobs.filter(({ id }) => !known.has(id)));
     this.#unsure = false;
-    this.#hungry = true;
+    this.#hunger = "now";
   }
 
-  #hold(jobs: readonly ClaimedJob[]): void {
-    const since = performance.now();
-    for (const job of jobs) this.#waiting.push({ job, since });
+  /** Others may be free to run them. The rows keep their place and lose no attempt. */
+  #giveBack(jobs: readonly ClaimedJob[]): void {
+    for (const job of jobs) this.#options.executor.release(job);
   }
 
   async #run(jobs: readonly ClaimedJob[]): Promise<void> {
+    const { batchOf, executor, turns, onFree } = this.#options;
+    const [start, [first]] = [performance.now(), jobs as readonly [ClaimedJob]];
     this.#running += 1;
-    const start = performance.now();
-    await this.#options.executor.run(jobs);
-    this.#jobTime = blend(this.#jobTime, (performance.now() - start) / jobs.length);
+    turns.busy();
+    await executor.run(jobs);
+    turns.busy();
+    this.#pace.ran(performance.now() - start, jobs.length, batchOf(first.worker));
     this.#running -= 1;
-    this.#options.onFree();
+    this.#backlog.freed();
+    turns.freed();
+    if (this.#hunger === "later") this.#hunger = "now";
+    onFree();
   }
-}
-
-/** What was only held begins later than it was claimed: by the database's clock, and our watch since then. */
-function begun({ job, since }: Held): ClaimedJob {
-  return job.begun ? job : { ...job, attemptedAt: job.attemptedAt + performance.now() - since };
 }

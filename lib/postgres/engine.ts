@@ -1,7 +1,7 @@
 import type { Answer, AnswerSource, StoredAnswer } from "../job/answer.js";
 import { type ClaimedJob, type JobState, stateNumber } from "../job/job.js";
 import type { Transition } from "../job/transition.js";
-import { Claims } from "./claims.js";
+import { type Claim, Claims } from "./claims.js";
 import type { Database, Statement } from "./database.js";
 import { sqlState } from "./failure.js";
 import {
@@ -61,6 +61,8 @@ export interface Tended {
   readonly staged: number;
   /** Queues with jobs that are available. */
   readonly queues: readonly string[];
+  /** By queue, the ids of the live hosts that serve it with the same workers as this host, its own included. */
+  readonly peers: Readonly<Record<string, readonly string[]>>;
   /** Hosts that are gone though jobs may be theirs. */
   readonly lost: readonly string[];
   /** Whether there are hosts that may prove lost at a second look. */
@@ -125,8 +127,13 @@ export class Engine implements AnswerSource {
    * Takes up to `limit` available jobs of the workers that this host has registered, first by priority, then by time. The first
    * `begin` are begun by it.
    */
-  claim(queue: string, limit: number, begin = limit): Promise<ClaimedJob[]> {
+  take(queue: string, limit: number, begin = limit): Promise<Claim> {
     return this.#claims.take(queue, limit, begin);
+  }
+
+  /** The jobs of {@link take}. */
+  async claim(queue: string, limit: number, begin = limit): Promise<ClaimedJob[]> {
+    return (await this.take(queue, limit, begin)).jobs;
   }
 
   /** All jobs of a queue that this host holds by the table. */
@@ -199,7 +206,6 @@ export class Engine implements AnswerSource {
     lockKey: string | null,
     workers: readonly string[] | null = null,
   ): Promise<void> {
-    this.#claims.sole = workers?.length === 1;
     const values = [this.host, name, JSON.stringify(queues), version, lockKey, workers && arrayOf(workers)];
     await this.#database.query(this.#statements.register, values);
   }
@@ -230,8 +236,9 @@ export class Engine implements AnswerSource {
   async tend(judgement: Judgement, limit: number, queues: readonly string[]): Promise<Tended> {
     const { lease, grace, since, patientGrace } = judgement;
     const values = [this.host, lease, grace, since, patientGrace, limit, arrayOf(queues)];
-    const [row] = await this.#notifying<Tended>(this.#statements.tend, values);
-    return row ?? { staged: 0, queues: [], lost: [], suspects: false };
+    const [row] = await this.#notifying<Omit<Tended, "peers"> & { peers: string }>(this.#statements.tend, values);
+    if (row === undefined) return { staged: 0, queues: [], peers: {}, lost: [], suspects: false };
+    return { ...row, peers: JSON.parse(row.peers) as Tended["peers"] };
   }
 
   /**

@@ -42,6 +42,14 @@ export function has(worker: string): string {
   return `(h.workers is null or ${worker} = any(h.workers))`;
 }
 
+/** The ids of the hosts that serve a queue with the same workers as this one, itself included: an object of arrays, by queue. */
+export function peers(prefix: string, queues: string, host: string): string {
+  const { hosts } = tablesOf(prefix);
+  return `(select coalesce(pg_catalog.jsonb_object_agg(q, ids), '{}') from pg_catalog.unnest(${queues}) q
+    cross join lateral (select pg_catalog.jsonb_agg(h.id order by h.id) as ids from ${hosts} h
+      where ${serves("q")} and h.workers = (select workers from ${hosts} where id = ${host})) same where ids is not null)`;
+}
+
 /** The attempt under way of row `j`: that on the row if it has begun, else the one that it will be. */
 export const ATTEMPT = "j.attempt + (j.attempted_at is null)::int";
 

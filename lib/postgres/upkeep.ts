@@ -1,4 +1,4 @@
-import { ATTEMPT, named, tablesOf, tell, wake, withError } from "./fragments.js";
+import { ATTEMPT, named, offered, peers, tablesOf, tell, wake, withError } from "./fragments.js";
 
 /** The answer of a rescued job, where it has one. */
 const HEAD = "case h.fate when 2 then $2::text when 3 then $5::text end";
@@ -69,7 +69,8 @@ export function upkeep(prefix: string) {
         update ${hosts} h set suspected_at = case when l.free then now() end from looked l
         where h.id = l.id and case when l.free then not l.suspected else h.suspected_at is not null end
       ) select (select count(*)::int from staged) as staged,
-        array(select q from unnest($7::text[]) q where exists (select from ${jobs} where state = 1 and queue = q)) as queues,
+        array(select q from pg_catalog.unnest($7::text[]) q where ${offered(prefix, "q", `(select workers from ${hosts} where id = $1)`)}) as queues,
+        ${peers(prefix, "$7::text[]", "$1")} as peers,
         exists (select from looked where free and not coalesce(confirmed, false)) as suspects,
         array(select id from looked where expired or (free and confirmed)
           union select attempted_by from ${jobs} j where state = 2 and attempted_by <> $1

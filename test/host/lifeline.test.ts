@@ -37,7 +37,7 @@ class Hosts {
       throw new Error("away");
     }
     const queues = this.waiting.splice(0);
-    return { staged: this.staged.shift() ?? 0, queues, lost: this.lost.splice(0), suspects: this.suspects };
+    return { staged: this.staged.shift() ?? 0, queues, peers: {}, lost: this.lost.splice(0), suspects: this.suspects };
   }
 
   async rescue(host: string): Promise<Rescued> {

@@ -89,7 +89,7 @@ describe("claims by worker", () => {
     await fillWithForeign();
     await test.one.insert(Array.from({ length: 20 }, () => newRow({ worker: "a" })));
     const engine = await host(["a", "b", "c"]);
-    for (const name of ["claim", "claimSole", "claimMixed"] as const) {
+    for (const name of ["claim", "claimMixed"] as const) {
       const { buffers } = await test.explain(name, ["default", 8, engine.host, 8]);
       expect(buffers, name).to.be.below(name === "claim" ? 60 : 400);
     }

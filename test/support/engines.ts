@@ -53,8 +53,8 @@ export class Engines {
 
   async reset(): Promise<void> {
     await this.sql.query("truncate baton.jobs, baton.hosts");
-    await this.one.register("one", { default: 1 }, "0", null);
-    await this.two.register("two", { default: 1 }, "0", null);
+    await this.one.register("one", { default: 1 }, "0", null, ["double"]);
+    await this.two.register("two", { default: 1 }, "0", null, ["double"]);
     await this.settle();
     this.heard = [];
   }
