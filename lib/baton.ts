@@ -30,7 +30,7 @@ export interface InsertedJob {
   readonly queue: string;
 }
 
-const NO_HOST: HostStatus = { queues: [], threads: { size: 0, busy: 0, ending: 0 }, unwritten: 0 };
+const NO_HOST: HostStatus = { queues: [], threads: { size: 0, busy: 0, ending: 0 }, unserved: [], unwritten: 0 };
 
 /** What `status()` tells. */
 export interface BatonStatus {
@@ -44,6 +44,8 @@ export interface BatonStatus {
   readonly queues: HostStatus["queues"];
   /** Its threads, how many are busy, and how many of these were told to end and have not yet. */
   readonly threads: HostStatus["threads"];
+  /** Jobs in any queue that no live host can run, by queue and worker; looked for every 10 s by instances with queues. */
+  readonly unserved: HostStatus["unserved"];
   /** Outcomes that wait to be written: while there are many, it claims no jobs. */
   readonly unwritten: number;
   /** Relays that are being awaited, and those whose slot is held. */

@@ -3,9 +3,11 @@ import type { ClaimedJob } from "../job/job.js";
 import type { Engine } from "../postgres/engine.js";
 import { insertChannel } from "../postgres/fragments.js";
 import type { Notifier } from "../notifier.js";
+import type { Unserved } from "../postgres/serving.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
 import { Acks } from "./acks.js";
+import { Coverage } from "./coverage.js";
 import { Executor, type ExecutorOptions } from "./executor.js";
 import { Isolation } from "./isolation.js";
 import { Lifeline } from "./lifeline.js";
@@ -45,6 +47,8 @@ export interface HostStatus {
   readonly queues: readonly { readonly queue: string; readonly running: number; readonly waiting: number }[];
   /** Its threads; `ending` are those that were told to end and have not, as native code runs on. They are busy until they have. */
   readonly threads: { readonly size: number; readonly busy: number; readonly ending: number };
+  /** Jobs in any queue that no live host can run, by queue and worker, as of the last look; there is one every 10 s. */
+  readonly unserved: readonly Unserved[];
   /** Outcomes that wait to be written. Nothing is claimed or started while there are many. */
   readonly unwritten: number;
 }
@@ -64,6 +68,7 @@ export class Host {
   readonly #producers = new Map<string, Producer>();
   readonly #lifeline: Lifeline;
   readonly #pruner: Pruner;
+  readonly #coverage: Coverage;
   #started = false;
   #turn = 0;
 
@@ -101,6 +106,7 @@ export class Host {
       polling: () => options.notifier.mode === "polling",
     });
     this.#pruner = new Pruner(engine, retention, telemetry);
+    this.#coverage = new Coverage(engine, telemetry);
   }
 
   /** Has the threads start already. What comes of it is told by {@link start}. */
@@ -121,7 +127,7 @@ export class Host {
       this.#lifeline.hurry();
       for (const producer of this.#producers.values()) producer.doubt();
     });
-    for (const service of [this.#pruner, ...this.#producers.values()]) service.start();
+    for (const service of [this.#pruner, this.#coverage, ...this.#producers.values()]) service.start();
   }
 
   /**
@@ -131,7 +137,7 @@ export class Host {
   async stop(): Promise<void> {
     const { telemetry } = this.#options;
     if (!this.#started) return this.#threads.stop();
-    await Promise.all([this.#pruner, ...this.#producers.values()].map((service) => service.stop()));
+    await Promise.all([this.#pruner, this.#coverage, ...this.#producers.values()].map((service) => service.stop()));
     await this.#settle();
     this.#executor.stop();
     await this.#acks.close(LAST_ACKS);
@@ -170,6 +176,7 @@ export class Host {
     return {
       queues: [...this.#producers.values()].map(({ queue, running, waiting }) => ({ queue, running, waiting })),
       threads: { size, busy: size - free, ending },
+      unserved: this.#coverage.unserved,
       unwritten: this.#acks.pending,
     };
   }
