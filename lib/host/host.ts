@@ -45,7 +45,7 @@ export interface HostOptions {
 export interface HostStatus {
   /** What it runs, by queue: jobs in threads, and claimed ones that wait for a thread. */
   readonly queues: readonly { readonly queue: string; readonly running: number; readonly waiting: number }[];
-  /** Its threads; `ending` are those that were told to end and have not, as native code runs on. They are busy until they have. */
+  /** Its threads; a job in a process of its own keeps one busy. `ending` are those that were told to end and have not, as native code runs on. They are busy until they have. */
   readonly threads: { readonly size: number; readonly busy: number; readonly ending: number };
   /** Jobs in any queue that no live host can run, by queue and worker, as of the last look; there is one every 10 s. */
   readonly unserved: readonly Unserved[];
@@ -63,6 +63,7 @@ export class Host {
   readonly #options: HostOptions;
   readonly #workers: ReadonlyMap<string, AnyWorker>;
   readonly #threads: Threads;
+  readonly #isolation: Isolation;
   readonly #acks: Acks;
   readonly #executor: Executor;
   readonly #producers = new Map<string, Producer>();
@@ -78,6 +79,7 @@ export class Host {
     const workers = new Map(options.workers.map((worker) => [worker.name, worker]));
     this.#workers = workers;
     this.#threads = new Threads({ size: options.threads, resultLimit, telemetry });
+    this.#isolation = new Isolation(resultLimit, telemetry);
     this.#acks = new Acks({
       engine,
       telemetry,
@@ -88,7 +90,7 @@ export class Host {
     this.#executor = new Executor({
       workers,
       threads: this.#threads,
-      isolation: new Isolation(resultLimit, telemetry),
+      isolation: this.#isolation,
       engine,
       acks: this.#acks,
       deliver,
@@ -175,7 +177,8 @@ export class Host {
     const { size, free, ending } = this.#threads;
     return {
       queues: [...this.#producers.values()].map(({ queue, running, waiting }) => ({ queue, running, waiting })),
-      threads: { size, busy: size - free, ending },
+      // A job in a process of its own keeps a thread's place, as it takes as much of the machine.
+      threads: { size, busy: Math.min(size, size - free + this.#isolation.running), ending },
       unserved: this.#coverage.unserved,
       unwritten: this.#acks.pending,
     };
