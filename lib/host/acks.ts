@@ -1,6 +1,9 @@
+import { StoppedError } from "../errors.js";
 import { Batcher } from "../postgres/batcher.js";
 import type { Ack, Engine } from "../postgres/engine.js";
+import { isTimeout } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
+import { Stragglers } from "./stragglers.js";
 
 /** Outcomes that wait to be written, beyond which no more jobs are started. */
 const CLOGGED = 1_000;
@@ -15,8 +18,10 @@ const BATCH_BYTES = 4 * 1_024 * 1_024;
 const LARGE = 262_144;
 
 export interface AcksOptions {
-  readonly engine: Pick<Engine, "complete">;
+  readonly engine: Pick<Engine, "complete" | "writable">;
   readonly telemetry: Telemetry;
+  /** ms between two tries of an outcome that cannot be written. @default 5,000 */
+  readonly pause?: number;
   /** Whether what nobody awaits may wait a little for company. */
   readonly leisurely: () => boolean;
   /** Called when outcomes that had piled up are written: jobs can be started again, perhaps. */
@@ -31,26 +36,42 @@ export class Acks {
   readonly #options: AcksOptions;
   readonly #small: Batcher<Ack, boolean>;
   readonly #large: Batcher<Ack, boolean>;
+  readonly #stragglers: Stragglers;
 
   constructor(options: AcksOptions) {
     this.#options = options;
     this.#small = this.#lane("complete", BATCH);
     this.#large = this.#lane("complete large", 1);
+    this.#stragglers = new Stragglers(options);
   }
 
   /** Outcomes that wait to be written or are on their way. */
   get pending(): number {
-    return this.#small.pending + this.#large.pending;
+    return this.#queued + this.#stragglers.pending;
   }
 
-  /** Whether they pile up: no jobs should be started until they are written. */
+  /** Whether they pile up: no jobs should be started until they are written. Single ones that cannot be written do not count. */
   get clogged(): boolean {
-    return this.pending > CLOGGED || this.#small.pendingWeight + this.#large.pendingWeight > CLOGGED_BYTES;
+    return this.#queued > CLOGGED || this.#small.pendingWeight + this.#large.pendingWeight > CLOGGED_BYTES;
   }
 
-  /** Resolves when it is written: false where the fence refused. Rejects where the database refuses it for good. */
+  /**
+   * Resolves when it is written: false where the fence refused. Rejects where the database does not take it: refuses it for good,
+   * or spends too long on it three times though it writes others.
+   */
   push(ack: Ack): Promise<boolean> {
-    return (weigh(ack) < LARGE ? this.#small : this.#large).push(ack);
+    return this.#push(ack).catch((error: unknown) => {
+      if (isTimeout(error)) return this.#stragglers.persuade(ack);
+      throw error;
+    });
+  }
+
+  /** Like {@link push}, for what stands in for an outcome that the database did not take: tried until the host stops. */
+  insist(ack: Ack): Promise<boolean> {
+    return this.#push(ack).catch((error: unknown) => {
+      if (error instanceof StoppedError) throw error;
+      return this.#stragglers.insist(ack);
+    });
   }
 
   /** The reason of the last failure may have passed: tries again now. */
@@ -62,6 +83,15 @@ export class Acks {
   /** Lets everything arrive, for `ms` at most. */
   async close(ms: number): Promise<void> {
     await Promise.all([this.#small.close(ms), this.#large.close(ms)]);
+    this.#stragglers.stop();
+  }
+
+  get #queued(): number {
+    return this.#small.pending + this.#large.pending;
+  }
+
+  #push(ack: Ack): Promise<boolean> {
+    return (weigh(ack) < LARGE ? this.#small : this.#large).push(ack);
   }
 
   #lane(name: string, limit: number): Batcher<Ack, boolean> {
@@ -72,6 +102,7 @@ export class Acks {
       weigh,
       maxWeight: BATCH_BYTES,
       patience: Number.POSITIVE_INFINITY,
+      suspicious: isTimeout,
       leisurely: ({ awaited }) => !awaited && this.#options.leisurely(),
       telemetry: this.#options.telemetry,
     });

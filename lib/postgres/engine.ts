@@ -159,6 +159,11 @@ export class Engine implements AnswerSource {
     return acks.map(({ id, claim }) => written.has(`${id}/${claim}`));
   }
 
+  /** Resolves if the table of jobs can be written to. Rejects like a write where it cannot. */
+  async writable(): Promise<void> {
+    await this.#database.query(this.#statements.writable, []);
+  }
+
   async fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]> {
     const uuids = refs.map(uuidOf);
     if (!subscribe) {

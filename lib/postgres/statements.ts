@@ -130,6 +130,9 @@ export function statements(prefix: string, durable = true) {
       ),
     ),
 
+    /** Writes nothing, and waits for whatever would hold up writing. */
+    writable: named("writable", `update ${jobs} set claim = claim where false`),
+
     /** Of ends of attempts that were refused, those that an earlier try had written, whose reply was lost. */
     written: named(
       "written",

@@ -21,7 +21,7 @@ describe("outcomes to be written", () => {
       return batch.map(() => true);
     };
     acks = new Acks({
-      engine: { complete },
+      engine: { complete, writable: async () => {} },
       telemetry: new Telemetry("test"),
       leisurely: () => false,
       onEased: () => (eased += 1),
