@@ -47,6 +47,8 @@ export interface BatonStatus {
   readonly queues: HostStatus["queues"];
   /** Its threads, how many are busy, and how many of these were told to end and have not yet. */
   readonly threads: HostStatus["threads"];
+  /** Jobs in any queue that no live host can run, by queue and worker; looked for every 10 s by instances with queues. */
+  readonly unserved: HostStatus["unserved"];
   /** Outcomes that wait to be written: while there are many, it claims no jobs. */
   readonly unwritten: number;
   /** Relays that are being awaited, and those whose slot is held. */
@@ -245,5 +247,5 @@ export class Baton {
 
 /** The status of an instance that runs none, but may have threads of its last run that have not ended. */
 function noHost(ending: number): HostStatus {
-  return { queues: [], threads: { size: ending, busy: ending, ending }, unwritten: 0 };
+  return { queues: [], threads: { size: ending, busy: ending, ending }, unserved: [], unwritten: 0 };
 }

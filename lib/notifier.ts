@@ -8,8 +8,8 @@ export interface Notifier {
   /** Resolves once notifications are proven to arrive, or it is known that they do not. Idempotent. */
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** Calls the handler with each payload sent to a channel. Resolves once it is listening, or is due to when reconnected. */
-  listen(channel: string, handler: (payload: string) => void): Promise<void>;
+  /** Calls the handler with each payload sent to a channel, and the sender's server process. Resolves once it is listening, or is due to when reconnected. */
+  listen(channel: string, handler: (payload: string, sender: number) => void): Promise<void>;
   notify(channel: string, payload: string): Promise<void>;
   /** Calls the handler whenever notifications may have been missed: after each gap, and on each change of mode. */
   onRestore(handler: () => void): void;
@@ -17,7 +17,7 @@ export interface Notifier {
 
 /** A notifier within one process: for tests, which run the same statements on it as on the one over Postgres. */
 export class MemoryNotifier implements Notifier {
-  readonly #handlers = new Map<string, ((payload: string) => void)[]>();
+  readonly #handlers = new Map<string, ((payload: string, sender: number) => void)[]>();
   readonly #restored: (() => void)[] = [];
   #mode: NotifierMode = "notify";
 
@@ -31,7 +31,7 @@ export class MemoryNotifier implements Notifier {
     this.#handlers.clear();
   }
 
-  async listen(channel: string, handler: (payload: string) => void): Promise<void> {
+  async listen(channel: string, handler: (payload: string, sender: number) => void): Promise<void> {
     const handlers = this.#handlers.get(channel);
     if (handlers === undefined) this.#handlers.set(channel, [handler]);
     else handlers.push(handler);
@@ -39,7 +39,7 @@ export class MemoryNotifier implements Notifier {
 
   async notify(channel: string, payload: string): Promise<void> {
     if (this.#mode === "polling") return;
-    for (const handler of this.#handlers.get(channel) ?? []) handler(payload);
+    for (const handler of this.#handlers.get(channel) ?? []) handler(payload, 0);
   }
 
   onRestore(handler: () => void): void {

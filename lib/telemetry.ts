@@ -36,6 +36,12 @@ export interface TelemetryEvents {
   "host:lost": { readonly host: string };
   /** A job took down the process in which it ran alone, for the second time, and was discarded for it. */
   quarantine: { readonly id: number };
+  /** Jobs wait that no live host can run. Looked for every 10 s, and reported once until they are served. */
+  "queue:unserved": {
+    readonly queue: string;
+    readonly worker: string;
+    readonly reason: "no host serves this queue" | "no host has this worker";
+  };
   /** Finished rows were removed. */
   prune: { readonly jobs: number };
   /** Scheduled and retryable jobs became available. */
@@ -74,6 +80,7 @@ const EVENTS: Readonly<Record<TelemetryEvent, true>> = {
   rescue: true,
   "host:lost": true,
   quarantine: true,
+  "queue:unserved": true,
   prune: true,
   stage: true,
   "notifier:connection": true,

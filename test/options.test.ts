@@ -138,6 +138,7 @@ describe("new Baton", () => {
       notifier: "polling",
       queues: [],
       threads: { size: 0, busy: 0, ending: 0 },
+      unserved: [],
       unwritten: 0,
       relays: { awaited: 0, held: 0 },
       events: {},

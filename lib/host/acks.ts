@@ -1,11 +1,13 @@
 import { packException } from "../codec/codec.js";
-import { InterruptedError } from "../errors.js";
+import { InterruptedError, StoppedError } from "../errors.js";
 import { ANSWER_KINDS, answerWith } from "../job/answer.js";
 import { COUNTED_FROM } from "../job/interruptions.js";
 import { Batcher } from "../postgres/batcher.js";
 import type { ClaimKey, Verdict } from "../postgres/census.js";
 import type { Ack, Engine } from "../postgres/engine.js";
+import { isTimeout } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
+import { Stragglers } from "./stragglers.js";
 
 /** Outcomes that wait to be written, beyond which no more jobs are started. */
 const CLOGGED = 1_000;
@@ -20,8 +22,10 @@ const BATCH_BYTES = 4 * 1_024 * 1_024;
 const LARGE = 262_144;
 
 export interface AcksOptions {
-  readonly engine: Pick<Engine, "complete" | "interrupt">;
+  readonly engine: Pick<Engine, "complete" | "interrupt" | "writable">;
   readonly telemetry: Telemetry;
+  /** ms between two tries of an outcome that cannot be written. @default 5,000 */
+  readonly pause?: number;
   /** Whether what nobody awaits may wait a little for company. */
   readonly leisurely: () => boolean;
   /** Called when outcomes that had piled up are written: jobs can be started again, perhaps. */
@@ -37,6 +41,7 @@ export class Acks {
   readonly #small: Batcher<Ack, boolean>;
   readonly #large: Batcher<Ack, boolean>;
   readonly #interrupted: Batcher<ClaimKey, boolean>;
+  readonly #stragglers: Stragglers;
 
   constructor(options: AcksOptions) {
     this.#options = options;
@@ -50,21 +55,36 @@ export class Acks {
       patience: Number.POSITIVE_INFINITY,
       telemetry,
     });
+    this.#stragglers = new Stragglers(options);
   }
 
   /** Outcomes that wait to be written or are on their way. */
   get pending(): number {
-    return this.#small.pending + this.#large.pending + this.#interrupted.pending;
+    return this.#queued + this.#stragglers.pending;
   }
 
-  /** Whether they pile up: no jobs should be started until they are written. */
+  /** Whether they pile up: no jobs should be started until they are written. Single ones that cannot be written do not count. */
   get clogged(): boolean {
-    return this.pending > CLOGGED || this.#small.pendingWeight + this.#large.pendingWeight > CLOGGED_BYTES;
+    return this.#queued > CLOGGED || this.#small.pendingWeight + this.#large.pendingWeight > CLOGGED_BYTES;
   }
 
-  /** Resolves when it is written: false where the fence refused. Rejects where the database refuses it for good. */
+  /**
+   * Resolves when it is written: false where the fence refused. Rejects where the database does not take it: refuses it for good,
+   * or spends too long on it three times though it writes others.
+   */
   push(ack: Ack): Promise<boolean> {
-    return (weigh(ack) < LARGE ? this.#small : this.#large).push(ack);
+    return this.#push(ack).catch((error: unknown) => {
+      if (isTimeout(error)) return this.#stragglers.persuade(ack);
+      throw error;
+    });
+  }
+
+  /** Like {@link push}, for what stands in for an outcome that the database did not take: tried until the host stops. */
+  insist(ack: Ack): Promise<boolean> {
+    return this.#push(ack).catch((error: unknown) => {
+      if (error instanceof StoppedError) throw error;
+      return this.#stragglers.insist(ack);
+    });
   }
 
   /** Gives back a job that the host's stop interrupts; resolves like {@link push}. */
@@ -80,10 +100,19 @@ export class Acks {
   /** Lets everything arrive, for `ms` at most. */
   async close(ms: number): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.close(ms)));
+    this.#stragglers.stop();
   }
 
   get #lanes() {
     return [this.#small, this.#large, this.#interrupted];
+  }
+
+  get #queued(): number {
+    return this.#small.pending + this.#large.pending + this.#interrupted.pending;
+  }
+
+  #push(ack: Ack): Promise<boolean> {
+    return (weigh(ack) < LARGE ? this.#small : this.#large).push(ack);
   }
 
   #lane(name: string, limit: number): Batcher<Ack, boolean> {
@@ -94,6 +123,7 @@ export class Acks {
       weigh,
       maxWeight: BATCH_BYTES,
       patience: Number.POSITIVE_INFINITY,
+      suspicious: isTimeout,
       leisurely: ({ awaited }) => !awaited && this.#options.leisurely(),
       telemetry: this.#options.telemetry,
     });

@@ -1,6 +1,6 @@
 import { failure } from "../codec/failure.js";
 import { RESULT_LIMIT } from "../codec/limits.js";
-import { DatabaseError, UnknownWorkerError } from "../errors.js";
+import { DatabaseError, StoppedError, UnknownWorkerError } from "../errors.js";
 import type { Answer } from "../job/answer.js";
 import type { ClaimedJob, JobState } from "../job/job.js";
 import type { InterruptedOutcome, Outcome, ReleasedOutcome } from "../job/outcome.js";
@@ -141,7 +141,11 @@ export class Executor {
     const { workers, telemetry } = this.#options;
     const [first] = jobs as readonly [ClaimedJob];
     const worker = workers.get(first.worker);
-    if (worker === undefined) return jobs.map(() => unknownWorker(first.worker, [...workers.keys()]));
+    if (worker === undefined) {
+      // A claim brings no such job. Others may have its worker.
+      telemetry.emit("service:error", { service: "executor", error: unknownWorker(first.worker, [...workers.keys()]) });
+      return jobs.map(() => ({ type: "released" }));
+    }
     for (const { id, worker, queue, attempt } of jobs) telemetry.emit("job:start", { id, worker, queue, attempt });
     const runs = await this.#run(jobs, worker.url);
     return runs.map(({ outcome, duration, threadId }, at) => {
@@ -175,7 +179,7 @@ export class Executor {
     }
   }
 
-  async #finish(job: ClaimedJob, outcome: Outcome): Promise<void> {
+  async #finish(job: ClaimedJob, outcome: Outcome, instead = false): Promise<void> {
     const { acks, engine, holds, telemetry, deliver, delivery } = this.#options;
     const { id, claim, attempt, ref, awaited } = job;
     if (outcome.type === "interrupted") return this.#interrupt(job);
@@ -185,14 +189,15 @@ export class Executor {
       if (ref !== null && answer !== null) deliver(ref, answer, { id, state, attempt, host: engine.host });
     };
     try {
-      const writing = acks.push({ id, claim, transition: next, awaited });
+      const ack = { id, claim, transition: next, awaited };
+      const writing = instead ? acks.insist(ack) : acks.push(ack);
       if (delivery === "early") tell();
       if (!(await writing)) telemetry.emit("claim:lost", { id, claim });
       else if (delivery === "committed") tell();
     } catch (error) {
       telemetry.emit("service:error", { service: "executor", error });
-      // The database refuses this very outcome for good. That is a failure of the attempt, and can be written.
-      if (outcome.type === "completed") await this.#finish(job, refused(error));
+      // What comes instead is written sooner or later, for as long as the host lives.
+      if (!(error instanceof StoppedError)) await this.#finish(job, refused(error), true);
     } finally {
       holds.drop({ id, claim });
     }
@@ -214,13 +219,13 @@ const RELEASED = transition({ type: "released" }, { attempt: 0, maxAttempts: 1 }
 const RELEASED_RUN: Run = { outcome: { type: "released" }, duration: 0, threadId: -1 };
 const INTERRUPTED: InterruptedOutcome = { type: "interrupted" };
 
-function unknownWorker(worker: string, known: readonly string[]): Outcome {
+function unknownWorker(worker: string, known: readonly string[]): UnknownWorkerError {
   const list = known.length === 0 ? "none" : known.join(", ");
   const problem = `is not among the workers of the host that got its job (it has ${list}): add it to the workers option`;
-  return failure(new UnknownWorkerError(worker, problem), RESULT_LIMIT);
+  return new UnknownWorkerError(worker, problem);
 }
 
 function refused(error: unknown): Outcome {
-  const message = `The database refuses this job's result: ${(error as Error).message}`;
+  const message = `The database does not take this job's result: ${(error as Error).message}`;
   return failure(new DatabaseError("ERR_BATON_DATABASE_REFUSED", message, { cause: error }), RESULT_LIMIT);
 }

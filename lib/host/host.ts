@@ -3,9 +3,11 @@ import type { Database } from "../postgres/database.js";
 import type { Engine } from "../postgres/engine.js";
 import { insertChannel } from "../postgres/fragments.js";
 import type { Notifier } from "../notifier.js";
+import type { Unserved } from "../postgres/serving.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
 import { Acks } from "./acks.js";
+import { Coverage } from "./coverage.js";
 import { Deadline } from "./deadline.js";
 import { Executor, type ExecutorOptions } from "./executor.js";
 import { Holds, type Opening } from "./holds.js";
@@ -16,6 +18,7 @@ import { Producer } from "./producer.js";
 import { Pruner } from "./pruner.js";
 import { Suspects } from "./suspects.js";
 import { Threads } from "./threads.js";
+import { readCall, Turns } from "./turns.js";
 
 /** How one queue is run on a host. */
 export interface QueueOptions {
@@ -48,8 +51,10 @@ export interface HostOptions {
 export interface HostStatus {
   /** What it runs, by queue: jobs in threads, and claimed ones that wait for a thread. */
   readonly queues: readonly { readonly queue: string; readonly running: number; readonly waiting: number }[];
-  /** Its threads; `ending` are those that were told to end and have not, as native code runs on. They are busy until they have. */
+  /** Its threads; a job in a process of its own keeps one busy. `ending` are those that were told to end and have not, as native code runs on. They are busy until they have. */
   readonly threads: { readonly size: number; readonly busy: number; readonly ending: number };
+  /** Jobs in any queue that no live host can run, by queue and worker, as of the last look; there is one every 10 s. */
+  readonly unserved: readonly Unserved[];
   /** Outcomes that wait to be written. Nothing is claimed or started while there are many. */
   readonly unwritten: number;
 }
@@ -67,6 +72,7 @@ export class Host {
   readonly #options: HostOptions;
   readonly #workers: ReadonlyMap<string, AnyWorker>;
   readonly #threads: Threads;
+  readonly #isolation: Isolation;
   readonly #acks: Acks;
   readonly #executor: Executor;
   readonly #producers = new Map<string, Producer>();
@@ -74,6 +80,7 @@ export class Host {
   readonly #membership: Membership;
   readonly #lifeline: Lifeline;
   readonly #pruner: Pruner;
+  readonly #coverage: Coverage;
   #started = false;
   #turn = 0;
   #stopping: Promise<void> | undefined;
@@ -92,6 +99,7 @@ export class Host {
     });
     const { threads: size, maxJobsPerThread: maxJobs, maxThreadAge: maxAge } = options;
     this.#threads = new Threads({ size, resultLimit, telemetry, maxJobs, maxAge });
+    this.#isolation = new Isolation(resultLimit, telemetry);
     this.#acks = new Acks({
       engine,
       telemetry,
@@ -103,7 +111,7 @@ export class Host {
       workers,
       threads: this.#threads,
       suspects: new Suspects({
-        isolation: new Isolation(resultLimit, telemetry),
+        isolation: this.#isolation,
         engine,
         survives: (ms) => this.#membership.survives(ms),
         resultLimit,
@@ -124,13 +132,14 @@ export class Host {
       membership: this.#membership,
       holds: this.#holds,
       queues: [...options.queues.keys()],
-      onJobs: (queue) => this.wake(queue),
+      onJobs: (queue) => this.#producers.get(queue)?.found(),
       onStrays: (strays) => {
         for (const stray of strays) void this.#executor.giveBack(stray);
       },
       polling: () => options.notifier.mode === "polling",
     });
     this.#pruner = new Pruner(engine, retention, telemetry);
+    this.#coverage = new Coverage(engine, telemetry);
   }
 
   /** Has the threads start already. What comes of it is told by {@link start}. */
@@ -142,14 +151,17 @@ export class Host {
     const { notifier, prefix } = this.#options;
     this.#started = true;
     await Promise.all([this.#threads.start(), this.#membership.start()]);
-    await notifier.listen(insertChannel(prefix), (queue) => this.wake(queue));
+    await notifier.listen(insertChannel(prefix), (payload, sender) => {
+      const call = readCall(payload, sender);
+      this.#producers.get(call.queue)?.answer(call);
+    });
     notifier.onRestore(() => {
       this.#acks.hurry();
       this.#membership.hurry();
       this.#lifeline.doubt();
       for (const producer of this.#producers.values()) producer.wake();
     });
-    for (const service of [this.#lifeline, this.#pruner, ...this.#producers.values()]) service.start();
+    for (const service of [this.#lifeline, this.#pruner, this.#coverage, ...this.#producers.values()]) service.start();
   }
 
   /**
@@ -204,7 +216,9 @@ export class Host {
     const { size, free, ending } = this.#threads;
     return {
       queues: [...this.#producers.values()].map(({ queue, running, waiting }) => ({ queue, running, waiting })),
-      threads: { size, busy: size - free, ending },
+      // A job in a process of its own keeps a thread's place, as it takes as much of the machine.
+      threads: { size, busy: Math.min(size, size - free + this.#isolation.running), ending },
+      unserved: this.#coverage.unserved,
       unwritten: this.#acks.pending,
     };
   }
@@ -216,6 +230,12 @@ export class Host {
 
   #produce(queue: string, limit: number, paused: boolean): Producer {
     const { engine, telemetry } = this.#options;
+    const turns = new Turns({
+      queue,
+      host: engine.host,
+      peers: () => this.#lifeline.peers(queue),
+      send: (payload) => this.#call(payload),
+    });
     const capacity = this.#capacity();
     const batchOf = (worker: string) => this.#workers.get(worker)?.batch ?? 1;
     const onFree = () => this.#advanceAll();
@@ -227,11 +247,20 @@ export class Host {
       executor: this.#executor,
       holds: this.#holds,
       capacity,
+      turns,
       batchOf,
       onFree,
       onDoubt: () => this.#lifeline.doubt(),
       telemetry,
     });
+  }
+
+  /** Not waited for, and not tried again: what nobody hears is found at the next look. */
+  #call(payload: string): void {
+    const { notifier, prefix, telemetry } = this.#options;
+    notifier
+      .notify(insertChannel(prefix), payload)
+      .catch((error: unknown) => telemetry.emit("service:error", { service: "producer", error }));
   }
 
   #capacity() {
@@ -262,7 +291,9 @@ export class Host {
   async #stop(patience: number): Promise<void> {
     this.#membership.resign();
     // A claim under way may wait for the database, which is no affair of the jobs that run.
-    const quiet = Promise.all([this.#pruner, ...this.#producers.values()].map((service) => service.stop()));
+    const quiet = Promise.all(
+      [this.#pruner, this.#coverage, ...this.#producers.values()].map((service) => service.stop()),
+    );
     await this.#settle();
     this.#executor.stop();
     const deadline = new Deadline(Math.max(patience, LAST_WRITES));

@@ -34,6 +34,11 @@ export class Isolation {
     this.#telemetry = telemetry;
   }
 
+  /** How many jobs run so. */
+  get running(): number {
+    return this.#isolated.size;
+  }
+
   /** Never rejects. A job whose process cannot be had fails. */
   async run(job: ClaimedJob, url: string): Promise<Solitary> {
     const start = performance.now();

@@ -1,7 +1,7 @@
 import { packException } from "../codec/codec.js";
 import { HostLostError } from "../errors.js";
 import { ANSWER_KINDS, answerWith } from "../job/answer.js";
-import type { ClaimKey, Loss, Sighting, Verdict } from "../postgres/census.js";
+import type { ClaimKey, Loss, Sighting, Tended, Verdict } from "../postgres/census.js";
 import type { Engine } from "../postgres/engine.js";
 import type { Telemetry } from "../telemetry.js";
 import type { Holds } from "./holds.js";
@@ -44,19 +44,14 @@ export class Lifeline {
   readonly #periodic: Periodic;
   readonly #judge = new Judge();
   #comparedAt = Number.NEGATIVE_INFINITY;
-  #peers: readonly string[] = [];
   /** Looks that have failed in a row. */
   #failures = 0;
+  #peers: ReadonlyMap<string, readonly string[]> = new Map();
 
   constructor(options: LifelineOptions) {
     this.#options = options;
     const { telemetry } = options;
     this.#periodic = new Periodic({ name: "lifeline", interval: LOOK, work: () => this.#look(), telemetry });
-  }
-
-  /** The ids of all hosts that were registered at the last look, this one included. */
-  get peers(): readonly string[] {
-    return this.#peers;
   }
 
   start(): void {
@@ -69,6 +64,11 @@ export class Lifeline {
     this.#periodic.hurry();
   }
 
+  /** The ids of the live hosts that serve a queue with the same workers as this one, its own included; null while unknown. */
+  peers(queue: string): readonly string[] | null {
+    return this.#peers.get(queue) ?? null;
+  }
+
   stop(): Promise<void> {
     return this.#periodic.stop();
   }
@@ -78,10 +78,10 @@ export class Lifeline {
     const sentAt = performance.now();
     const compare = sentAt - this.#comparedAt > COMPARE;
     try {
-      const { staged, queues: waiting, hosts, held, orphans } = await engine.tend(BATCH, queues, compare);
+      const { staged, queues: waiting, hosts, peers, held, orphans } = await engine.tend(BATCH, queues, compare);
       const answeredAt = performance.now();
       this.#failures = 0;
-      this.#peers = hosts.map(({ id }) => id);
+      this.#noticePeers(peers);
       if (held !== null) {
         this.#comparedAt = sentAt;
         const strays = holds.compare(held);
@@ -101,6 +101,16 @@ export class Lifeline {
       if (this.#failures === 1) this.#periodic.hurry();
       throw error;
     }
+  }
+
+  /** Keeps the lists of queues whose hosts are the same: ranks are remembered by them. */
+  #noticePeers(peers: Tended["peers"]): void {
+    this.#peers = new Map(
+      Object.entries(peers).map(([queue, ids]) => {
+        const before = this.#peers.get(queue);
+        return [queue, before?.join() === ids.join() ? before : ids];
+      }),
+    );
   }
 
   async #rescue(loss: Loss): Promise<void> {

@@ -3,9 +3,11 @@ import type { ClaimedJob } from "../job/job.js";
 import type { Engine } from "../postgres/engine.js";
 import { retryDelay } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
-import { blend, prefetch } from "./demand.js";
+import { Backlog } from "./backlog.js";
 import type { Executor } from "./executor.js";
 import type { Holds } from "./holds.js";
+import { Pace } from "./pace.js";
+import type { Call, Turns } from "./turns.js";
 
 /** The threads that all producers of a host share. */
 export interface Capacity {
@@ -28,6 +30,7 @@ export interface ProducerOptions {
   readonly executor: Executor;
   readonly holds: Holds;
   readonly capacity: Capacity;
+  readonly turns: Turns;
   /** How many jobs of a worker may go to a thread at once. */
   readonly batchOf: (worker: string) => number;
   /** Called when a thread has come free, so that every queue gets its turn. */
@@ -37,11 +40,8 @@ export interface ProducerOptions {
   readonly telemetry: Telemetry;
 }
 
-/** A job that waits for a thread, and since when. */
-interface Held {
-  readonly job: ClaimedJob;
-  readonly since: number;
-}
+/** Whether a producer has a reason to claim: none, one for when a thread comes free, or one for now. */
+type Hunger = "none" | "later" | "now";
 
 /**
  * Fetches one queue's jobs as threads and limit allow, and hands them to the executor. It claims when it has room and a
@@ -50,22 +50,20 @@ interface Held {
  */
 export class Producer {
   readonly #options: ProducerOptions;
-  readonly #waiting: Held[] = [];
+  readonly #backlog: Backlog;
+  readonly #pace = new Pace();
   readonly #stopping = new AbortController();
   #running = 0;
   #reserved = 0;
   /** Jobs that the claim under way begins: their threads are promised. */
   #expected = 0;
-  #hungry = true;
+  #hunger: Hunger = "now";
   #claiming: Promise<void> | undefined;
   #started = false;
-  #roundTrip: number | null = null;
-  #jobTime: number | null = null;
-  /** Of the worker whose jobs ran last. */
-  #batch = 1;
 
   constructor(options: ProducerOptions) {
     this.#options = options;
+    this.#backlog = new Backlog({ patience: () => this.#pace.patience, onOverdue: (jobs) => this.#giveBack(jobs) });
   }
 
   get queue(): string {
@@ -79,7 +77,7 @@ export class Producer {
 
   /** Jobs claimed that wait for a thread. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#backlog.size;
   }
 
   start(): void {
@@ -90,25 +88,39 @@ export class Producer {
   /** Claims no more, and gives back what it holds; that is written with the last outcomes. Running jobs go on. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#release();
+    this.#options.turns.stop();
+    this.#giveBack(this.#backlog.clear());
     await this.#claiming;
-    this.#release();
+    this.#giveBack(this.#backlog.clear());
   }
 
   /** There may be jobs. */
   wake(): void {
-    this.#hungry = true;
+    this.#hunger = "now";
     if (this.#started) this.advance();
+  }
+
+  /** A notification says that there are jobs, for this host or for others to claim. */
+  answer(call: Call): void {
+    const { turns } = this.#options;
+    if (!this.#started || !turns.take(call)) return;
+    if (this.#room > 0 || this.#soon || !turns.decline()) this.wake();
+    else if (this.#hunger === "none") this.#hunger = "later";
+  }
+
+  /** A look at the table found jobs. */
+  found(): void {
+    this.#options.turns.found(this.running === 0);
+    this.wake();
   }
 
   /** Starts and claims what there is room for. */
   advance(): void {
     if (this.#stopping.signal.aborted) return;
-    const { capacity, limit, paused } = this.#options;
-    while (this.#waiting.length > 0 && this.running < limit && capacity.free > 0 && !capacity.closed) {
-      void this.#run(this.#next());
-    }
-    if (this.#claiming !== undefined || !this.#hungry || paused) return;
+    const { paused } = this.#options;
+    while (this.#backlog.size > 0 && this.#room > 0)
+      void this.#run(this.#backlog.next(this.#options.batchOf, this.#room));
+    if (this.#claiming !== undefined || this.#hunger !== "now" || paused) return;
     const demand = this.#demand();
     if (demand > 0) this.#claiming = this.#fetch(demand);
   }
@@ -118,10 +130,8 @@ export class Producer {
    * thread, and no job of this queue is known to wait. Kept by {@link runReserved} or {@link unreserve}.
    */
   reserve(): boolean {
-    const { capacity, limit, paused } = this.#options;
-    const idle = !this.#hungry && this.#claiming === undefined && this.#waiting.length === 0;
-    if (paused || !idle || this.#stopping.signal.aborted || this.running >= limit || capacity.free < 1) return false;
-    if (capacity.closed) return false;
+    const idle = this.#hunger === "none" && this.#claiming === undefined && this.#backlog.size === 0;
+    if (this.#options.paused || !idle || this.#stopping.signal.aborted || this.#room < 1) return false;
     this.#reserved += 1;
     return true;
   }
@@ -134,49 +144,43 @@ export class Producer {
   /** There is no such job, or its insert failed and nobody knows whether there is. */
   unreserve(): void {
     this.#reserved -= 1;
-    this.#options.onFree();
     this.#options.onDoubt();
+    this.#options.onFree();
     this.wake();
   }
 
   /** Forgets what it holds: others have it now. */
   forget(): void {
-    for (const { job } of this.#waiting.splice(0)) this.#options.holds.drop(job);
+    for (const job of this.#backlog.clear()) this.#options.holds.drop(job);
   }
 
-  /**
-   * What goes to the next thread: the first that waits, and with it those behind it that may share a batch, but for the share of
-   * the other free threads. A job with which a host has died goes alone.
-   */
-  #next(): ClaimedJob[] {
-    const { limit, capacity, batchOf } = this.#options;
-    const [first] = this.#waiting as [Held];
-    this.#batch = batchOf(first.job.worker);
-    if (this.#batch === 1 || first.job.suspicion > 0) return [begun(this.#waiting.shift() as Held)];
-    const share = Math.ceil(this.#waiting.length / Math.min(limit - this.running, capacity.free));
-    const most = Math.min(this.#batch, share);
-    const matches = ({ job }: Held) => job.worker === first.job.worker && job.suspicion === 0;
-    let count = 1;
-    while (count < most && matches(this.#waiting[count] as Held)) count += 1;
-    return this.#waiting.splice(0, count).map(begun);
+  /** How many more jobs could begin now. */
+  get #room(): number {
+    const { limit, capacity } = this.#options;
+    return capacity.closed ? 0 : Math.max(0, Math.min(limit - this.running, capacity.free));
+  }
+
+  get #soon(): boolean {
+    const { limit, capacity } = this.#options;
+    return this.#backlog.allowance > 0 && this.#pace.soon(this.#backlog.size, Math.min(limit, capacity.size));
   }
 
   #demand(): number {
     const { limit, capacity } = this.#options;
     if (capacity.closed) return 0;
-    const room = Math.min(limit - this.running, capacity.free);
-    const ahead = prefetch(Math.min(limit, capacity.size), this.#roundTrip, this.#jobTime, this.#batch);
+    const threads = Math.min(limit, capacity.size);
+    const ahead = Math.min(this.#pace.ahead(threads), this.#backlog.allowance * threads);
     // Small claims cost as much as large ones: it fetches when half is gone, not one for each job that ends.
-    return this.#waiting.length > ahead / 2 ? 0 : room + ahead - this.#waiting.length;
+    return this.#backlog.size > ahead / 2 ? 0 : this.#room + ahead - this.#backlog.size;
   }
 
   async #fetch(demand: number): Promise<void> {
     const { queue, telemetry } = this.#options;
-    this.#hungry = false;
+    this.#hunger = "none";
     try {
       await this.#claim(demand);
     } catch (error) {
-      this.#hungry = true;
+      this.#hunger = "now";
       this.#options.onDoubt();
       telemetry.emit("service:error", { service: `producer ${queue}`, error });
       await sleep(retryDelay(5), undefined, { signal: this.#stopping.signal }).catch(() => {});
@@ -186,44 +190,43 @@ export class Producer {
   }
 
   async #claim(demand: number): Promise<void> {
-    const { engine, holds, queue, limit, capacity } = this.#options;
+    const { engine, holds, queue, turns } = this.#options;
     const opening = holds.open();
-    const start = performance.now();
-    this.#expected = this.#waiting.length > 0 ? 0 : Math.max(0, Math.min(demand, limit - this.running, capacity.free));
+    const [start, call] = [performance.now(), turns.answer()];
+    this.#expected = this.#backlog.size > 0 ? 0 : Math.min(demand, this.#room);
     try {
-      const jobs = await engine.claim(queue, demand, this.#expected);
-      this.#roundTrip = blend(this.#roundTrip, performance.now() - start);
-      this.#hold(jobs);
-      if (jobs.length === demand) this.#hungry = true;
+      const claim = await engine.take(queue, demand, this.#expected);
+      this.#pace.claimed(performance.now() - start);
+      for (const job of claim.jobs) holds.take(job);
+      this.#backlog.add(claim.jobs);
+      turns.claimed(claim);
+      if (claim.more) {
+        this.#hunger = "now";
+        turns.share(call);
+      }
     } finally {
       holds.settle(opening);
       this.#expected = 0;
     }
   }
 
-  #release(): void {
-    for (const { job } of this.#waiting.splice(0)) this.#options.executor.release(job);
-  }
-
-  #hold(jobs: readonly ClaimedJob[]): void {
-    const since = performance.now();
-    for (const job of jobs) {
-      this.#options.holds.take(job);
-      this.#waiting.push({ job, since });
-    }
+  /** Others may be free to run them. The rows keep their place and lose no attempt. */
+  #giveBack(jobs: readonly ClaimedJob[]): void {
+    for (const job of jobs) this.#options.executor.release(job);
   }
 
   async #run(jobs: readonly ClaimedJob[]): Promise<void> {
+    const { batchOf, executor, turns, onFree } = this.#options;
+    const [start, [first]] = [performance.now(), jobs as readonly [ClaimedJob]];
     this.#running += 1;
-    const start = performance.now();
-    await this.#options.executor.run(jobs);
-    this.#jobTime = blend(this.#jobTime, (performance.now() - start) / jobs.length);
+    turns.busy();
+    await executor.run(jobs);
+    turns.busy();
+    this.#pace.ran(performance.now() - start, jobs.length, batchOf(first.worker));
     this.#running -= 1;
-    this.#options.onFree();
+    this.#backlog.freed();
+    turns.freed();
+    if (this.#hunger === "later") this.#hunger = "now";
+    onFree();
   }
-}
-
-/** What was only held begins later than it was claimed: by the database's clock, and our watch since then. */
-function begun({ job, since }: Held): ClaimedJob {
-  return job.begun ? job : { ...job, attemptedAt: job.attemptedAt + performance.now() - since };
 }

@@ -72,6 +72,11 @@ export interface ClaimedJob {
   readonly ref: string | null;
 }
 
+/** The order in which jobs run: by priority, then by time, then by id. */
+export function compareJobs(a: ClaimedJob, b: ClaimedJob): number {
+  return a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id;
+}
+
 /** One failed attempt, as the row's `errors` keeps it: the newest ten. */
 export interface JobErrorEntry {
   /** ISO 8601, the database's clock. */

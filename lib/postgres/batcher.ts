@@ -18,6 +18,8 @@ export interface BatcherOptions<Item, Result> {
   readonly maxWeight?: number;
   /** How long, in ms, an item is tried again after passing failures before its push rejects. Infinity: until stopped. */
   readonly patience: number;
+  /** Whether a failure that passes may still be an item's own fault: then it is told apart like one that does not. */
+  readonly suspicious?: (error: unknown) => boolean;
   /** Whether an item may wait up to {@link LEISURE} ms for company, as nobody waits for it. Default: none may. */
   readonly leisurely?: (item: Item) => boolean;
   readonly telemetry: Telemetry;
@@ -29,6 +31,8 @@ const LONGEST_GATHER = 5;
 const ENOUGH = 3;
 /** ms */
 const LEISURE = 40;
+/** A batch with a faulty item is cut into so many pieces: each cut costs one failure, which may take long. */
+const PIECES = 8;
 
 interface Entry<Item, Result> {
   readonly item: Item;
@@ -39,12 +43,18 @@ interface Entry<Item, Result> {
   readonly reject: (error: unknown) => void;
 }
 
+/** What is sent in one statement; `again` where it may have gone through before. */
+interface Piece<Item, Result> {
+  readonly entries: Entry<Item, Result>[];
+  readonly again: boolean;
+}
+
 /**
  * Group commit: the first item leaves at once, and those that arrive while its batch is on the way leave together in the
  * next. So the busier it gets the more share one round trip and one flush to disk. Nothing waits for company but under load,
  * where fewer statements leave more of the machine to the work: with 100 awaits in flight on two cores it made a third more.
  *
- * A passing failure sends the same batch again. Any other failure splits the batch until the item that cannot succeed
+ * A passing failure sends the same batch again. Any other failure cuts the batch up until the item that cannot succeed
  * stands alone and rejects: its neighbours do not suffer for it.
  */
 export class Batcher<Item, Result> {
@@ -190,33 +200,47 @@ export class Batcher<Item, Result> {
     return this.#waiting.splice(0, count);
   }
 
-  /** Never rejects: every entry is resolved or rejected by its end. */
-  async #deliver(batch: Entry<Item, Result>[], again = false): Promise<void> {
-    for (let failures = 1; batch.length > 0; failures += 1) {
-      try {
-        const results = await this.#options.flush(
-          batch.map(({ item }) => item),
-          again,
-        );
-        for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
-        return;
-      } catch (error) {
-        if (!isPassing(error)) return this.#isolate(batch, error, again);
-        again = true;
-        batch = this.#stillPatient(batch, error);
-        if (batch.length > 0) await this.#pause(batch, error, failures);
-      }
-    }
+  /** Never rejects: every entry is resolved or rejected by its end. Pieces of a batch that failed come last. */
+  async #deliver(batch: Entry<Item, Result>[]): Promise<void> {
+    const pieces: Piece<Item, Result>[] = [{ entries: batch, again: false }];
+    for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift())
+      pieces.push(...(await this.#try(piece)));
   }
 
-  async #isolate(batch: Entry<Item, Result>[], error: unknown, again: boolean): Promise<void> {
-    if (batch.length === 1) {
-      batch[0]?.reject(error);
-      return;
+  /** Sends a piece until that succeeds, or a failure tells that an item is at fault. Returns what is still to be sent then. */
+  async #try({ entries, again }: Piece<Item, Result>): Promise<Piece<Item, Result>[]> {
+    const { flush, suspicious } = this.#options;
+    for (let failures = 1; entries.length > 0; failures += 1) {
+      try {
+        const results = await flush(
+          entries.map(({ item }) => item),
+          again,
+        );
+        for (const [index, { resolve }] of entries.entries()) resolve(results[index] as Result);
+        return [];
+      } catch (error) {
+        const passing = isPassing(error);
+        again ||= passing;
+        if (!passing) return this.#isolate({ entries, again }, error);
+        if (suspicious?.(error) ?? false) {
+          this.#report(entries, error, 0);
+          return this.#isolate({ entries, again }, error);
+        }
+        entries = this.#stillPatient(entries, error);
+        if (entries.length > 0) await this.#pause(entries, error, failures);
+      }
     }
-    const middle = Math.ceil(batch.length / 2);
-    await this.#deliver(batch.slice(0, middle), again);
-    await this.#deliver(batch.slice(middle), again);
+    return [];
+  }
+
+  #isolate({ entries, again }: Piece<Item, Result>, error: unknown): Piece<Item, Result>[] {
+    if (entries.length === 1) {
+      entries[0]?.reject(error);
+      return [];
+    }
+    const size = Math.ceil(entries.length / PIECES);
+    const starts = Array.from({ length: Math.ceil(entries.length / size) }, (_, at) => at * size);
+    return starts.map((start) => ({ entries: entries.slice(start, start + size), again }));
   }
 
   #stillPatient(batch: Entry<Item, Result>[], error: unknown): Entry<Item, Result>[] {
@@ -231,9 +255,13 @@ export class Batcher<Item, Result> {
 
   async #pause(batch: Entry<Item, Result>[], error: unknown, failures: number): Promise<void> {
     const delay = retryDelay(failures);
-    this.#options.telemetry.emit("batch:retry", { batch: this.#options.name, size: batch.length, delay, error });
+    this.#report(batch, error, delay);
     // Cut short by hurry(), and by stop(), after which the batch has its last try.
     if (!this.#stopping.signal.aborted) await sleep(delay, undefined, { signal: this.#hurry.signal }).catch(() => {});
+  }
+
+  #report({ length }: Entry<Item, Result>[], error: unknown, delay: number): void {
+    this.#options.telemetry.emit("batch:retry", { batch: this.#options.name, size: length, delay, error });
   }
 
   #settleIdle(): void {

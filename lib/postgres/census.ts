@@ -27,6 +27,8 @@ export interface Tended {
   /** Queues with jobs that are available. */
   readonly queues: readonly string[];
   readonly hosts: readonly Sighting[];
+  /** By queue, the ids of the live hosts that serve it with the same workers as this host, its own included. */
+  readonly peers: Readonly<Record<string, readonly string[]>>;
   /** The jobs that this host holds by the table; null where that was not asked. */
   readonly held: readonly ClaimKey[] | null;
   /** Hosts that hold jobs without being registered. */
@@ -75,18 +77,20 @@ export interface TendedRow {
   readonly staged: number;
   readonly queues: readonly string[];
   readonly hosts: string | null;
+  readonly peers: string;
   readonly held: string | null;
   readonly orphans: readonly string[];
 }
 
 /** `compared`: whether the look asked for what this host holds. */
-export function toTended({ staged, queues, hosts, held, orphans }: TendedRow, compared: boolean): Tended {
+export function toTended({ staged, queues, hosts, peers, held, orphans }: TendedRow, compared: boolean): Tended {
   const rows = JSON.parse(hosts ?? "[]") as readonly HostRow[];
   const keys = JSON.parse(held ?? "[]") as readonly (readonly [id: number, claim: number])[];
   return {
     staged,
     queues,
     orphans,
+    peers: JSON.parse(peers) as Tended["peers"],
     hosts: rows.map(([id, beat, seen, lockKey, free]) => ({ id, beat, seen, lockKey, free })),
     held: compared ? keys.map(([id, claim]) => ({ id, claim })) : null,
   };

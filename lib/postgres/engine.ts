@@ -11,11 +11,11 @@ import {
   toTended,
   type Verdict,
 } from "./census.js";
+import { type Claim, Claims } from "./claims.js";
 import type { Database, Statement } from "./database.js";
 import { sqlState } from "./failure.js";
 import {
   arrayOf,
-  type ClaimedRow,
   claimedOf,
   columnsOf,
   type InsertRow,
@@ -24,10 +24,10 @@ import {
   piecesOf,
   type StoredRow,
   stateOf,
-  toClaimed,
   toStored,
   uuidOf,
 } from "./rows.js";
+import { type Pair, pairKey, type Unserved } from "./serving.js";
 import { type Statements, statements } from "./statements.js";
 
 /** What became of an insert; `claimed` is there where the row was inserted as executing, now and by this very try. */
@@ -68,6 +68,7 @@ interface InsertedRow {
 export class Engine implements AnswerSource {
   readonly #database: Database;
   readonly #statements: Statements;
+  readonly #claims: Claims;
   /** The id of the host that asks. */
   readonly host: string;
 
@@ -78,6 +79,7 @@ export class Engine implements AnswerSource {
   constructor(database: Database, prefix: string, host: string, durable?: boolean, retention?: number) {
     this.#database = database;
     this.#statements = statements(prefix, durable, retention);
+    this.#claims = new Claims(database, this.#statements, host);
     this.host = host;
   }
 
@@ -92,11 +94,17 @@ export class Engine implements AnswerSource {
     });
   }
 
-  /** Takes up to `limit` available jobs of a queue, first by priority, then by time. The first `begin` are begun by it. */
+  /**
+   * Takes up to `limit` available jobs of the workers that this host has registered, first by priority, then by time. The first
+   * `begin` are begun by it.
+   */
+  take(queue: string, limit: number, begin = limit): Promise<Claim> {
+    return this.#claims.take(queue, limit, begin);
+  }
+
+  /** The jobs of {@link take}. */
   async claim(queue: string, limit: number, begin = limit): Promise<ClaimedJob[]> {
-    const values = [queue, limit, this.host, begin];
-    const jobs = (await this.#database.query<ClaimedRow>(this.#statements.claim, values)).map(toClaimed);
-    return jobs.sort((a, b) => a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id);
+    return (await this.take(queue, limit, begin)).jobs;
   }
 
   /** Counts the attempts of jobs that this host only held and has begun now; of those that it holds no more, none. */
@@ -128,6 +136,11 @@ export class Engine implements AnswerSource {
     // Nothing but an earlier try can have ended what this host held under that very claim.
     if (again && done.length < keys.length) return keys.map(() => true);
     return among(done, keys);
+  }
+
+  /** Resolves if the table of jobs can be written to. Rejects like a write where it cannot. */
+  async writable(): Promise<void> {
+    await this.#database.query(this.#statements.writable, []);
   }
 
   async fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]> {
@@ -174,6 +187,18 @@ export class Engine implements AnswerSource {
     const values = [this.host, name, JSON.stringify(queues), arrayOf(workers), version, lockKey];
     const [row] = await this.#database.query<{ beat: number }>(this.#statements.register, values);
     return row?.beat ?? 0;
+  }
+
+  /** Of these pairs, those whose jobs no live host can run, and why; the keys are those of {@link pairKey}. */
+  async unserved(pairs: readonly Pair[]): Promise<Map<string, Unserved["reason"]>> {
+    const values = [pairs.map(({ queue }) => queue), pairs.map(({ worker }) => worker)].map(arrayOf);
+    const rows = await this.#database.query<Unserved>(this.#statements.unserved, values);
+    return new Map(rows.map((row) => [pairKey(row), row.reason]));
+  }
+
+  /** Whose available jobs no live host can run. Reads one index entry a pair, not the jobs. */
+  unservedNow(): Promise<Unserved[]> {
+    return this.#database.query(this.#statements.unservedNow, []);
   }
 
   /** The text of a heartbeat, with the host and its lock's key as parameters; it returns `beat`, or no row to a lost host. */

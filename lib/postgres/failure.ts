@@ -29,6 +29,13 @@ export function isPassing(error: unknown): boolean {
   return state === null || PASSING_CLASSES.has(state.slice(0, 2)) || PASSING_CODES.has(state);
 }
 
+/** Whether a statement took too long: by a limit of the server, for a lock, or by our own watch. */
+export function isTimeout(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== null) return state === "57014" || state === "55P03";
+  return error instanceof Error && error.message === "Query read timeout";
+}
+
 /** The SQLSTATE of an error that PostgreSQL raised, else null (`ECONNREFUSED` and its like are no SQLSTATE). */
 export function sqlState(error: unknown): string | null {
   const code = (error as { code?: unknown } | null)?.code;

@@ -35,6 +35,33 @@ export function ms(time: string): string {
   return `pg_catalog.date_part('epoch', ${time}) * 1000::pg_catalog.float8`;
 }
 
+/** Selects available jobs through the index jobs_claim_worker and no other (see `migrations.ts`). */
+export const AVAILABLE = "state between 1 and 1";
+
+/** Whether a queue has an available job of one of these workers: one index look-up a worker, whatever else waits in the queue. */
+export function offered(prefix: string, queue: string, workers: string): string {
+  return `exists (select from pg_catalog.unnest(${workers}) as offered(worker) cross join lateral (select from ${tablesOf(prefix).jobs} j
+    where j.${AVAILABLE} and j.queue = ${queue} and j.worker = offered.worker limit 1) available)`;
+}
+
+/** Whether the row `h` of `hosts` serves a queue. */
+export function serves(queue: string): string {
+  return `pg_catalog.jsonb_exists(h.queues, ${queue})`;
+}
+
+/** Whether the row `h` of `hosts` has a worker. Hosts of older releases do not list theirs: they count as having every worker. */
+export function has(worker: string): string {
+  return `(h.workers is null or ${worker} = any(h.workers))`;
+}
+
+/** The ids of the hosts that serve a queue with the same workers as this one, itself included: an object of arrays, by queue. */
+export function peers(prefix: string, queues: string, host: string): string {
+  const { hosts } = tablesOf(prefix);
+  return `(select coalesce(pg_catalog.jsonb_object_agg(q, ids), '{}') from pg_catalog.unnest(${queues}) q
+    cross join lateral (select pg_catalog.jsonb_agg(h.id order by h.id) as ids from ${hosts} h
+      where ${serves("q")} and h.workers operator(pg_catalog.=) (select workers from ${hosts} where id = ${host})) same where ids is not null)`;
+}
+
 /** The attempt under way of row `j`: that on the row if it has begun, else the one that it will be. */
 export const ATTEMPT = "j.attempt + (j.attempted_at is null)::int";
 

@@ -36,7 +36,7 @@ const UNCLOG = { name: "baton_unclog", text: "select pg_catalog.pg_notification_
 export class PostgresNotifier implements Notifier {
   readonly #options: PostgresNotifierOptions;
   readonly #session: Session;
-  readonly #handlers = new Map<string, ((payload: string) => void)[]>();
+  readonly #handlers = new Map<string, ((payload: string, sender: number) => void)[]>();
   readonly #restored: (() => void)[] = [];
   #started: Promise<void> | undefined;
   #stopped = false;
@@ -53,7 +53,7 @@ export class PostgresNotifier implements Notifier {
     this.#session = new Session({
       ...options,
       channels: () => this.#handlers.keys(),
-      onNotification: (channel, payload) => this.#dispatch(channel, payload),
+      onNotification: (channel, payload, sender) => this.#dispatch(channel, payload, sender),
       onOpen: (again) => this.#opened(again),
       onLook: () => this.#look(),
     });
@@ -73,7 +73,7 @@ export class PostgresNotifier implements Notifier {
     await this.#session.stop();
   }
 
-  async listen(channel: string, handler: (payload: string) => void): Promise<void> {
+  async listen(channel: string, handler: (payload: string, sender: number) => void): Promise<void> {
     const handlers = this.#handlers.get(channel);
     if (handlers !== undefined) {
       handlers.push(handler);
@@ -152,22 +152,22 @@ export class PostgresNotifier implements Notifier {
   }
 
   #restore(): void {
-    for (const restored of this.#restored) this.#call(restored, "");
+    for (const restored of this.#restored) this.#call(restored);
   }
 
-  #dispatch(channel: string, payload: string): void {
+  #dispatch(channel: string, payload: string, sender: number): void {
     this.#heardAt = performance.now();
     if (payload.startsWith(PROBE) && channel === this.#options.probeChannel) {
       if (payload === PROBE + this.#probe?.nonce) this.#probe?.arrived();
       return;
     }
-    for (const handler of this.#handlers.get(channel) ?? []) this.#call(handler, payload);
+    for (const handler of this.#handlers.get(channel) ?? []) this.#call(() => handler(payload, sender));
   }
 
   /** One that throws must harm neither the others nor the connection. */
-  #call(handler: (payload: string) => void, payload: string): void {
+  #call(handler: () => void): void {
     try {
-      handler(payload);
+      handler();
     } catch (error) {
       this.#options.telemetry.emit("service:error", { service: "notifier", error });
     }

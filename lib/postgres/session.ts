@@ -22,7 +22,7 @@ export interface SessionOptions {
   readonly busy: () => boolean;
   /** What a new connection has to listen to. */
   readonly channels: () => Iterable<string>;
-  readonly onNotification: (channel: string, payload: string) => void;
+  readonly onNotification: (channel: string, payload: string, sender: number) => void;
   /** A connection is in use: the first, or a later one after a gap. It counts as up once this has resolved. */
   readonly onOpen: (again: boolean) => Promise<void>;
   /** Called every now and then while it is up. */
@@ -129,9 +129,9 @@ export class Session {
   async #open(): Promise<ServerClient> {
     const { database, channels, onNotification } = this.#options;
     const client = database.client({ query_timeout: STATEMENT_TIMEOUT }, LIMITS.control);
-    client.on("notification", ({ channel, payload }) => {
+    client.on("notification", ({ channel, payload, processId }) => {
       this.#heardAt = performance.now();
-      onNotification(channel, payload ?? "");
+      onNotification(channel, payload ?? "", processId);
     });
     const { signal } = this.#stopping;
     const onStop = (): void => void closeClient(client);

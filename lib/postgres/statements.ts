@@ -1,19 +1,9 @@
 import { MAX_RESULT_LIMIT } from "../codec/limits.js";
 import { COUNTED_FROM } from "../job/interruptions.js";
-import {
-  ATTEMPT,
-  awaited,
-  expiry,
-  ms,
-  named,
-  relaxed,
-  SUSPICION,
-  tablesOf,
-  tell,
-  wake,
-  withError,
-} from "./fragments.js";
+import { claiming } from "./claiming.js";
+import { ATTEMPT, expiry, ms, named, relaxed, tablesOf, tell, wake, withError } from "./fragments.js";
 import { HEAD, INLINE } from "./rows.js";
+import { serving } from "./serving.js";
 import { upkeep } from "./upkeep.js";
 
 /**
@@ -27,11 +17,6 @@ import { upkeep } from "./upkeep.js";
  */
 export type Statements = ReturnType<typeof statements>;
 
-const CLAIMED_COLUMNS = `j.id, j.claim, j.worker, j.queue, j.args, j.meta, j.tags, j.priority, ${ATTEMPT} as attempt,
-  j.max_attempts as "maxAttempts", ${SUSPICION} as suspicion, j.attempted_at is not null as begun,
-  ${awaited("j")} as awaited, ${ms("j.scheduled_at")} as "scheduledAt", ${ms("j.inserted_at")} as "insertedAt",
-  ${ms("coalesce(j.attempted_at, pg_catalog.now())")} as "attemptedAt", j.ref`;
-
 /** The size of a result is known without reading it, and so is its beginning. */
 const STORED_COLUMNS = `j.ref, j.id, j.state, j.attempt, j.attempted_by as host, pg_catalog.octet_length(j.result) as size,
   case when pg_catalog.octet_length(j.result) > ${INLINE} then substring(j.result for ${HEAD}) else j.result end as result`;
@@ -42,9 +27,6 @@ const PIECE = 262_144;
 const LONGEST = HEAD + MAX_RESULT_LIMIT + 1;
 
 const DAY = 86_400_000;
-
-/** Whether a job is among those of a claim that begin at once. */
-const FIRST = "(j.id = any((select ids[1:$4::int] from picked)::bigint[]))";
 
 /** Whether one more interruption of row `j` costs it its attempt. */
 const COUNTED = `(j.interruptions + 1 >= ${COUNTED_FROM})`;
@@ -94,6 +76,8 @@ export function statements(prefix: string, durable = true, retention = DAY) {
 
   return {
     ...upkeep(prefix, retention),
+    ...claiming(prefix),
+    ...serving(prefix),
 
     insertOne: named(
       "insert_one",
@@ -123,22 +107,6 @@ export function statements(prefix: string, durable = true, retention = DAY) {
           as i(worker, queue, tags, priority, max_attempts, ref, reply_to, at, delay, claimed, args, meta)`,
         "$14",
       ),
-    ),
-
-    /**
-     * A lost claim is only claimed again, so it need not wait for the disk. The host must be registered: one that was declared
-     * lost claims nothing that nobody would look after. The first $4 begin at once: their attempt counts from here. The others are
-     * only held; theirs counts once it begins (`begin`, or `complete`).
-     */
-    claim: named(
-      "claim",
-      `with picked as materialized (select array(
-        select id from ${jobs} where state = 1 and queue = $1 order by priority, scheduled_at, id limit $2 for update skip locked
-      ) as ids)
-      update ${jobs} j set state = 2, claim = j.claim + 1, attempted_by = $3, attempt = j.attempt + ${FIRST}::int,
-        attempted_at = case when ${FIRST} then pg_catalog.now() end
-      where ${relaxed(`from ${hosts} where id = $3`)} and j.state + 0 = 1 and j.id = any((select ids from picked)::bigint[])
-      returning ${CLAIMED_COLUMNS}`,
     ),
 
     /** Counts the attempts of jobs that were only held, and have begun. Need not wait for the disk: it holds while the host lives. */
@@ -191,6 +159,8 @@ export function statements(prefix: string, durable = true, retention = DAY) {
       where j.id = i.id and j.state + 0 = 2 and j.attempted_by = $3 and j.claim = i.claim
       returning j.id, j.claim, ${wake(prefix, "$7")}, ${tell(prefix, "$3", "case when j.state = 5 then $5::pg_catalog.text end", "$6::pg_catalog.bytea", "$7")}`,
     ),
+    /** Writes nothing, and waits for whatever would hold up writing. */
+    writable: named("writable", `update ${jobs} set claim = claim where false`),
 
     /** Of ends of attempts that were refused, those that an earlier try had written, whose reply was lost. */
     written: named(

@@ -1,4 +1,16 @@
-import { ALONE, ATTEMPT, expiry, named, relaxed, tablesOf, tell, wake, withError } from "./fragments.js";
+import {
+  ALONE,
+  ATTEMPT,
+  expiry,
+  named,
+  offered,
+  peers,
+  relaxed,
+  tablesOf,
+  tell,
+  wake,
+  withError,
+} from "./fragments.js";
 
 /** When a host was seen, in whole µs: compared for change only, so that nothing depends on the server's clock. */
 const SEEN = "(pg_catalog.date_part('epoch', seen_at) * 1000000::pg_catalog.float8)::bigint";
@@ -78,9 +90,10 @@ export function upkeep(prefix: string, retention: number) {
         update ${jobs} j set state = 1 where id = any(array(select id from due)) and state + 0 in (0, 3)
         returning ${wake(prefix, "$5")}
       ) select (select pg_catalog.count(*)::int from staged) as staged,
-        array(select q from pg_catalog.unnest($3::pg_catalog.text[]) q where exists (select from ${jobs} where state = 1 and queue = q)) as queues,
+        array(select q from pg_catalog.unnest($3::pg_catalog.text[]) q where ${offered(prefix, "q", `(select workers from ${hosts} where id = $1)`)}) as queues,
         (select pg_catalog.json_agg(pg_catalog.json_build_array(id, beat, ${SEEN}, lock_key::pg_catalog.text,
           lock_key is not null and pg_catalog.pg_try_advisory_xact_lock_shared(lock_key))) from ${hosts}) as hosts,
+        ${peers(prefix, "$3::pg_catalog.text[]", "$1")} as peers,
         case when $4::boolean then
           (select pg_catalog.json_agg(pg_catalog.json_build_array(id, claim)) from ${jobs} where state = 2 and attempted_by = $1)
         end as held,

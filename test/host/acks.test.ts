@@ -21,7 +21,11 @@ describe("outcomes to be written", () => {
       return batch.map(() => true);
     };
     acks = new Acks({
-      engine: { complete, interrupt: () => Promise.reject(new Error("nothing is interrupted here")) },
+      engine: {
+        complete,
+        interrupt: () => Promise.reject(new Error("nothing is interrupted here")),
+        writable: async () => {},
+      },
       telemetry: new Telemetry("test"),
       leisurely: () => false,
       onEased: () => (eased += 1),

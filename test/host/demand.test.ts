@@ -12,9 +12,19 @@ describe("demand", () => {
     expect(prefetch(4, 1, 1_000)).to.equal(0);
   });
 
+  it("holds nothing ahead of jobs that would be given back before they began, however slow a claim is", () => {
+    expect(prefetch(4, 300, 501)).to.equal(0);
+  });
+
   it("holds enough ahead to outlast two claims, and one more, for each thread", () => {
     expect(prefetch(2, 40, 10)).to.equal(2 * 9);
-    expect(prefetch(2, 100, 200)).to.equal(2 * 3);
+    expect(prefetch(2, 100, 10)).to.equal(2 * 21);
+  });
+
+  it("holds only what begins in time, but one for each thread: within 100 ms, or two claims", () => {
+    expect(prefetch(2, 10, 60)).to.equal(2 * 1);
+    expect(prefetch(2, 10, 200)).to.equal(2 * 1);
+    expect(prefetch(2, 100, 200)).to.equal(2 * 2);
   });
 
   it("holds 50 ms of work ahead, so that claims are not many", () => {

@@ -27,7 +27,8 @@ class Table {
       throw new Error("away");
     }
     const [queues, orphans] = [this.waiting.splice(0), this.orphans.splice(0)];
-    return { staged: this.staged.shift() ?? 0, queues, orphans, hosts: [], held: compare ? this.held : null };
+    const held = compare ? this.held : null;
+    return { staged: this.staged.shift() ?? 0, queues, orphans, hosts: [], peers: {}, held };
   }
 
   async rescue(loss: Loss): Promise<Rescued> {

@@ -118,4 +118,16 @@ describe("the engine completing", () => {
     await test.settle();
     expect(test.heard.filter(({ channel }) => channel === "baton.relay.two")).to.deep.equal([]);
   });
+
+  it("says whether the table can be written to: not while it is locked, though it can be read", async () => {
+    await test.one.writable();
+    await test.sql.query("begin");
+    await test.sql.query("lock table baton.jobs in share mode");
+    let written = false;
+    const writing = test.one.writable().then(() => (written = true));
+    for (let reads = 0; reads < 5; reads += 1) await test.one.counts();
+    expect(written).to.equal(false);
+    await test.sql.query("commit");
+    expect(await writing).to.equal(true);
+  });
 });

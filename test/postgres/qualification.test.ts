@@ -9,7 +9,7 @@ const root = new URL("../../../", import.meta.url);
 
 /** Words of SQL's grammar that stand before a parenthesis. The server looks none of them up on the search path. */
 const KEYWORDS = new Set(
-  `all and any array as by case coalesce conflict copy else exists filter from greatest in join least materialized not on operator or over select set
+  `all and any array as by case coalesce conflict copy else exists filter from greatest in join lateral least materialized not on operator or over select set
    stdout substring then unique values when where with`.split(/\s+/),
 );
 /** Types that are keywords of SQL: the grammar itself means PostgreSQL's. */
@@ -19,7 +19,7 @@ const KEYWORD_TYPES = new Set(["int", "bigint", "smallint", "boolean", "interval
 const UNNEST = /\bunnest\((?=[^()]*,)/g;
 
 /** Aliases of tables that have columns listed. */
-const ALIASES = /\bas [a-z]\(/g;
+const ALIASES = /\bas [a-z]+\(/g;
 
 function textsOf(durable: boolean): [string, string][] {
   return Object.entries(statements("baton", durable)).map(([name, statement]) => [

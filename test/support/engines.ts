@@ -6,14 +6,18 @@ import { Database } from "../../lib/postgres/database.js";
 import type { Loss, Registration } from "../../lib/postgres/census.js";
 import { Engine } from "../../lib/postgres/engine.js";
 import { migrate } from "../../lib/postgres/migrations.js";
+import { type Statements, statements } from "../../lib/postgres/statements.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { createDatabase, type TestDatabase } from "./database.js";
 import { until } from "./until.js";
 
 /** What a host of the queue `default` registers as, whose sessions show nothing unless it has a lock. */
 export function registration(name: string, lockKey: string | null = null): Registration {
-  return { name, queues: { default: 1 }, workers: ["test"], version: "0", lockKey };
+  return { name, queues: { default: 1 }, workers: ["double"], version: "0", lockKey };
 }
+
+/** Statements that are texts, not functions. */
+type StatementName = Exclude<keyof Statements, "large">;
 
 /** The engines of two registered hosts on one database, and a listener who hears what they tell. */
 export class Engines {
@@ -86,6 +90,21 @@ export class Engines {
       [ids],
     );
     return rows.map(({ attempt }) => attempt);
+  }
+
+  /** Runs a statement as the hosts' connections plan it, and counts the pages that it touches. It changes nothing. */
+  async explain(name: StatementName, values: unknown[]): Promise<{ buffers: number }> {
+    await this.sql.query(
+      "begin; set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off",
+    );
+    try {
+      const text = `explain (analyze, buffers, format json) ${statements("baton")[name].text}`;
+      const { rows } = await this.sql.query<{ "QUERY PLAN": [{ Plan: Record<string, number> }] }>(text, values);
+      const plan = rows[0]?.["QUERY PLAN"][0].Plan;
+      return { buffers: (plan?.["Shared Hit Blocks"] ?? 0) + (plan?.["Shared Read Blocks"] ?? 0) };
+    } finally {
+      await this.sql.query("rollback");
+    }
   }
 
   /** Resolves once every notification sent before has been heard. */

@@ -1,0 +1,109 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { Engine } from "../../lib/postgres/engine.js";
+import { Engines, registration } from "../support/engines.js";
+import { newRow } from "../support/rows.js";
+
+const FOREIGN = 20_000;
+
+describe("claims by worker", () => {
+  let test: Engines;
+  let made = 0;
+
+  before(async () => {
+    test = await Engines.start();
+  });
+
+  after(() => test.stop());
+
+  beforeEach(() => test.reset());
+
+  /** A host with these workers; null: one of an older release, which does not list them. */
+  async function host(workers: readonly string[] | null): Promise<Engine> {
+    made += 1;
+    const engine = new Engine(test.database, "baton", `host ${made}`);
+    await engine.register({ ...registration("host"), workers: workers ?? [] });
+    if (workers === null) await test.sql.query("update baton.hosts set workers = null where id = $1", [engine.host]);
+    return engine;
+  }
+
+  /** Jobs of workers that nobody here has, before all others. */
+  async function fillWithForeign(): Promise<void> {
+    await test.sql.query(
+      `insert into baton.jobs (queue, worker, scheduled_at) select 'default', 'foreign ' || i % 3, now() - interval '1 hour'
+      from generate_series(1, $1) i`,
+      [FOREIGN],
+    );
+  }
+
+  for (const [count, workers] of [
+    ["one worker", ["a"]],
+    ["two workers", ["a", "c"]],
+    ["workers that no job is of", ["x", "y"]],
+    ["an older release", null],
+  ] as const) {
+    it(`bring exactly the first jobs of a host's own: ${count}`, async () => {
+      const job = fc.record({
+        worker: fc.constantFrom("a", "b", "c"),
+        priority: fc.integer({ min: 0, max: 2 }),
+        scheduledAt: fc.constantFrom(1_000, 2_000),
+      });
+      const engine = await host(workers);
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(job, { minLength: 1, maxLength: 30 }),
+          fc.integer({ min: 1, max: 12 }),
+          async (jobs, limit) => {
+            await test.sql.query("truncate baton.jobs");
+            const inserted = await test.one.insert(jobs.map((given) => newRow(given)));
+            const wanted = jobs
+              .map((given, at) => ({ ...given, id: inserted[at]?.id ?? 0 }))
+              .filter(({ worker }) => workers === null || (workers as readonly string[]).includes(worker))
+              .sort((a, b) => a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id);
+            const claimed = await engine.claim("default", limit);
+            expect(claimed.map(({ id }) => id)).to.deep.equal(wanted.slice(0, limit).map(({ id }) => id));
+            for (const one of claimed) expect(Object.keys(one)).not.to.include("ids");
+          },
+        ),
+        { numRuns: 60 },
+      );
+    });
+  }
+
+  it("leave foreign jobs to the hosts that have their workers, and do not lock them", async () => {
+    const [mine, foreign] = [await host(["a", "b"]), await host(["c", "d"])];
+    await test.one.insert(Array.from({ length: 60 }, (_, at) => newRow({ worker: "abcd"[at % 4] as string })));
+    const rounds = await Promise.all(
+      Array.from({ length: 30 }, (_, at) => (at % 2 ? mine : foreign).claim("default", 4)),
+    );
+    const left = [await mine.claim("default", 60), await foreign.claim("default", 60)];
+    const jobs = [...rounds, ...left].flat();
+    expect(new Set(jobs.map(({ id }) => id)).size).to.equal(60);
+    expect(jobs).to.have.length(60);
+    for (const [at, round] of rounds.entries())
+      for (const { worker } of round) expect(at % 2 ? "ab" : "cd").to.include(worker);
+  });
+
+  it("do not read the jobs of foreign workers, however many there are and whatever the statistics say", async () => {
+    await test.one.insert([newRow({ worker: "a" })]);
+    await test.sql.query("analyze baton.jobs");
+    await fillWithForeign();
+    await test.one.insert(Array.from({ length: 20 }, () => newRow({ worker: "a" })));
+    const engine = await host(["a", "b", "c"]);
+    for (const name of ["claim", "claimMixed"] as const) {
+      const { buffers } = await test.explain(name, ["default", 8, engine.host, 8]);
+      expect(buffers, name).to.be.below(name === "claim" ? 60 : 400);
+    }
+    expect(await engine.claim("default", 8)).to.have.length(8);
+  });
+
+  it("find their way again when the foreign jobs are gone", async () => {
+    await fillWithForeign();
+    await test.one.insert([newRow({ worker: "b" })]);
+    const engine = await host(["a", "b"]);
+    expect(await engine.claim("default", 8)).to.have.length(1);
+    await test.sql.query("delete from baton.jobs where worker like 'foreign%'");
+    await test.one.insert([newRow({ worker: "a" })]);
+    expect(await engine.claim("default", 8)).to.have.length(1);
+  });
+});

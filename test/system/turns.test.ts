@@ -1,0 +1,122 @@
+import { expect } from "chai";
+import pg from "pg";
+import type { Baton } from "../../lib/index.js";
+import { Engine } from "../../lib/postgres/engine.js";
+import double from "../../workers/double.js";
+import { createDatabase, type TestDatabase } from "../support/database.js";
+import { Gate } from "../support/gate.js";
+import { Hosts } from "../support/hosts.js";
+import { until } from "../support/until.js";
+import { gated } from "../workers/gated.js";
+
+const JOBS = 60;
+
+describe("several hosts of one queue:", () => {
+  let database: TestDatabase;
+  let hosts: Hosts;
+  // oxlint-disable-next-line typescript/unbound-method -- applied to the engine that it is called on
+  const { take } = Engine.prototype;
+  /** By host. */
+  let claims: Map<string, number>;
+
+  beforeEach(async () => {
+    database = await createDatabase();
+    hosts = new Hosts(database.url);
+    claims = new Map();
+    Engine.prototype.take = function counted(...values) {
+      claims.set(this.host, (claims.get(this.host) ?? 0) + 1);
+      return take.apply(this, values);
+    };
+  });
+
+  afterEach(async () => {
+    Engine.prototype.take = take;
+    await hosts.stop();
+    await database.drop();
+  });
+
+  function total(): number {
+    return [...claims.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Starts idle hosts, which know each other. */
+  async function startHosts(count: number): Promise<Baton[]> {
+    const started = await Promise.all(
+      Array.from({ length: count }, () => hosts.start({ queues: { default: 1 }, threads: 1 })),
+    );
+    const caller = await hosts.start();
+    // Until each has looked and seen the others, every host claims for every job.
+    await until(async () => {
+      claims.clear();
+      for (let int = 0; int < 10; int += 1) await caller.call(double.new({ int }));
+      return total() === 10;
+    }, "the hosts to know each other");
+    return [caller, ...started];
+  }
+
+  it("one of them claims for a job, however many are idle", async () => {
+    const [caller] = (await startHosts(6)) as [Baton];
+    claims.clear();
+    for (let int = 0; int < JOBS; int += 1) await caller.call(double.new({ int }));
+    expect(total() / JOBS).to.be.within(1, 1.5);
+  });
+
+  it("a host that is busy passes the job on to one that is idle", async () => {
+    const [caller] = (await startHosts(3)) as [Baton];
+    using gate = new Gate();
+    // Both hosts whose turn comes first are busy, whichever they are.
+    const busy = await caller.asyncMany([gated.new({ gate: gate.path }), gated.new({ gate: gate.path })]);
+    await until(async () => (await executing()) === 2, "both to run");
+    const times: number[] = [];
+    for (let int = 0; int < 9; int += 1) {
+      const started = performance.now();
+      expect(await caller.call(double.new({ int }), 20_000)).to.equal(2 * int);
+      times.push(performance.now() - started);
+    }
+    times.sort((a, b) => a - b);
+    expect(times[4], "a look, which comes every 800 ms, would take longer").to.be.below(300);
+    gate.open();
+    await caller.awaitMany(busy);
+  });
+
+  it("what a host holds behind a slow job goes to one that is idle", async () => {
+    const busy = await hosts.start({ queues: { default: 1 }, threads: 1 });
+    const caller = await hosts.start();
+    using gate = new Gate();
+    // It learns that jobs are quick, and so holds many ahead.
+    for (let round = 0; round < 3; round += 1)
+      await caller.awaitMany(await caller.asyncMany(Array.from({ length: 20 }, (_, int) => double.new({ int }))));
+    const [slow, ...quick] = await caller.asyncMany([
+      gated.new({ gate: gate.path }),
+      ...Array.from({ length: JOBS }, (_, int) => double.new({ int })),
+    ]);
+    await gate.started();
+    await hosts.start({ queues: { default: 1 }, threads: 1 });
+    const results = await caller.awaitMany(quick, 20_000);
+    expect(results.map((result) => (result.ok ? result.value : result))).to.deep.equal(
+      Array.from({ length: JOBS }, (_, int) => 2 * int),
+    );
+    expect(busy.status().queues).to.deep.equal([{ queue: "default", running: 1, waiting: 0 }]);
+    expect(await attempts()).to.deep.equal([1]);
+    gate.open();
+    expect(await caller.await(slow)).to.include({ ok: true });
+  });
+
+  async function ask<Row extends object>(text: string): Promise<Row[]> {
+    const sql = new pg.Client(database.url);
+    await sql.connect();
+    const { rows } = await sql.query<Row>(text);
+    await sql.end();
+    return rows;
+  }
+
+  async function executing(): Promise<number> {
+    return (await ask("select from baton.jobs where state = 2")).length;
+  }
+
+  /** The attempts that finished jobs took. */
+  async function attempts(): Promise<number[]> {
+    const rows = await ask<{ attempt: number }>("select distinct attempt from baton.jobs where state = 4");
+    return rows.map(({ attempt }) => attempt);
+  }
+});
