@@ -91,7 +91,7 @@ interface InsertedRow {
 }
 
 /** What fences a write, beside the host. */
-interface ClaimKey {
+export interface ClaimKey {
   readonly id: number;
   readonly claim: number;
 }
@@ -142,8 +142,9 @@ export class Engine implements AnswerSource {
   }
 
   /** Counts the attempts of jobs that this host only held and has begun now; of those that it holds no more, none. */
-  async begin(jobs: readonly { readonly id: number; readonly claim: number }[]): Promise<void> {
-    const [ids, claims] = [jobs.map(({ id }) => id), jobs.map(({ claim }) => claim)];
+  async begin(jobs: readonly ClaimKey[]): Promise<void> {
+    const sorted = inLockOrder(jobs);
+    const [ids, claims] = [sorted.map(({ id }) => id), sorted.map(({ claim }) => claim)];
     await this.#database.query(this.#statements.begin, [ids, claims, this.host]);
   }
 
@@ -297,8 +298,9 @@ export class Engine implements AnswerSource {
       ];
       return this.#notifying(this.#statements.completeOne, values);
     }
-    const { starts, sizes, all } = piecesOf(acks.map(({ transition }) => transition.answer?.bytes ?? null));
-    const columns = columnsOf(acks.map(completeValues)).map(arrayOf);
+    const sorted = inLockOrder(acks);
+    const { starts, sizes, all } = piecesOf(sorted.map(({ transition }) => transition.answer?.bytes ?? null));
+    const columns = columnsOf(sorted.map(completeValues)).map(arrayOf);
     return this.#notifying(this.#statements.completeMany, [
       ...columns,
       all,
@@ -322,6 +324,11 @@ export class Engine implements AnswerSource {
     const ids = new Map((await this.fetch(refs, false)).map(({ ref, id }) => [ref, id]));
     return refs.map((ref) => ({ id: ids.get(ref) ?? 0, claimed: null }));
   }
+}
+
+/** By id: statements that wait for each other's rows lock them in one order, so none waits for one that waits for it. */
+function inLockOrder<Key extends ClaimKey>(keys: readonly Key[]): Key[] {
+  return [...keys].sort((a, b) => a.id - b.id);
 }
 
 /** The values of `completeOne`, and with arrays of them of `completeMany`, less the bytes and the host. */
