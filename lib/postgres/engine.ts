@@ -109,7 +109,8 @@ export class Engine implements AnswerSource {
 
   /** Counts the attempts of jobs that this host only held and has begun now; of those that it holds no more, none. */
   async begin(jobs: readonly ClaimKey[]): Promise<void> {
-    const [ids, claims] = [jobs.map(({ id }) => id), jobs.map(({ claim }) => claim)];
+    const sorted = inLockOrder(jobs);
+    const [ids, claims] = [sorted.map(({ id }) => id), sorted.map(({ claim }) => claim)];
     await this.#database.query(this.#statements.begin, [ids, claims, this.host]);
   }
 
@@ -129,7 +130,8 @@ export class Engine implements AnswerSource {
    * row; `exhausted` is for those that have no attempt left then. Like {@link complete}, false where the fence refused.
    */
   async interrupt(keys: readonly ClaimKey[], exhausted: Verdict, again = false): Promise<boolean[]> {
-    const [ids, claims] = [keys.map(({ id }) => id), keys.map(({ claim }) => claim)];
+    const sorted = inLockOrder(keys);
+    const [ids, claims] = [sorted.map(({ id }) => id), sorted.map(({ claim }) => claim)];
     const { answer, error } = exhausted;
     const values = [ids, claims, this.host, error, answer.kind + answer.encoding, Buffer.from(answer.bytes)];
     const done = await this.#notifying<ClaimKey>(this.#statements.interrupt, values);
@@ -278,8 +280,9 @@ export class Engine implements AnswerSource {
       ];
       return this.#notifying(this.#statements.completeOne, values);
     }
-    const { starts, sizes, all } = piecesOf(acks.map(({ transition }) => transition.answer?.bytes ?? null));
-    const columns = columnsOf(acks.map(completeValues)).map(arrayOf);
+    const sorted = inLockOrder(acks);
+    const { starts, sizes, all } = piecesOf(sorted.map(({ transition }) => transition.answer?.bytes ?? null));
+    const columns = columnsOf(sorted.map(completeValues)).map(arrayOf);
     return this.#notifying(this.#statements.completeMany, [
       ...columns,
       all,
@@ -308,6 +311,11 @@ export class Engine implements AnswerSource {
 function among(done: readonly ClaimKey[], keys: readonly ClaimKey[]): boolean[] {
   const found = new Set(done.map(({ id, claim }) => `${id}/${claim}`));
   return keys.map(({ id, claim }) => found.has(`${id}/${claim}`));
+}
+
+/** By id: statements that wait for each other's rows lock them in one order, so none waits for one that waits for it. */
+function inLockOrder<Key extends ClaimKey>(keys: readonly Key[]): Key[] {
+  return [...keys].sort((a, b) => a.id - b.id);
 }
 
 /** The values of `completeOne`, and with arrays of them of `completeMany`, less the bytes and the host. */

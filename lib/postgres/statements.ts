@@ -184,11 +184,18 @@ export function statements(prefix: string, durable = true, retention = DAY) {
         where j.ref = any('{${uuids.join(",")}}'::pg_catalog.uuid[])
       ) to stdout (format binary)`,
 
-    /** A statement of its own before `fetch`: in one, the read would miss an outcome that was written in between. */
+    /**
+     * A statement of its own before `fetch`: in one, the read would miss an outcome that was written in between. Rows are locked by id,
+     * as by every statement that writes to many.
+     */
     subscribe: named(
       "subscribe",
-      `update ${jobs} j set reply_to = pg_catalog.array_append(j.reply_to, $2)
-      where j.ref = any($1::pg_catalog.uuid[]) and j.state < 4 and $2 <> all(j.reply_to) returning ${STORED_COLUMNS}`,
+      `with awaited as materialized (
+        select id from ${jobs} j where j.ref = any($1::pg_catalog.uuid[]) and j.state < 4 and $2 <> all(j.reply_to)
+        order by id for no key update
+      )
+      update ${jobs} j set reply_to = pg_catalog.array_append(j.reply_to, $2)
+      where j.id = any(array(select id from awaited)) and j.state < 4 and $2 <> all(j.reply_to) returning ${STORED_COLUMNS}`,
     ),
   };
 }

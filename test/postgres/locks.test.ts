@@ -1,0 +1,65 @@
+import { randomBytes } from "node:crypto";
+import { expect } from "chai";
+import type { ClaimedJob } from "../../lib/job/job.js";
+import { completed, Engines } from "../support/engines.js";
+import { newRow } from "../support/rows.js";
+import { until } from "../support/until.js";
+
+describe("statements that write to many rows", () => {
+  let test: Engines;
+  /** In the order of their ids; their refs are in the opposite order. */
+  let jobs: ClaimedJob[];
+
+  before(async () => {
+    test = await Engines.start();
+  });
+
+  after(() => test.stop());
+
+  beforeEach(async () => {
+    await test.reset();
+    const refs = Array.from({ length: 3 }, (_, at) => {
+      const bytes = randomBytes(16);
+      bytes[0] = 3 - at;
+      return bytes.toString("base64url");
+    });
+    await test.two.insert(refs.map((ref) => newRow({ ref })));
+    jobs = await test.one.claim("default", 3, 0);
+  });
+
+  afterEach(() => test.sql.query("rollback"));
+
+  /** Runs two statements that both need the row in the middle, which is locked until both wait. */
+  async function collide(one: () => Promise<unknown>, two: () => Promise<unknown>): Promise<unknown[]> {
+    await test.sql.query("begin");
+    await test.sql.query("select from baton.jobs where id = $1 for update", [jobs[1]?.id]);
+    const both = Promise.allSettled([one(), two()]);
+    await until(async () => {
+      const { rows } = await test.sql.query("select distinct pid from pg_locks where not granted");
+      return rows.length === 2;
+    }, "both to wait");
+    await test.sql.query("commit");
+    return (await both).flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+  }
+
+  const reversed = () => jobs.toReversed();
+  const complete = () => test.one.complete(reversed().map((job) => ({ ...job, transition: completed() })));
+  const begin = () => test.one.begin(jobs);
+  const subscribe = () =>
+    test.two.fetch(
+      jobs.map(({ ref }) => ref as string),
+      true,
+    );
+
+  it("do not deadlock: outcomes and beginnings", async () => {
+    expect(await collide(complete, begin)).to.deep.equal([]);
+  });
+
+  it("do not deadlock: outcomes and awaiters that look", async () => {
+    expect(await collide(complete, subscribe)).to.deep.equal([]);
+  });
+
+  it("do not deadlock: beginnings and awaiters that look", async () => {
+    expect(await collide(() => test.one.begin(reversed()), subscribe)).to.deep.equal([]);
+  });
+});
