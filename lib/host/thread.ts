@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { types } from "node:util";
 import { receiveMessageOnPort, type ResourceLimits, type Worker } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { unpack } from "../codec/codec.js";
@@ -308,7 +309,7 @@ export class Thread {
   }
 
   #crash(job: ClaimedJob, cause: unknown): Outcome {
-    const memory = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
+    const memory = (cause as { readonly code?: unknown } | null)?.code === "ERR_WORKER_OUT_OF_MEMORY";
     const problem = memory
       ? "ran out of memory in its thread: let it hold less at a time, or raise resourceLimits"
       : `ended its thread (${reasonOf(cause)}): process.exit, or a crash outside of JavaScript`;
@@ -326,5 +327,6 @@ export class Thread {
 }
 
 function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  // No instanceof: under Jest, the errors of a worker are of another realm.
+  return types.isNativeError(cause) ? cause.message : String(cause);
 }
