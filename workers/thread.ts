@@ -28,7 +28,7 @@ let current: Attempt | null = null;
 let early: { readonly id: number; readonly claim: number; readonly reason: string }[] = [];
 
 process.exit = exit;
-// For `import { exit } from "node:process"`.
+// For modules that were preloaded, and have it from `import { exit } from "node:process"`.
 syncBuiltinESMExports();
 process.on("uncaughtException", blame);
 process.on("unhandledRejection", blame);
