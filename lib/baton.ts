@@ -1,16 +1,18 @@
-import { NotStartedError, StoppedError } from "./errors.js";
-import type { HostStatus } from "./host/host.js";
+import { InsideThreadError, NotStartedError, StoppedError } from "./errors.js";
+import type { Host, HostStatus } from "./host/host.js";
 import { Instance } from "./instance.js";
 import { checkJob, checkJobs, type NewJob } from "./job/draft.js";
 import type { JobRow } from "./job/job.js";
 import type { NotifierMode } from "./notifier.js";
 import { type BatonOptions, type CheckedOptions, checkOptions } from "./options.js";
 import type { QueueCount } from "./postgres/engine.js";
-import { type JobFilter, scanJobs } from "./postgres/scan.js";
+import type { JobFilter } from "./postgres/filter.js";
+import { scanJobs } from "./postgres/scan.js";
 import { type AwaitOptions, checkAwaitOptions } from "./relay/awaiter.js";
 import type { Relay } from "./relay/relay.js";
 import type { AwaitResult } from "./relay/result.js";
 import { Telemetry, type TelemetryEvent } from "./telemetry.js";
+import { insideThread } from "./thread/inside.js";
 import { unwrap } from "./unwrap.js";
 
 /** The results of `awaitMany`, each typed by its relay: tuple in, tuple out. */
@@ -30,7 +32,8 @@ export interface InsertedJob {
   readonly queue: string;
 }
 
-const NO_HOST: HostStatus = { queues: [], threads: { size: 0, busy: 0, ending: 0 }, unwritten: 0 };
+/** ms that a stop waits for a start under way before it cuts that short. */
+const START_PATIENCE = 5_000;
 
 /** What `status()` tells. */
 export interface BatonStatus {
@@ -67,6 +70,10 @@ export class Baton {
   readonly #options: CheckedOptions;
   #telemetry: Telemetry;
   #instance: Instance | undefined;
+  /** Set while it starts. */
+  #starting: Instance | undefined;
+  /** The host of the last run, which may have threads that have not ended. */
+  #left: Host | undefined;
   #state: BatonStatus["state"] = "idle";
   /** Starts and stops take their turns, in the order in which they were called. */
   #turn: Promise<void> = Promise.resolve();
@@ -78,19 +85,30 @@ export class Baton {
 
   /**
    * Connects, brings the schema up to date, proves that notifications arrive, and starts the host where there are queues.
-   * Resolves to this instance. Idempotent; works again after `stop`. Rejects with `DatabaseError`.
+   * Resolves to this instance. Idempotent; works again after `stop`. Rejects with `DatabaseError`, or with
+   * `InsideThreadError` in one of Baton's own threads.
    */
   async start(): Promise<this> {
+    if (insideThread()) throw new InsideThreadError();
     await this.#inTurn(() => this.#start());
     return this;
   }
 
   /**
    * Claims no more, lets running jobs end within `shutdownGracePeriod`, gives back the rest, writes every outcome, rejects
-   * open awaits with `StoppedError` and closes all connections. Idempotent, and legal at any time.
+   * open awaits with `StoppedError` and closes all connections. Idempotent, and legal at any time: a start under way gets 5 s.
+   *
+   * Resolves within the grace period and about a second, whatever the threads do, and at most 5 s later where the database
+   * does not answer. A thread in native code (`pbkdf2Sync`, `execSync`) cannot be ended: its job is given back all the same,
+   * its outcome is never written, and `status().threads.ending` counts it. Node joins such threads before the process ends,
+   * also in `process.exit()`; only a signal ends it at once.
    */
   async stop(): Promise<void> {
-    await this.#inTurn(() => this.#stop());
+    const cut = setTimeout(() => void this.#starting?.stop(), START_PATIENCE);
+    await this.#inTurn(() => {
+      clearTimeout(cut);
+      return this.#stop();
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -155,9 +173,15 @@ export class Baton {
     return unwrap(relay, await this.await(relay, options));
   }
 
-  /** Lists jobs by id, any number in constant memory: `for await (const job of baton.jobs({ state: "discarded" }))`. */
-  jobs(filter: JobFilter = {}): AsyncIterableIterator<JobRow> {
-    return scanJobs(this.#running("list jobs").database, this.#options.prefix, filter);
+  /**
+   * Lists jobs by id, any number in constant memory: `for await (const job of baton.jobs({ state: "discarded" }))`.
+   *
+   * A listing is no snapshot. It reads page after page, up to the last id that there is when it begins, and shows each job once,
+   * as it is when its page is read. A loop body may take as long as it likes: no connection and no transaction waits for it.
+   * The loop throws `InvalidOptionError`, `DatabaseError`, `NotStartedError` or `StoppedError`; calling this never does.
+   */
+  async *jobs(filter: JobFilter = {}): AsyncGenerator<JobRow, void, void> {
+    yield* scanJobs(this.#running("list jobs").database, this.#options.prefix, filter);
   }
 
   /** How many unfinished jobs there are in the table, by queue and state. Counts rows. */
@@ -173,7 +197,7 @@ export class Baton {
       host: instance?.id ?? null,
       state: this.#state,
       notifier: instance?.notifier.mode ?? "polling",
-      ...(instance?.host?.status() ?? NO_HOST),
+      ...(instance?.host?.status() ?? noHost(this.#left?.ending ?? 0)),
       relays: { awaited: instance?.mailbox.awaited ?? 0, held: instance?.mailbox.size ?? 0 },
       events: this.#telemetry.counts(),
     };
@@ -190,6 +214,7 @@ export class Baton {
     this.#state = "starting";
     this.#telemetry = new Telemetry(this.#options.name);
     const instance = new Instance(this.#options, this.#telemetry);
+    this.#starting = instance;
     try {
       await instance.start();
       this.#instance = instance;
@@ -197,6 +222,8 @@ export class Baton {
     } catch (error) {
       this.#state = "idle";
       throw error;
+    } finally {
+      this.#starting = undefined;
     }
   }
 
@@ -204,6 +231,7 @@ export class Baton {
     if (this.#instance === undefined) return;
     this.#state = "stopping";
     await this.#instance.stop();
+    this.#left = this.#instance.host;
     this.#instance = undefined;
     this.#state = "stopped";
   }
@@ -213,4 +241,9 @@ export class Baton {
     if (this.#state === "stopping" || this.#state === "stopped") throw new StoppedError(call);
     throw new NotStartedError(call);
   }
+}
+
+/** The status of an instance that runs none, but may have threads of its last run that have not ended. */
+function noHost(ending: number): HostStatus {
+  return { queues: [], threads: { size: ending, busy: ending, ending }, unwritten: 0 };
 }

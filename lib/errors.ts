@@ -117,6 +117,22 @@ export class UnknownWorkerError extends BatonError {
   }
 }
 
+/** `start()` was called in one of Baton's own threads, which import the modules of workers. Guard it with `isMainThread`. */
+export class InsideThreadError extends BatonError {
+  constructor() {
+    super(
+      "ERR_BATON_IN_THREAD",
+      "Cannot start: this is one of Baton's threads, which has imported the module that calls start() to find a worker in it. " +
+        'Start in the main thread only: import { isMainThread } from "node:worker_threads"; ' +
+        "if (isMainThread) { await baton.start(); } or move the worker to a module of its own.",
+    );
+  }
+
+  static {
+    named(this);
+  }
+}
+
 /** An instance was used before `start()` had resolved. */
 export class NotStartedError extends BatonError {
   constructor(call: string) {
@@ -147,9 +163,10 @@ export type DatabaseErrorCode =
   | "ERR_BATON_DATABASE_UNREACHABLE"
   | "ERR_BATON_DATABASE_UNSUPPORTED"
   | "ERR_BATON_DATABASE_REFUSED"
+  | "ERR_BATON_DATABASE_READ_ONLY"
   | "ERR_BATON_SCHEMA_TOO_NEW";
 
-/** The database cannot be reached, is too old, is not UTF8, refuses a statement, or its schema is newer than this library. */
+/** The database cannot be reached, is too old, is not UTF8, refuses a statement, takes no writes, or its schema is newer than this library. */
 export class DatabaseError extends BatonError {
   // oxlint-disable-next-line no-useless-constructor -- narrows the code
   constructor(code: DatabaseErrorCode, message: string, options?: ErrorOptions) {
@@ -201,6 +218,17 @@ export class ThreadCrashError extends BatonError {
 export class HostLostError extends BatonError {
   constructor(message: string) {
     super("ERR_BATON_HOST_LOST", message);
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/** Stops of its hosts interrupted a job again and again before it could end, and it had no attempt left. */
+export class InterruptedError extends BatonError {
+  constructor(message: string) {
+    super("ERR_BATON_INTERRUPTED", message);
   }
 
   static {

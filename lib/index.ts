@@ -9,6 +9,8 @@ export {
   DecodeError,
   EncodeError,
   HostLostError,
+  InsideThreadError,
+  InterruptedError,
   InvalidJobError,
   InvalidOptionError,
   InvalidRelayError,
@@ -27,9 +29,9 @@ export {
 export type { JobErrorEntry, JobRow, JobState } from "./job/job.js";
 export type { NotifierMode } from "./notifier.js";
 export type { BatonOptions, QueueOption } from "./options.js";
-export type { Connection } from "./postgres/database.js";
+export type { Connection } from "./postgres/address.js";
 export type { QueueCount } from "./postgres/engine.js";
-export type { JobFilter } from "./postgres/scan.js";
+export type { JobFilter } from "./postgres/filter.js";
 export type { AwaitOptions } from "./relay/awaiter.js";
 export type { Via } from "./relay/mailbox.js";
 export type { Relay } from "./relay/relay.js";

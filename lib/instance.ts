@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { unpack } from "./codec/codec.js";
 import { entry } from "./entry.js";
 import { DatabaseError, StoppedError } from "./errors.js";
+import { Deadline } from "./host/deadline.js";
 import type { Host } from "./host/host.js";
 import type { CheckedJob } from "./job/draft.js";
 import type { CheckedOptions } from "./options.js";
@@ -27,8 +28,8 @@ const INSERT_BATCH = 500;
 const INSERT_BYTES = 4 * 1_024 * 1_024;
 /** ms that an insert is tried again while the database is away, before it fails. */
 const INSERT_PATIENCE = 15_000;
-/** ms that inserts under way get when the instance stops. */
-const LAST_INSERTS = 5_000;
+/** ms that a stop waits for the database in all, while that does not answer. */
+const LAST_WRITES = 5_000;
 
 /** One run of a Baton, from its start to its stop: the rooms wired together, under an id that no other run has. */
 export class Instance {
@@ -44,19 +45,18 @@ export class Instance {
   readonly #dispatcher: Dispatcher;
   readonly #inserts: Batcher<readonly InsertRow[], Inserted[]>;
   #host: Host | undefined;
+  #stopping: Promise<void> | undefined;
 
   constructor(options: CheckedOptions, telemetry: Telemetry) {
     this.#options = options;
     this.#telemetry = telemetry;
-    const { connection, name, prefix, queues, errors, durability } = options;
+    const { connection, name, prefix, errors, durability, retention } = options;
     this.database = new Database(connection, `pg-baton ${name}`, telemetry);
-    this.engine = new Engine(this.database, prefix, this.id, durability === "full");
+    this.engine = new Engine(this.database, prefix, this.id, durability === "full", retention);
     this.notifier = new PostgresNotifier({
       database: this.database,
       telemetry,
       probeChannel: relayChannel(prefix, this.id),
-      // Only who runs jobs is missed when it dies.
-      lockKey: queues.size > 0 ? lockKeyOf(this.id) : null,
       busy: () => this.mailbox.awaited > 0 || (this.#host?.running ?? 0) > 0,
     });
     this.notifier.onRestore(() => this.#inserts.hurry());
@@ -83,6 +83,7 @@ export class Instance {
 
   /** The threads start while the database is asked, which takes as long. */
   async start(): Promise<void> {
+    if (this.#stopping !== undefined) throw new StoppedError("start");
     const { prefix, queues } = this.#options;
     // In a bundle even the import of Piscina fails, so this comes before it.
     if (queues.size > 0) entry("workers/thread.js");
@@ -94,17 +95,27 @@ export class Instance {
       await Promise.all([migrate(this.database, prefix), this.notifier.start()]);
       await this.#host?.start();
     } catch (error) {
+      const stopped = this.#stopping !== undefined;
       // What still starts could not be stopped: a timer of the database would be left behind.
       await Promise.allSettled([hosting, connecting]);
       await this.stop();
-      throw error;
+      // A stop that came first has not seen a host that was on its way.
+      await this.#host?.stop(0);
+      throw stopped ? new StoppedError("start") : error;
     }
   }
 
-  async stop(): Promise<void> {
+  /** Idempotent. Called while it starts, it has the start reject. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    const deadline = new Deadline(LAST_WRITES);
     // Inserts first: what they claimed for this host is still run, or given back.
-    await this.#inserts.close(LAST_INSERTS);
-    await this.#host?.stop();
+    await this.#inserts.close(LAST_WRITES);
+    await this.#host?.stop(deadline.left);
     this.awaiter.stop(new StoppedError("await any longer"));
     this.#reconciler.stop();
     this.mailbox.stop();
@@ -117,6 +128,7 @@ export class Instance {
     if (jobs.length === 0) return [];
     const rows = jobs.map((job) => this.#row(job, awaited));
     if (awaited) for (const { ref } of rows) this.mailbox.open(ref);
+    const opening = rows.some(({ claimedBy }) => claimedBy !== null) ? this.#host?.open() : undefined;
     try {
       const inserted = await this.#inserts.push(rows);
       for (const [index, row] of rows.entries()) this.#dispatch(row, inserted[index] as Inserted);
@@ -129,6 +141,8 @@ export class Instance {
         if (row.claimedBy !== null) this.#host?.settleReservation(row.queue, null);
       }
       throw insertError(error);
+    } finally {
+      if (opening !== undefined) this.#host?.settle(opening);
     }
   }
 
@@ -156,9 +170,9 @@ export class Instance {
       ...this.#options,
       name: `${this.#options.name}@${hostname()}:${process.pid}`,
       version: VERSION,
+      database: this.database,
       engine: this.engine,
       notifier: this.notifier,
-      lockKey: () => (this.notifier.locked ? lockKeyOf(this.id) : null),
       deliver: (ref, answer, { state, attempt, host }) => {
         this.#dispatcher.deliver(ref, answer, { state, attempt, host });
       },
@@ -166,11 +180,6 @@ export class Instance {
     });
     this.#host.prepare();
   }
-}
-
-/** The advisory lock of a host's session: 64 bits of its id. */
-function lockKeyOf(id: string): string {
-  return Buffer.from(id, "base64url").readBigInt64BE(0).toString();
 }
 
 function insertError(error: unknown): unknown {

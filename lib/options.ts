@@ -3,7 +3,7 @@ import { type ErrorClass, isError } from "./codec/exception.js";
 import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT, RESULT_LIMIT } from "./codec/limits.js";
 import { InvalidOptionError } from "./errors.js";
 import { queueProblem } from "./job/draft.js";
-import type { Connection } from "./postgres/database.js";
+import { addressOf, type Connection } from "./postgres/address.js";
 import { type AnyWorker, isWorker } from "./worker.js";
 
 /** How a queue is run: how many of its jobs at a time on this host, or that with `paused: true` to claim none. */
@@ -24,11 +24,27 @@ export interface BatonOptions {
   /** How many threads run jobs. Default: the cores available. */
   readonly threads?: number;
   /**
+   * How many jobs a thread runs before a fresh one takes its place, which bounds what leaks in native addons and modules can
+   * hold. Each thread draws a limit of 90 to 100 % of it, so that they do not all pause at one time. A batch is not cut short.
+   * A replacement takes about 40 ms, in which the others work on.
+   * @default Infinity
+   */
+  readonly maxJobsPerThread?: number;
+  /**
+   * How long a thread lives, in ms, before a fresh one takes its place; 90 to 100 % of it, like `maxJobsPerThread`. A job that
+   * runs is never cut short: its thread is replaced once it has ended.
+   * @default Infinity
+   */
+  readonly maxThreadAge?: number;
+  /**
    * Bytes that a result may have, compressed, unless its worker says otherwise; larger ones are `"result_too_large"`. An
    * integer from 64 to 67,108,864 (64 MiB). Default 8,192.
    */
   readonly resultLimit?: number;
-  /** ms that a finished job's row, and so its result, is kept. Default 24 hours. */
+  /**
+   * ms that a job's row, and so its result, is kept after this host has finished it. Stored with the row: hosts with another
+   * retention do not prune it earlier. Default 24 hours.
+   */
   readonly retention?: number;
   /** ms that running jobs get to end when this host stops, before they are interrupted and given back. Default 15,000. */
   readonly shutdownGracePeriod?: number;
@@ -56,6 +72,8 @@ export interface CheckedOptions {
   readonly queues: ReadonlyMap<string, { readonly limit: number; readonly paused: boolean }>;
   readonly workers: readonly AnyWorker[];
   readonly threads: number;
+  readonly maxJobsPerThread: number;
+  readonly maxThreadAge: number;
   readonly resultLimit: number;
   readonly retention: number;
   readonly shutdownGracePeriod: number;
@@ -71,6 +89,8 @@ const KNOWN: ReadonlySet<string> = new Set([
   "queues",
   "workers",
   "threads",
+  "maxJobsPerThread",
+  "maxThreadAge",
   "resultLimit",
   "retention",
   "shutdownGracePeriod",
@@ -79,6 +99,11 @@ const KNOWN: ReadonlySet<string> = new Set([
   "errors",
 ]);
 
+/**
+ * A URL whose host has no user before it, but an @ after it: most likely a password with a slash, `?` or `#`. Read as it stands,
+ * its beginning would be a host and a port, which errors name.
+ */
+const UNENCODED = /^postgres(?:ql)?:\/\/[^/?#@]*[/?#][^=]*@/;
 const QUEUE_KEYS: ReadonlySet<string> = new Set(["limit", "paused"]);
 
 const CENTURY = 100 * 365 * 86_400_000;
@@ -97,6 +122,13 @@ export function checkOptions(options: BatonOptions): CheckedOptions {
     queues: checkQueues(options.queues ?? {}),
     workers: checkWorkers(options.workers ?? []),
     threads: checkInteger("threads", options.threads ?? availableParallelism(), 1, 1_024),
+    maxJobsPerThread: checkMaxJobs(options.maxJobsPerThread ?? Number.POSITIVE_INFINITY),
+    maxThreadAge: checkNumber(
+      "maxThreadAge",
+      options.maxThreadAge ?? Number.POSITIVE_INFINITY,
+      1_000,
+      Number.POSITIVE_INFINITY,
+    ),
     resultLimit: checkInteger("resultLimit", options.resultLimit ?? RESULT_LIMIT, MIN_RESULT_LIMIT, MAX_RESULT_LIMIT),
     retention: checkNumber("retention", options.retention ?? DAY, 0, CENTURY),
     shutdownGracePeriod: checkNumber("shutdownGracePeriod", options.shutdownGracePeriod ?? 15_000, 0, 2 ** 31 - 1),
@@ -107,16 +139,14 @@ export function checkOptions(options: BatonOptions): CheckedOptions {
 }
 
 function checkConnection(connection: unknown): Connection {
-  if (connection === undefined || connection === "") {
+  if (typeof connection === "string" && UNENCODED.test(connection)) {
     throw new InvalidOptionError(
       "connection",
-      "is missing: pass a URL such as postgres://user:password@host:5432/database",
+      "has an @ after its host: percent-encode what its user, password and database have of / ? # @ : %, such as %2F for /",
     );
   }
-  if (typeof connection === "object" && connection !== null) return connection;
-  if (typeof connection === "string" && /^postgres(ql)?:\/\//.test(connection) && URL.canParse(connection))
-    return connection;
-  throw new InvalidOptionError("connection", "must be a postgres:// URL, or an object as pg's Client takes it");
+  addressOf(connection);
+  return connection as Connection;
 }
 
 function checkName(name: unknown = "baton"): string {
@@ -174,6 +204,11 @@ function checkErrors(errors: unknown): readonly ErrorClass[] {
   const isErrorClass = (value: unknown) => typeof value === "function" && isError(value.prototype);
   if (Array.isArray(errors) && errors.every(isErrorClass)) return [...errors] as ErrorClass[];
   throw new InvalidOptionError("errors", "must be an array of classes that extend Error");
+}
+
+function checkMaxJobs(value: unknown): number {
+  if (value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && (value as number) >= 1)) return value as number;
+  throw new InvalidOptionError("maxJobsPerThread", "must be an integer from 1, or Infinity");
 }
 
 function checkOneOf<Choice extends string>(option: string, value: unknown, choices: readonly Choice[]): Choice {

@@ -28,11 +28,13 @@ export interface TelemetryEvents {
   "job:stray": { readonly id: number | null; readonly worker: string | null; readonly error: unknown };
   /** A write about a job was refused by the fence: another host has it, or it is over. Nothing was delivered. */
   "claim:lost": { readonly id: number; readonly claim: number };
-  /** Jobs of a dead host were put back to work, `discarded` of them had no attempt left. */
+  /** This host held a job by the table alone, as after a claim whose reply was lost. It was given back, its attempt not counted. */
+  "claim:stray": { readonly id: number; readonly claim: number };
+  /** Jobs of a lost host were put back to work, `discarded` of them had no attempt left. */
   rescue: { readonly host: string; readonly jobs: number; readonly discarded: number };
-  /** This host was declared dead by others: it forgot the jobs it held, ended those it ran, and is there again. */
+  /** This host was declared lost by others: it forgot the jobs it held, ended those it ran, and is there again. */
   "host:lost": { readonly host: string };
-  /** A job took its third process down and was discarded for it. */
+  /** A job took down the process in which it ran alone, for the second time, and was discarded for it. */
   quarantine: { readonly id: number };
   /** Finished rows were removed. */
   prune: { readonly jobs: number };
@@ -68,6 +70,7 @@ const EVENTS: Readonly<Record<TelemetryEvent, true>> = {
   "job:stop": true,
   "job:stray": true,
   "claim:lost": true,
+  "claim:stray": true,
   rescue: true,
   "host:lost": true,
   quarantine: true,

@@ -211,7 +211,7 @@ describe("Baton", () => {
       ["a filter misspelt", { status: "completed" }, "status"],
       ["a state that there is not", { state: "failed" }, "state"],
       ["nothing", null, "filter"],
-      ["ids that are no numbers", { ids: ["a"] }, "ids"],
+      ["ids that are no numbers", { ids: ["a"] }, "ids[0]"],
       ["a single id", { ids: 7 }, "ids"],
       ["a queue that is no text", { queue: 7 }, "queue"],
     ] as const) {

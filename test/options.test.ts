@@ -15,6 +15,9 @@ const REFUSED: readonly (readonly [what: string, options: unknown, option: strin
   ["a connection that is no URL", { connection: "localhost:5432" }, "connection", "postgres://"],
   ["a connection to something else", { connection: "mysql://localhost" }, "connection", "postgres://"],
   ["a connection that is a number", { connection: 5432 }, "connection", "postgres://"],
+  ["a password with a slash", { connection: "postgres://me:1/x@host/db" }, "connection", "percent-encode"],
+  ["a password with a #", { connection: "postgres://me:1#x@host/db" }, "connection", "percent-encode"],
+  ["a password with a ?", { connection: "postgres://me:1?x@host/db" }, "connection", "percent-encode"],
   ["an option misspelt", { connection: URL_, queue: { default: 1 } }, "queue", "queues"],
   ["an empty name", { connection: URL_, name: "" }, "name", "1 to 128"],
   ["a name that is no text", { connection: URL_, name: 1 }, "name", "1 to 128"],
@@ -63,6 +66,9 @@ const REFUSED: readonly (readonly [what: string, options: unknown, option: strin
   ["a durability of its own", { connection: URL_, durability: "off" }, "durability", '"full", "relaxed"'],
   ["a delivery of its own", { connection: URL_, delivery: true }, "delivery", '"committed", "early"'],
   ["errors that are no classes", { connection: URL_, errors: ["PaperError"] }, "errors", "extend Error"],
+  ["half a job a thread", { connection: URL_, maxJobsPerThread: 1.5 }, "maxJobsPerThread", "integer"],
+  ["no job a thread", { connection: URL_, maxJobsPerThread: 0 }, "maxJobsPerThread", "from 1"],
+  ["threads of a moment", { connection: URL_, maxThreadAge: 10 }, "maxThreadAge", "from 1000"],
   ["errors that are other classes", { connection: URL_, errors: [Map] }, "errors", "extend Error"],
   ["one class instead of errors", { connection: URL_, errors: TypeError }, "errors", "array"],
 ];
@@ -89,6 +95,8 @@ describe("new Baton", () => {
       prefix: "baton",
       queues: new Map(),
       workers: [],
+      maxJobsPerThread: Number.POSITIVE_INFINITY,
+      maxThreadAge: Number.POSITIVE_INFINITY,
       resultLimit: 8_192,
       retention: 86_400_000,
       shutdownGracePeriod: 15_000,
@@ -101,7 +109,8 @@ describe("new Baton", () => {
   it("takes what pg takes for a connection", () => {
     const connection = { host: "/var/run/postgresql", database: "db" };
     expect(checkOptions({ connection }).connection).to.equal(connection);
-    expect(checkOptions({ connection: "postgresql://a:b@[::1]:5432/c?sslmode=require" })).to.be.an("object");
+    for (const url of ["a:b@[::1]:5432/c?sslmode=require", "host/db?user=a@b", "a:b@host/d@b", "host/d%40b"])
+      expect(checkOptions({ connection: `postgresql://${url}` })).to.be.an("object");
   });
 
   it("takes a queue as its limit or with paused", () => {

@@ -1,8 +1,10 @@
 /** What runs in each thread: takes a job, or a batch of them one after the other, and hands back outcomes, already encoded. */
+import { syncBuiltinESMExports } from "node:module";
 import os from "node:os";
 import { MessageChannel, parentPort, threadId } from "node:worker_threads";
 import { packException } from "../lib/codec/codec.js";
 import { Attempt } from "../lib/thread/attempt.js";
+import { Board } from "../lib/thread/board.js";
 import { connect, type Hello, type HostSide, LINK, type ThreadSide } from "../lib/thread/link.js";
 import { Modules } from "../lib/thread/modules.js";
 import { readTasks, runMessage, type TasksMessage } from "../lib/thread/message.js";
@@ -14,21 +16,25 @@ const REPORT_LIMIT = 8_192;
 
 if (parentPort === null) throw new Error("workers/thread.js is the entry of Baton's threads: it runs in no other way");
 
-const modules = new Modules();
+const board = new Board();
+const modules = new Modules(() => board.spoil());
 const { port1, port2 } = new MessageChannel();
 const { port1: jobs, port2: hostJobs } = new MessageChannel();
 const host = connect<HostSide>(port1, { abort, ping: () => threadId } satisfies ThreadSide);
-const begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 const reports = new Set<Promise<void>>();
+const exitThread = process.exit.bind(process);
 let current: Attempt | null = null;
 /** Aborts of jobs that are not begun yet: the two come through different ports. */
 let early: { readonly id: number; readonly claim: number; readonly reason: string }[] = [];
 
+process.exit = exit;
+// For `import { exit } from "node:process"`.
+syncBuiltinESMExports();
 process.on("uncaughtException", blame);
 process.on("unhandledRejection", blame);
 yieldToHost();
 jobs.on("message", (message: TasksMessage) => void take(readTasks(message)));
-parentPort.postMessage({ [LINK]: port2, jobs: hostJobs, begun } satisfies Hello, [port2, hostJobs]);
+parentPort.postMessage({ [LINK]: port2, jobs: hostJobs, memory: board.memory } satisfies Hello, [port2, hostJobs]);
 
 /** Piscina wants a task to be there. It gets none to run. */
 export function run(): void {}
@@ -44,7 +50,7 @@ async function take(tasks: readonly Task[]): Promise<void> {
 
 async function runOf(task: Task): Promise<Run> {
   const start = performance.now();
-  Atomics.add(begun, 0, 1);
+  board.begin();
   const attempt = new Attempt(task.job);
   current = attempt;
   for (const { id, claim, reason } of early) if (id === attempt.id && claim === attempt.claim) attempt.abort(reason);
@@ -66,6 +72,12 @@ function blame(error: unknown): void {
   const guilty = Attempt.running;
   if (guilty !== undefined && guilty === current) guilty.fail(error);
   else report(guilty, error);
+}
+
+/** Notes for the host which attempt ends the thread: what an earlier one left behind may do it under a job that is innocent. */
+function exit(code?: number | string | null): never {
+  board.leave(Attempt.running?.id);
+  return exitThread(code);
 }
 
 function report(attempt: Attempt | undefined, error: unknown): void {

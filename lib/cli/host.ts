@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Baton } from "../baton.js";
+import { connectionOf, maskPasswords } from "./connection.js";
 import { keepJournal } from "./journal.js";
 import { UP } from "./supervisor.js";
 import { UsageError } from "./usage.js";
@@ -12,7 +13,9 @@ Usage: pg-baton host --workers <path> --queue <name:limit> [options]
 
   --workers <path>      a module that exports workers, or a folder of such, with those within; may be given several times
   --queue <name:limit>  a queue, and how many of its jobs to run at a time; may be given several times
-  --connection <url>    postgres://user:password@host:port/database; default: the environment's DATABASE_URL
+  --connection <url>    postgres://user@host:port/database; default: the environment's DATABASE_URL
+  --connection-file <path>
+                        a file that holds the URL; keeps its password out of the list of processes, as DATABASE_URL does
   --threads <n>         default: the cores available
   --prefix <schema>     default: baton
   --name <name>         for people; default: baton
@@ -25,6 +28,7 @@ const OPTIONS = {
   workers: { type: "string", multiple: true, default: [] as string[] },
   queue: { type: "string", multiple: true, default: [] as string[] },
   connection: { type: "string" },
+  "connection-file": { type: "string" },
   threads: { type: "string" },
   prefix: { type: "string" },
   name: { type: "string" },
@@ -35,7 +39,8 @@ const OPTIONS = {
 
 /**
  * `pg-baton host`: runs a host until the first SIGTERM or SIGINT, or until its supervisor is gone, and ends the process once it
- * has stopped, whatever the workers' modules left running in it. A second signal ends it at once, with status 1.
+ * has stopped, whatever the workers' modules left running in it. A second signal ends it at once, with status 1; where native
+ * code keeps it from that, a third one does.
  */
 export async function hostCommand(args: string[]): Promise<number> {
   const values = parse(args);
@@ -47,9 +52,7 @@ export async function hostCommand(args: string[]): Promise<number> {
   if (paths.length === 0)
     throw new UsageError("--workers is missing: name a module, or a folder of modules, that exports workers");
   if (queue.length === 0) throw new UsageError("--queue is missing: name a queue and its limit, such as default:4");
-  const connection = values.connection ?? process.env.DATABASE_URL;
-  if (connection === undefined || connection === "")
-    throw new UsageError("--connection is missing, and DATABASE_URL is not set");
+  const connection = connectionOf(values.connection, values["connection-file"]);
   const queues = parseQueues(queue);
   const threads = values.threads === undefined ? availableParallelism() : number("threads", values.threads);
   const workers = await loadWorkers(paths);
@@ -62,7 +65,7 @@ export async function hostCommand(args: string[]): Promise<number> {
     ...(values.prefix !== undefined && { prefix: values.prefix }),
     ...(values.name !== undefined && { name: values.name }),
   });
-  keepJournal((line) => process.stderr.write(`pg-baton: ${line}\n`));
+  keepJournal((line) => process.stderr.write(`pg-baton: ${maskPasswords(line)}\n`));
   const told = new Promise<string>((resolve) => {
     endAtSecondSignal(resolve);
     process.once("disconnect", () => resolve("the supervisor is gone"));
@@ -74,9 +77,21 @@ export async function hostCommand(args: string[]): Promise<number> {
   const names = workers.map((worker) => worker.name).join(", ");
   say(`host ${name} (${host}) is up: queues ${queue.join(", ")}; workers ${names}; threads ${threads}`);
   process.send?.(UP);
-  say(`${await told}: stopping, running jobs get ${grace ?? 15_000} ms to end`);
+  const reason = await told;
+  say(`${reason}: stopping, running jobs get ${grace ?? 15_000} ms to end`);
   await baton.stop();
+  const { ending } = baton.status().threads;
+  if (ending > 0) return endUnderNativeCode(reason, ending);
   say("stopped");
+  process.exit(0);
+}
+
+/** Ends the process by the signal that it was stopped with: `process.exit()` would wait for threads that are in native code. */
+function endUnderNativeCode(reason: string, threads: number): never {
+  say(`stopped; native code runs on in ${threads} ${threads === 1 ? "thread" : "threads"}, and is cut off`);
+  const signal = reason === "SIGINT" ? "SIGINT" : "SIGTERM";
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
   process.exit(0);
 }
 
@@ -113,6 +128,7 @@ function endAtSecondSignal(onFirst: (signal: NodeJS.Signals) => void): void {
       signals += 1;
       if (signals === 1) return onFirst(name);
       say(`${name}: ending at once; other hosts take up what was running`);
+      process.removeAllListeners(name);
       process.exit(1);
     });
   }

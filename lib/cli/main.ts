@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { BatonError, InvalidOptionError } from "../errors.js";
 import { VERSION } from "../version.js";
+import { hideConnection, maskPasswords, PASSED_CONNECTION } from "./connection.js";
 import { Supervisor } from "./supervisor.js";
 import { UsageError } from "./usage.js";
 
@@ -26,9 +27,7 @@ const SUPERVISED = "PG_BATON_SUPERVISED";
 async function main([command, ...rest]: string[]): Promise<number> {
   switch (command) {
     case "host":
-      return ALONE.some((option) => rest.includes(option)) || process.env[SUPERVISED] !== undefined
-        ? (await import("./host.js")).hostCommand(rest)
-        : supervise(rest);
+      return host(rest);
     case "--version":
       process.stdout.write(`${VERSION}\n`);
       return 0;
@@ -43,8 +42,19 @@ async function main([command, ...rest]: string[]): Promise<number> {
   }
 }
 
+async function host(given: readonly string[]): Promise<number> {
+  const { args, connection } = hideConnection(given);
+  if (connection !== undefined) {
+    process.title = ["pg-baton", "host", ...args].join(" ");
+    process.env[PASSED_CONNECTION] = connection;
+    say("a password in --connection can be read in the list of processes: use DATABASE_URL or --connection-file");
+  }
+  if (process.env[SUPERVISED] === undefined && !ALONE.some((option) => args.includes(option))) return supervise(args);
+  return (await import("./host.js")).hostCommand([...args]);
+}
+
 /** Runs the command in a process of its own, and keeps it up. This one loads nothing of what that runs. */
-function supervise(args: string[]): Promise<number> {
+function supervise(args: readonly string[]): Promise<number> {
   const supervisor = new Supervisor({
     start: () =>
       fork(fileURLToPath(import.meta.url), ["host", ...args], {
@@ -52,10 +62,14 @@ function supervise(args: string[]): Promise<number> {
         // In a process group of its own, a terminal's Ctrl-C does not reach it twice. (On Windows that would be a new window.)
         detached: process.platform !== "win32",
       }),
-    say: (line) => process.stderr.write(`pg-baton: ${line}\n`),
+    say,
   });
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => supervisor.signal(name));
   return supervisor.run();
+}
+
+function say(line: string): void {
+  process.stderr.write(`pg-baton: ${maskPasswords(line)}\n`);
 }
 
 try {
@@ -63,6 +77,6 @@ try {
 } catch (error) {
   // Errors that say what to do stand for themselves; of any other, the stack is what helps.
   const told = error instanceof UsageError || error instanceof BatonError;
-  process.stderr.write(`pg-baton: ${told ? error.message : inspect(error)}\n`);
+  say(told ? error.message : inspect(error));
   process.exitCode = error instanceof UsageError || error instanceof InvalidOptionError ? 2 : 1;
 }

@@ -1,4 +1,9 @@
+import { packException } from "../codec/codec.js";
+import { InterruptedError } from "../errors.js";
+import { ANSWER_KINDS, answerWith } from "../job/answer.js";
+import { COUNTED_FROM } from "../job/interruptions.js";
 import { Batcher } from "../postgres/batcher.js";
+import type { ClaimKey, Verdict } from "../postgres/census.js";
 import type { Ack, Engine } from "../postgres/engine.js";
 import type { Telemetry } from "../telemetry.js";
 
@@ -15,7 +20,7 @@ const BATCH_BYTES = 4 * 1_024 * 1_024;
 const LARGE = 262_144;
 
 export interface AcksOptions {
-  readonly engine: Pick<Engine, "complete">;
+  readonly engine: Pick<Engine, "complete" | "interrupt">;
   readonly telemetry: Telemetry;
   /** Whether what nobody awaits may wait a little for company. */
   readonly leisurely: () => boolean;
@@ -31,16 +36,25 @@ export class Acks {
   readonly #options: AcksOptions;
   readonly #small: Batcher<Ack, boolean>;
   readonly #large: Batcher<Ack, boolean>;
+  readonly #interrupted: Batcher<ClaimKey, boolean>;
 
   constructor(options: AcksOptions) {
     this.#options = options;
     this.#small = this.#lane("complete", BATCH);
     this.#large = this.#lane("complete large", 1);
+    const { engine, telemetry } = options;
+    this.#interrupted = new Batcher({
+      name: "interrupt",
+      flush: (keys: ClaimKey[], again) => engine.interrupt(keys, exhausted(), again),
+      limit: BATCH,
+      patience: Number.POSITIVE_INFINITY,
+      telemetry,
+    });
   }
 
   /** Outcomes that wait to be written or are on their way. */
   get pending(): number {
-    return this.#small.pending + this.#large.pending;
+    return this.#small.pending + this.#large.pending + this.#interrupted.pending;
   }
 
   /** Whether they pile up: no jobs should be started until they are written. */
@@ -53,15 +67,23 @@ export class Acks {
     return (weigh(ack) < LARGE ? this.#small : this.#large).push(ack);
   }
 
+  /** Gives back a job that the host's stop interrupts; resolves like {@link push}. */
+  interrupt(key: ClaimKey): Promise<boolean> {
+    return this.#interrupted.push(key);
+  }
+
   /** The reason of the last failure may have passed: tries again now. */
   hurry(): void {
-    this.#small.hurry();
-    this.#large.hurry();
+    for (const lane of this.#lanes) lane.hurry();
   }
 
   /** Lets everything arrive, for `ms` at most. */
   async close(ms: number): Promise<void> {
-    await Promise.all([this.#small.close(ms), this.#large.close(ms)]);
+    await Promise.all(this.#lanes.map((lane) => lane.close(ms)));
+  }
+
+  get #lanes() {
+    return [this.#small, this.#large, this.#interrupted];
   }
 
   #lane(name: string, limit: number): Batcher<Ack, boolean> {
@@ -88,4 +110,15 @@ export class Acks {
 
 function weigh({ transition }: Ack): number {
   return transition.answer?.bytes.length ?? 0;
+}
+
+/** What a job comes to that stops interrupt too often. Without our own stack, which says nothing about it. */
+function exhausted(): Verdict {
+  const text = `Stops of its hosts have interrupted this job ${COUNTED_FROM} times in a row or more before it could end`;
+  const error = new InterruptedError(`${text}, and no attempt is left: raise shutdownGracePeriod, or split the job`);
+  error.stack = `${error.name}: ${error.message}`;
+  return {
+    answer: answerWith(ANSWER_KINDS.exhausted, packException(error)),
+    error: `${error.name}: ${text}`,
+  };
 }

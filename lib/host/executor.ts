@@ -3,15 +3,17 @@ import { RESULT_LIMIT } from "../codec/limits.js";
 import { DatabaseError, UnknownWorkerError } from "../errors.js";
 import type { Answer } from "../job/answer.js";
 import type { ClaimedJob, JobState } from "../job/job.js";
-import type { Outcome } from "../job/outcome.js";
-import { ISOLATED_FROM } from "../job/crashes.js";
+import type { InterruptedOutcome, Outcome, ReleasedOutcome } from "../job/outcome.js";
+import { RUNS_ALONE } from "../job/suspicion.js";
 import { transition } from "../job/transition.js";
+import type { ClaimKey } from "../postgres/census.js";
 import type { Engine } from "../postgres/engine.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
 import type { Acks } from "./acks.js";
-import type { Isolation } from "./isolation.js";
+import type { Holds } from "./holds.js";
 import { Marker } from "./marker.js";
+import type { Suspects } from "./suspects.js";
 import type { Run, Threads } from "./threads.js";
 
 /** What is known of an answer besides itself. */
@@ -26,7 +28,9 @@ export interface ExecutorOptions {
   readonly workers: ReadonlyMap<string, AnyWorker>;
   readonly threads: Threads;
   /** Where jobs run with which hosts have died. */
-  readonly isolation: Isolation;
+  readonly suspects: Suspects;
+  /** What this host holds. A job is taken before it comes here, and dropped when its end is written. */
+  readonly holds: Holds;
   readonly engine: Engine;
   readonly acks: Acks;
   /** Hands an answer to this process's own awaiters. */
@@ -42,8 +46,8 @@ export class Executor {
   readonly #marker: Marker;
   readonly #running = new Set<ClaimedJob>();
   readonly #interrupted = new Set<ClaimedJob>();
-  /** Jobs whose outcome is not written yet, by id, with their claim. */
-  readonly #unwritten = new Map<number, number>();
+  /** Jobs given back though they run, by {@link disown}. */
+  readonly #disowned = new Set<ClaimedJob>();
   readonly #idle: (() => void)[] = [];
 
   constructor(options: ExecutorOptions) {
@@ -61,10 +65,7 @@ export class Executor {
    * way to the rows. Never rejects.
    */
   async run(jobs: readonly ClaimedJob[]): Promise<void> {
-    for (const job of jobs) {
-      this.#running.add(job);
-      this.#unwritten.set(job.id, job.claim);
-    }
+    for (const job of jobs) this.#running.add(job);
     const outcomes = await this.#perform(jobs);
     for (const job of jobs) this.#running.delete(job);
     if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
@@ -72,13 +73,8 @@ export class Executor {
       const outcome = outcomes[at] as Outcome;
       // What fails after it was told to stop may have failed for that: it gets its attempt back.
       const interrupted = this.#interrupted.delete(job) && outcome.type === "failed";
-      void this.#finish(job, interrupted ? { type: "released" } : outcome);
+      if (!this.#disowned.delete(job)) void this.#finish(job, interrupted ? INTERRUPTED : outcome);
     }
-  }
-
-  /** The ids of jobs that it runs, or has outcomes of still to write. */
-  held(): number[] {
-    return [...this.#unwritten.keys()];
   }
 
   /** Resolves when no job is in a thread. */
@@ -91,6 +87,20 @@ export class Executor {
     void this.#finish(job, { type: "released" });
   }
 
+  /** Gives back what this host holds by the table alone. The fence refuses where that is no longer so. */
+  async giveBack({ id, claim }: ClaimKey): Promise<void> {
+    const { acks, holds, telemetry } = this.#options;
+    holds.take({ id, claim });
+    try {
+      const given = await acks.push({ id, claim, transition: RELEASED, awaited: false });
+      if (given) telemetry.emit("claim:stray", { id, claim });
+    } catch (error) {
+      telemetry.emit("service:error", { service: "executor", error });
+    } finally {
+      holds.drop({ id, claim });
+    }
+  }
+
   /** Asks running jobs to end, by their signal. */
   abort(reason: string): void {
     for (const job of this.#running) {
@@ -99,9 +109,23 @@ export class Executor {
     }
   }
 
-  /** Ends running jobs by ending their threads, and gives them back. Resolves when the threads have exited. */
-  async kill(): Promise<void> {
-    await Promise.all([...this.#running].map((job) => this.#placeOf(job).kill(job.id, { type: "released" })));
+  /**
+   * Ends running jobs by ending their threads, and gives them back. Resolves when the threads have exited, which native code
+   * keeps from it for as long as it runs.
+   */
+  async kill(outcome: ReleasedOutcome | InterruptedOutcome): Promise<void> {
+    await Promise.all([...this.#running].map((job) => this.#placeOf(job).kill(job.id, outcome)));
+  }
+
+  /**
+   * Gives back the jobs whose threads were told to end and have not. Another host may run such a job while native code of
+   * this run goes on; what that comes to is never written.
+   */
+  disown(): void {
+    for (const job of this.#running) {
+      this.#disowned.add(job);
+      void this.#finish(job, this.#placeOf(job).runs(job.id) ? INTERRUPTED : { type: "released" });
+    }
   }
 
   /** Marks no more. For when nothing runs. */
@@ -109,8 +133,8 @@ export class Executor {
     this.#marker.stop();
   }
 
-  #placeOf({ crashes }: ClaimedJob): Threads | Isolation {
-    return crashes >= ISOLATED_FROM ? this.#options.isolation : this.#options.threads;
+  #placeOf({ suspicion }: ClaimedJob): Threads | Suspects {
+    return suspicion >= RUNS_ALONE ? this.#options.suspects : this.#options.threads;
   }
 
   async #perform(jobs: readonly ClaimedJob[]): Promise<Outcome[]> {
@@ -129,30 +153,32 @@ export class Executor {
   }
 
   async #run(jobs: readonly ClaimedJob[], url: string): Promise<Run[]> {
-    const { threads } = this.#options;
+    const { threads, suspects } = this.#options;
     const [first] = jobs as readonly [ClaimedJob];
-    if (this.#placeOf(first) !== threads) return [await this.#runIsolated(first, url)];
+    if (first.suspicion > 0 && !(await this.#begun(first))) return [RELEASED_RUN];
+    if (this.#placeOf(first) === suspects) return [await suspects.run(first, url)];
     for (const job of jobs) this.#marker.begin(job);
     const runs = await threads.runBatch(jobs, url);
     for (const job of jobs) this.#marker.end(job);
     return runs;
   }
 
-  async #runIsolated(job: ClaimedJob, url: string): Promise<Run> {
-    const { isolation, engine, telemetry } = this.#options;
+  /** It may take the machine down with it: that it has begun must be known before. False where that cannot be written. */
+  async #begun(job: ClaimedJob): Promise<boolean> {
+    const { engine, telemetry } = this.#options;
     try {
-      // It may take the machine down with it: that it has begun must be known before.
       if (!job.begun) await engine.begin([job]);
+      return true;
     } catch (error) {
       telemetry.emit("service:error", { service: "executor", error });
-      return { outcome: { type: "released" }, duration: 0, threadId: -1 };
+      return false;
     }
-    return isolation.run(job, url);
   }
 
   async #finish(job: ClaimedJob, outcome: Outcome): Promise<void> {
-    const { acks, engine, telemetry, deliver, delivery } = this.#options;
+    const { acks, engine, holds, telemetry, deliver, delivery } = this.#options;
     const { id, claim, attempt, ref, awaited } = job;
+    if (outcome.type === "interrupted") return this.#interrupt(job);
     const next = transition(outcome, job, Math.random);
     const { answer, state } = next;
     const tell = (): void => {
@@ -168,10 +194,25 @@ export class Executor {
       // The database refuses this very outcome for good. That is a failure of the attempt, and can be written.
       if (outcome.type === "completed") await this.#finish(job, refused(error));
     } finally {
-      if (this.#unwritten.get(id) === claim) this.#unwritten.delete(id);
+      holds.drop({ id, claim });
+    }
+  }
+
+  async #interrupt({ id, claim }: ClaimedJob): Promise<void> {
+    const { acks, holds, telemetry } = this.#options;
+    try {
+      if (!(await acks.interrupt({ id, claim }))) telemetry.emit("claim:lost", { id, claim });
+    } catch (error) {
+      telemetry.emit("service:error", { service: "executor", error });
+    } finally {
+      holds.drop({ id, claim });
     }
   }
 }
+
+const RELEASED = transition({ type: "released" }, { attempt: 0, maxAttempts: 1 }, Math.random);
+const RELEASED_RUN: Run = { outcome: { type: "released" }, duration: 0, threadId: -1 };
+const INTERRUPTED: InterruptedOutcome = { type: "interrupted" };
 
 function unknownWorker(worker: string, known: readonly string[]): Outcome {
   const list = known.length === 0 ? "none" : known.join(", ");

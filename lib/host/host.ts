@@ -1,16 +1,20 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ClaimedJob } from "../job/job.js";
+import type { Database } from "../postgres/database.js";
 import type { Engine } from "../postgres/engine.js";
 import { insertChannel } from "../postgres/fragments.js";
 import type { Notifier } from "../notifier.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
 import { Acks } from "./acks.js";
+import { Deadline } from "./deadline.js";
 import { Executor, type ExecutorOptions } from "./executor.js";
+import { Holds, type Opening } from "./holds.js";
 import { Isolation } from "./isolation.js";
 import { Lifeline } from "./lifeline.js";
+import { Membership } from "./membership.js";
 import { Producer } from "./producer.js";
 import { Pruner } from "./pruner.js";
+import { Suspects } from "./suspects.js";
 import { Threads } from "./threads.js";
 
 /** How one queue is run on a host. */
@@ -26,13 +30,15 @@ export interface HostOptions {
   readonly queues: ReadonlyMap<string, QueueOptions>;
   readonly workers: readonly AnyWorker[];
   readonly threads: number;
+  readonly maxJobsPerThread: number;
+  readonly maxThreadAge: number;
   readonly resultLimit: number;
   readonly retention: number;
   /** ms that running jobs get to end when the host stops. */
   readonly shutdownGracePeriod: number;
+  readonly database: Database;
   readonly engine: Engine;
   readonly notifier: Notifier;
-  readonly lockKey: () => string | null;
   readonly deliver: ExecutorOptions["deliver"];
   readonly delivery: ExecutorOptions["delivery"];
   readonly telemetry: Telemetry;
@@ -50,8 +56,11 @@ export interface HostStatus {
 
 /** ms that jobs get to heed their signal, after the grace period, before their threads are ended. */
 const LAST_CALL = 250;
-/** ms that the last outcomes get to be written; where the database is away for longer, others rescue their jobs. */
-const LAST_ACKS = 5_000;
+/** ms that ended threads get to exit, and once more when the jobs in those that have not are given back. Native code does not end. */
+const LAST_KILL = 400;
+const LAST_EXIT = 250;
+/** ms that the last writes get at the least; where the database is away for longer, others rescue the jobs. */
+const LAST_WRITES = 500;
 
 /** The side of an instance that runs jobs: its producers, its threads, and the services that keep the table in order. */
 export class Host {
@@ -61,17 +70,28 @@ export class Host {
   readonly #acks: Acks;
   readonly #executor: Executor;
   readonly #producers = new Map<string, Producer>();
+  readonly #holds = new Holds();
+  readonly #membership: Membership;
   readonly #lifeline: Lifeline;
   readonly #pruner: Pruner;
   #started = false;
   #turn = 0;
+  #stopping: Promise<void> | undefined;
 
   constructor(options: HostOptions) {
     this.#options = options;
     const { engine, telemetry, resultLimit, retention, deliver, delivery } = options;
     const workers = new Map(options.workers.map((worker) => [worker.name, worker]));
     this.#workers = workers;
-    this.#threads = new Threads({ size: options.threads, resultLimit, telemetry });
+    this.#membership = new Membership({
+      ...options,
+      queues: Object.fromEntries([...options.queues].map(([queue, { limit }]) => [queue, limit])),
+      workers: [...workers.keys()],
+      onLost: () => this.#abandon(),
+      onFresh: () => this.#advanceAll(),
+    });
+    const { threads: size, maxJobsPerThread: maxJobs, maxThreadAge: maxAge } = options;
+    this.#threads = new Threads({ size, resultLimit, telemetry, maxJobs, maxAge });
     this.#acks = new Acks({
       engine,
       telemetry,
@@ -82,7 +102,14 @@ export class Host {
     this.#executor = new Executor({
       workers,
       threads: this.#threads,
-      isolation: new Isolation(resultLimit, telemetry),
+      suspects: new Suspects({
+        isolation: new Isolation(resultLimit, telemetry),
+        engine,
+        survives: (ms) => this.#membership.survives(ms),
+        resultLimit,
+        telemetry,
+      }),
+      holds: this.#holds,
       engine,
       acks: this.#acks,
       deliver,
@@ -92,10 +119,15 @@ export class Host {
     for (const [queue, { limit, paused }] of options.queues)
       this.#producers.set(queue, this.#produce(queue, limit, paused));
     this.#lifeline = new Lifeline({
-      ...options,
-      queues: Object.fromEntries([...options.queues].map(([queue, { limit }]) => [queue, limit])),
-      onLost: () => this.#abandon(),
+      engine,
+      telemetry,
+      membership: this.#membership,
+      holds: this.#holds,
+      queues: [...options.queues.keys()],
       onJobs: (queue) => this.wake(queue),
+      onStrays: (strays) => {
+        for (const stray of strays) void this.#executor.giveBack(stray);
+      },
       polling: () => options.notifier.mode === "polling",
     });
     this.#pruner = new Pruner(engine, retention, telemetry);
@@ -109,33 +141,30 @@ export class Host {
   async start(): Promise<void> {
     const { notifier, prefix } = this.#options;
     this.#started = true;
-    await Promise.all([this.#threads.start(), this.#lifeline.start()]);
+    await Promise.all([this.#threads.start(), this.#membership.start()]);
     await notifier.listen(insertChannel(prefix), (queue) => this.wake(queue));
     notifier.onRestore(() => {
       this.#acks.hurry();
-      this.#lifeline.hurry();
-      for (const producer of this.#producers.values()) producer.doubt();
+      this.#membership.hurry();
+      this.#lifeline.doubt();
+      for (const producer of this.#producers.values()) producer.wake();
     });
-    for (const service of [this.#pruner, ...this.#producers.values()]) service.start();
+    for (const service of [this.#lifeline, this.#pruner, ...this.#producers.values()]) service.start();
   }
 
   /**
-   * Claims no more, lets running jobs end within the grace period, then interrupts them and gives them back; resolves when
-   * every outcome is written, or the database has been away for too long.
+   * Claims no more, lets running jobs end within the grace period, then interrupts them and gives them back. Resolves when
+   * every outcome is written, or the database has been away for `patience` ms; never later than that and about a second after
+   * the grace period, whatever the threads do. Idempotent.
    */
-  async stop(): Promise<void> {
-    const { telemetry } = this.#options;
-    if (!this.#started) return this.#threads.stop();
-    await Promise.all([this.#pruner, ...this.#producers.values()].map((service) => service.stop()));
-    await this.#settle();
-    this.#executor.stop();
-    await this.#acks.close(LAST_ACKS);
-    await this.#lifeline.stop();
-    // A host that cannot sign off is found gone by the others.
-    await this.#lifeline
-      .leave()
-      .catch((error: unknown) => telemetry.emit("service:error", { service: "lifeline", error }));
-    await this.#threads.stop();
+  stop(patience: number): Promise<void> {
+    this.#stopping ??= this.#started ? this.#stop(patience) : this.#endThreads();
+    return this.#stopping;
+  }
+
+  /** How many threads were told to end and have not. */
+  get ending(): number {
+    return this.#threads.ending;
   }
 
   /** A queue may have jobs. */
@@ -148,11 +177,22 @@ export class Host {
     return this.#workers.has(worker) && (this.#producers.get(queue)?.reserve() ?? false);
   }
 
+  /** An insert that may claim for this host is about to be sent; {@link settleReservation} takes what comes of it. */
+  open(): Opening {
+    return this.#holds.open();
+  }
+
+  /** Its reply has come, or is given up, and every reservation of it is settled. */
+  settle(opening: Opening): void {
+    this.#holds.settle(opening);
+  }
+
   /** Keeps the promise, or takes it back where there is no job. */
   settleReservation(queue: string, job: ClaimedJob | null): void {
     const producer = this.#producers.get(queue);
-    if (job === null) producer?.unreserve();
-    else producer?.runReserved(job);
+    if (job === null) return producer?.unreserve();
+    this.#holds.take(job);
+    producer?.runReserved(job);
   }
 
   /** How many jobs run. */
@@ -185,9 +225,11 @@ export class Host {
       paused,
       engine,
       executor: this.#executor,
+      holds: this.#holds,
       capacity,
       batchOf,
       onFree,
+      onDoubt: () => this.#lifeline.doubt(),
       telemetry,
     });
   }
@@ -196,6 +238,7 @@ export class Host {
     const threads = this.#threads;
     const producers = this.#producers;
     const acks = this.#acks;
+    const membership = this.#membership;
     return {
       size: this.#options.threads,
       get free() {
@@ -203,8 +246,8 @@ export class Host {
         for (const { running } of producers.values()) taken += running;
         return threads.size - taken;
       },
-      get clogged() {
-        return acks.clogged;
+      get closed() {
+        return acks.clogged || !membership.fresh;
       },
     };
   }
@@ -216,24 +259,48 @@ export class Host {
     for (let at = 0; at < producers.length; at += 1) producers[(this.#turn + at) % producers.length]?.advance();
   }
 
+  async #stop(patience: number): Promise<void> {
+    this.#membership.resign();
+    // A claim under way may wait for the database, which is no affair of the jobs that run.
+    const quiet = Promise.all([this.#pruner, ...this.#producers.values()].map((service) => service.stop()));
+    await this.#settle();
+    this.#executor.stop();
+    const deadline = new Deadline(Math.max(patience, LAST_WRITES));
+    await deadline.within(quiet);
+    await this.#acks.close(deadline.left);
+    await this.#leave(deadline);
+    await this.#endThreads();
+  }
+
+  /** A host that cannot sign off is found gone by the others. */
+  async #leave(deadline: Deadline): Promise<void> {
+    try {
+      if (await deadline.within(this.#lifeline.stop())) await deadline.within(this.#membership.leave());
+    } catch (error) {
+      this.#options.telemetry.emit("service:error", { service: "membership", error });
+    }
+    await this.#membership.stop();
+  }
+
   async #settle(): Promise<void> {
     if (await this.#idleWithin(this.#options.shutdownGracePeriod)) return;
     this.#executor.abort("The host stops");
     if (await this.#idleWithin(LAST_CALL)) return;
-    await this.#executor.kill();
+    void this.#executor.kill({ type: "interrupted" });
+    if (!(await this.#idleWithin(LAST_KILL))) this.#executor.disown();
   }
 
-  async #idleWithin(ms: number): Promise<boolean> {
-    const waiting = new AbortController();
-    const timeout = sleep(ms, undefined, { signal: waiting.signal }).catch(() => {});
-    await Promise.race([this.#executor.idle(), timeout]);
-    waiting.abort();
-    return this.#executor.running === 0;
+  #idleWithin(ms: number): Promise<boolean> {
+    return new Deadline(ms).within(this.#executor.idle());
+  }
+
+  async #endThreads(): Promise<void> {
+    if (!(await new Deadline(LAST_EXIT).within(this.#threads.stop()))) this.#threads.disown();
   }
 
   /** Others have this host's jobs: what it holds is forgotten, what it runs is ended. Late outcomes meet the fence. */
   #abandon(): void {
     for (const producer of this.#producers.values()) producer.forget();
-    void this.#executor.kill();
+    void this.#executor.kill({ type: "released" });
   }
 }

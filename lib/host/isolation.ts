@@ -4,8 +4,7 @@ import { unpack } from "../codec/codec.js";
 import { failure } from "../codec/failure.js";
 import { MAX_RESULT_LIMIT } from "../codec/limits.js";
 import { entry } from "../entry.js";
-import { QuarantinedError, ThreadCrashError } from "../errors.js";
-import { QUARANTINED_AT } from "../job/crashes.js";
+import { ThreadCrashError } from "../errors.js";
 import type { ClaimedJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import type { Telemetry } from "../telemetry.js";
@@ -21,7 +20,10 @@ interface Isolated {
   verdict: Outcome | null;
 }
 
-/** Runs jobs with which hosts have died each in a process of its own: this host does not die with them, and the blame is certain. */
+/** What a job came to in a process of its own: its run, or how that process died by itself while it ran. */
+export type Solitary = { readonly run: Run } | { readonly death: string };
+
+/** Runs jobs each in a process of its own: this host does not die with them, and what dies there dies alone. */
 export class Isolation {
   readonly #resultLimit: number;
   readonly #telemetry: Telemetry;
@@ -32,19 +34,25 @@ export class Isolation {
     this.#telemetry = telemetry;
   }
 
-  /** Never rejects. A job whose process dies is quarantined; one whose process cannot be had fails. */
-  async run(job: ClaimedJob, url: string): Promise<Run> {
+  /** Never rejects. A job whose process cannot be had fails. */
+  async run(job: ClaimedJob, url: string): Promise<Solitary> {
     const start = performance.now();
-    const ended = (outcome: Outcome): Run => ({ outcome, duration: performance.now() - start, threadId: -1 });
+    const ended = (outcome: Outcome): Solitary => ({
+      run: { outcome, duration: performance.now() - start, threadId: -1 },
+    });
     try {
-      const { run, outcome } = await this.#run(job, url);
-      return run ?? ended(outcome);
+      const { run, verdict, begun, how, problem } = await this.#run(job, url);
+      if (run !== null) return { run };
+      if (verdict !== null) return ended(verdict);
+      if (begun) return { death: how };
+      const message = `Job ${job.id} of worker ${JSON.stringify(job.worker)} was to run in a process of its own, which did not come up (${how})`;
+      return ended(failure(new ThreadCrashError(message, { cause: problem }), this.#resultLimit));
     } catch (error) {
       return ended(failure(error, this.#resultLimit));
     }
   }
 
-  async #run(job: ClaimedJob, url: string): Promise<{ run: Run | null; outcome: Outcome }> {
+  async #run(job: ClaimedJob, url: string) {
     const child = fork(entry("lib/host/isolation-process.js"), { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     const isolated: Isolated = { process: child, ended: endOf(child), verdict: null };
     this.#isolated.set(job.id, isolated);
@@ -64,8 +72,8 @@ export class Isolation {
     child.send({ job, url, resultLimit: this.#resultLimit }, () => {});
     await isolated.ended;
     this.#isolated.delete(job.id);
-    const outcome = isolated.verdict ?? this.#death(job, child, begun, problem);
-    return { run: run === null ? null : this.#read(run), outcome };
+    const how = child.signalCode ?? `exit status ${child.exitCode}`;
+    return { run: run === null ? null : this.#read(run), verdict: isolated.verdict, begun, how, problem };
   }
 
   /** Asks a job to end early, by its signal. */
@@ -82,20 +90,9 @@ export class Isolation {
     await isolated.ended;
   }
 
-  #death(
-    { id, worker }: ClaimedJob,
-    { signalCode, exitCode }: ChildProcess,
-    begun: boolean,
-    problem: unknown,
-  ): Outcome {
-    const job = `Job ${id} of worker ${JSON.stringify(worker)}`;
-    const how = signalCode ?? `exit status ${exitCode}`;
-    if (!begun) {
-      const message = `${job} was to run in a process of its own, which did not come up (${how})`;
-      return failure(new ThreadCrashError(message, { cause: problem }), this.#resultLimit);
-    }
-    const message = `${job} took down its process (${how}), and ${QUARANTINED_AT} have died with it: it will not run again`;
-    return { ...failure(new QuarantinedError(message), this.#resultLimit), type: "quarantined" };
+  /** Whether a job is under way here. */
+  runs(jobId: number): boolean {
+    return this.#isolated.has(jobId);
   }
 
   #read({ encoding, text }: Packed): Run {

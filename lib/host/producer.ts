@@ -5,14 +5,18 @@ import { retryDelay } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
 import { blend, prefetch } from "./demand.js";
 import type { Executor } from "./executor.js";
+import type { Holds } from "./holds.js";
 
 /** The threads that all producers of a host share. */
 export interface Capacity {
   readonly size: number;
   /** Threads that no job has, and none is promised. */
   readonly free: number;
-  /** Whether outcomes pile up unwritten: nothing is claimed or started until they are written. */
-  readonly clogged: boolean;
+  /**
+   * Whether nothing may be claimed or started now: outcomes pile up unwritten, or the host cannot know whether what it holds is
+   * still its own.
+   */
+  readonly closed: boolean;
 }
 
 export interface ProducerOptions {
@@ -22,11 +26,14 @@ export interface ProducerOptions {
   readonly paused: boolean;
   readonly engine: Engine;
   readonly executor: Executor;
+  readonly holds: Holds;
   readonly capacity: Capacity;
   /** How many jobs of a worker may go to a thread at once. */
   readonly batchOf: (worker: string) => number;
   /** Called when a thread has come free, so that every queue gets its turn. */
   readonly onFree: () => void;
+  /** Called when a statement that may have claimed jobs failed: the table may say more than this host knows. */
+  readonly onDoubt: () => void;
   readonly telemetry: Telemetry;
 }
 
@@ -50,8 +57,6 @@ export class Producer {
   /** Jobs that the claim under way begins: their threads are promised. */
   #expected = 0;
   #hungry = true;
-  /** A reply was lost: the table may say that this host holds jobs that it does not know of. */
-  #unsure = false;
   #claiming: Promise<void> | undefined;
   #started = false;
   #roundTrip: number | null = null;
@@ -85,8 +90,9 @@ export class Producer {
   /** Claims no more, and gives back what it holds; that is written with the last outcomes. Running jobs go on. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#release();
     await this.#claiming;
-    for (const { job } of this.#waiting.splice(0)) this.#options.executor.release(job);
+    this.#release();
   }
 
   /** There may be jobs. */
@@ -95,19 +101,14 @@ export class Producer {
     if (this.#started) this.advance();
   }
 
-  /** There was a gap: what the table says of this host may differ from what it knows. */
-  doubt(): void {
-    this.#unsure = true;
-    this.wake();
-  }
-
   /** Starts and claims what there is room for. */
   advance(): void {
+    if (this.#stopping.signal.aborted) return;
     const { capacity, limit, paused } = this.#options;
-    while (this.#waiting.length > 0 && this.running < limit && capacity.free > 0 && !capacity.clogged) {
+    while (this.#waiting.length > 0 && this.running < limit && capacity.free > 0 && !capacity.closed) {
       void this.#run(this.#next());
     }
-    if (this.#claiming !== undefined || !this.#hungry || paused || this.#stopping.signal.aborted) return;
+    if (this.#claiming !== undefined || !this.#hungry || paused) return;
     const demand = this.#demand();
     if (demand > 0) this.#claiming = this.#fetch(demand);
   }
@@ -120,7 +121,7 @@ export class Producer {
     const { capacity, limit, paused } = this.#options;
     const idle = !this.#hungry && this.#claiming === undefined && this.#waiting.length === 0;
     if (paused || !idle || this.#stopping.signal.aborted || this.running >= limit || capacity.free < 1) return false;
-    if (capacity.clogged) return false;
+    if (capacity.closed) return false;
     this.#reserved += 1;
     return true;
   }
@@ -133,14 +134,14 @@ export class Producer {
   /** There is no such job, or its insert failed and nobody knows whether there is. */
   unreserve(): void {
     this.#reserved -= 1;
-    this.#unsure = true;
     this.#options.onFree();
+    this.#options.onDoubt();
     this.wake();
   }
 
   /** Forgets what it holds: others have it now. */
   forget(): void {
-    this.#waiting.length = 0;
+    for (const { job } of this.#waiting.splice(0)) this.#options.holds.drop(job);
   }
 
   /**
@@ -151,10 +152,10 @@ export class Producer {
     const { limit, capacity, batchOf } = this.#options;
     const [first] = this.#waiting as [Held];
     this.#batch = batchOf(first.job.worker);
-    if (this.#batch === 1 || first.job.crashes > 0) return [begun(this.#waiting.shift() as Held)];
+    if (this.#batch === 1 || first.job.suspicion > 0) return [begun(this.#waiting.shift() as Held)];
     const share = Math.ceil(this.#waiting.length / Math.min(limit - this.running, capacity.free));
     const most = Math.min(this.#batch, share);
-    const matches = ({ job }: Held) => job.worker === first.job.worker && job.crashes === 0;
+    const matches = ({ job }: Held) => job.worker === first.job.worker && job.suspicion === 0;
     let count = 1;
     while (count < most && matches(this.#waiting[count] as Held)) count += 1;
     return this.#waiting.splice(0, count).map(begun);
@@ -162,7 +163,7 @@ export class Producer {
 
   #demand(): number {
     const { limit, capacity } = this.#options;
-    if (capacity.clogged) return 0;
+    if (capacity.closed) return 0;
     const room = Math.min(limit - this.running, capacity.free);
     const ahead = prefetch(Math.min(limit, capacity.size), this.#roundTrip, this.#jobTime, this.#batch);
     // Small claims cost as much as large ones: it fetches when half is gone, not one for each job that ends.
@@ -173,12 +174,10 @@ export class Producer {
     const { queue, telemetry } = this.#options;
     this.#hungry = false;
     try {
-      // While a reservation is open, what its insert claimed is not unknown, only not heard of yet.
-      if (this.#unsure && this.#reserved === 0) await this.#recover();
-      else await this.#claim(demand);
+      await this.#claim(demand);
     } catch (error) {
       this.#hungry = true;
-      this.#unsure = true;
+      this.#options.onDoubt();
       telemetry.emit("service:error", { service: `producer ${queue}`, error });
       await sleep(retryDelay(5), undefined, { signal: this.#stopping.signal }).catch(() => {});
     }
@@ -187,7 +186,8 @@ export class Producer {
   }
 
   async #claim(demand: number): Promise<void> {
-    const { engine, queue, limit, capacity } = this.#options;
+    const { engine, holds, queue, limit, capacity } = this.#options;
+    const opening = holds.open();
     const start = performance.now();
     this.#expected = this.#waiting.length > 0 ? 0 : Math.max(0, Math.min(demand, limit - this.running, capacity.free));
     try {
@@ -196,24 +196,21 @@ export class Producer {
       this.#hold(jobs);
       if (jobs.length === demand) this.#hungry = true;
     } finally {
+      holds.settle(opening);
       this.#expected = 0;
     }
   }
 
-  /** Takes up the jobs that are this host's by the table, and that it does not know of: the reply to their claim was lost. */
-  async #recover(): Promise<void> {
-    const { engine, queue, executor } = this.#options;
-    // Listed before the table is asked: a job that ends meanwhile must not be taken for an unknown one.
-    const known = new Set([...this.#waiting.map(({ job }) => job.id), ...executor.held()]);
-    const jobs = await engine.held(queue);
-    this.#hold(jobs.filter(({ id }) => !known.has(id)));
-    this.#unsure = false;
-    this.#hungry = true;
+  #release(): void {
+    for (const { job } of this.#waiting.splice(0)) this.#options.executor.release(job);
   }
 
   #hold(jobs: readonly ClaimedJob[]): void {
     const since = performance.now();
-    for (const job of jobs) this.#waiting.push({ job, since });
+    for (const job of jobs) {
+      this.#options.holds.take(job);
+      this.#waiting.push({ job, since });
+    }
   }
 
   async #run(jobs: readonly ClaimedJob[]): Promise<void> {

@@ -5,16 +5,18 @@ import { Periodic } from "./periodic.js";
 const INTERVAL = 30_000;
 const BATCH = 5_000;
 
-/** Removes rows that ended more than the retention ago. */
+/** Removes finished rows whose time is over: each by the retention of the host that finished it. */
 export class Pruner {
   readonly #periodic: Periodic;
 
   constructor(engine: Engine, retention: number, telemetry: Telemetry) {
     const work = async () => {
-      const jobs = await engine.prune(retention, BATCH);
-      if (jobs > 0) telemetry.emit("prune", { jobs });
-      return jobs === BATCH ? 0 : undefined;
+      const { pruned, dated } = await engine.prune(BATCH);
+      if (pruned > 0) telemetry.emit("prune", { jobs: pruned });
+      // What got its time may be over it already.
+      return pruned === BATCH || dated > 0 ? 0 : undefined;
     };
+    // A short retention is worth looking at more often.
     const interval = Math.max(1_000, Math.min(INTERVAL, retention));
     this.#periodic = new Periodic({ name: "pruner", interval, work, telemetry });
   }

@@ -1,4 +1,4 @@
-import { MessagePort, receiveMessageOnPort, type ResourceLimits, type Worker } from "node:worker_threads";
+import { receiveMessageOnPort, type ResourceLimits, type Worker } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { unpack } from "../codec/codec.js";
 import { isError } from "../codec/exception.js";
@@ -9,14 +9,18 @@ import { ThreadCrashError } from "../errors.js";
 import type { ClaimedJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import type { Telemetry } from "../telemetry.js";
-import { connect, type Far, type Hello, type HostSide, LINK, type ThreadSide } from "../thread/link.js";
+import { Board, type Leaver } from "../thread/board.js";
+import { THREAD_DATA } from "../thread/inside.js";
+import { connect, type Far, type Hello, type HostSide, isHello, LINK, type ThreadSide } from "../thread/link.js";
 import { readRun, type RunMessage, tasksMessage } from "../thread/message.js";
 import type { Run } from "../thread/perform.js";
+import { fatesOf } from "./blame.js";
+import { Wear, type WearLimits } from "./wear.js";
 
 /** ms until another try after a thread could not even start. */
 const BOOT_RETRY = 1_000;
 
-export interface ThreadOptions {
+export interface ThreadOptions extends WearLimits {
   /** Bytes compressed. */
   readonly resultLimit: number;
   readonly telemetry: Telemetry;
@@ -36,6 +40,7 @@ export interface ThreadEvents {
 interface Live extends Hello {
   readonly worker: Worker;
   readonly far: Far<ThreadSide>;
+  readonly board: Board;
   readonly exited: Promise<void>;
 }
 
@@ -63,11 +68,14 @@ export class Thread {
   #hello: Hello | null = null;
   #created = false;
   #live: Live | null = null;
+  /** The worker that is up or ends; null once it has exited, which may be long after `#live` is. */
+  #worker: Worker | null = null;
   #jobs: readonly ClaimedJob[] = [];
   /** Takes what the jobs in it came to. */
   #answer: (runs: readonly RunMessage[] | Ended) => void = () => {};
   /** Set once the thread is to end. */
   #verdict: Verdict | null = null;
+  readonly #wear: Wear;
   #exited: Promise<void> = Promise.resolve();
   #bootError: unknown = null;
   #retry: NodeJS.Timeout | undefined;
@@ -76,6 +84,7 @@ export class Thread {
   constructor(options: ThreadOptions, events: ThreadEvents) {
     this.#options = options;
     this.#events = events;
+    this.#wear = new Wear(options, () => this.recycle());
   }
 
   /** Whether it can take a job now. */
@@ -85,7 +94,17 @@ export class Thread {
 
   /** Whether it was told to end and has not: native code runs on. */
   get ending(): boolean {
-    return this.#live !== null && this.#verdict !== null;
+    return this.#worker !== null && this.#verdict !== null;
+  }
+
+  /** Whether it has run no job yet, or its replacement has not. */
+  get fresh(): boolean {
+    return this.#wear.fresh;
+  }
+
+  /** Whether it starts, or ends to start anew. */
+  get starting(): boolean {
+    return !this.busy && !this.free && this.#stopping === null;
   }
 
   /** Whether jobs are in it whose outcomes are not out. */
@@ -96,6 +115,11 @@ export class Thread {
   /** Whether a job is in it. */
   has(jobId: number): boolean {
     return this.#jobs.some(({ id }) => id === jobId);
+  }
+
+  /** Whether it is at a job now, rather than at another of its batch. */
+  runs(jobId: number): boolean {
+    return this.#jobs[(this.#live?.board.begun ?? 0) - 1]?.id === jobId;
   }
 
   /** Starts the thread; `free` or `failed` tells what came of it. */
@@ -109,6 +133,7 @@ export class Thread {
       // By default an idle thread sits in Atomics.wait, where no link reaches it and no timer of its own fires.
       atomics: "disabled",
       recordTiming: false,
+      workerData: THREAD_DATA,
       ...(resourceLimits && { resourceLimits }),
     });
     this.#pool = pool;
@@ -133,15 +158,17 @@ export class Thread {
   }
 
   /**
-   * Runs jobs of one module, one after the other, in a thread that is `free`; resolves to a run for each. Never rejects: a job
-   * that ends its thread fails, and those with it are released, for what the earlier ones came to is lost with the thread. In
-   * these cases the outcomes come when the thread has really ended.
+   * Runs jobs of one module, one after the other, in a thread that is `free`; resolves to a run for each, or null where a
+   * job is to run again, alone in a fresh thread (see {@link fatesOf}). Never rejects: a job that ends its thread fails. Where
+   * the thread ends, by whatever cause, the outcomes come when it has really ended.
    */
-  async run(jobs: readonly ClaimedJob[], url: string): Promise<Run[]> {
+  async run(jobs: readonly ClaimedJob[], url: string): Promise<(Run | null)[]> {
     const [live, start] = [this.#live, performance.now()];
     if (live === null) throw new Error("A thread was given a job before it was free");
     this.#jobs = jobs;
-    Atomics.store(live.begun, 0, 0);
+    const { fresh } = this;
+    this.#wear.use(jobs.length);
+    live.board.reset();
     const answered = new Promise<readonly RunMessage[] | Ended>((resolve) => {
       this.#answer = resolve;
     });
@@ -150,10 +177,19 @@ export class Thread {
     live.worker.ref();
     const answer = await answered;
     live.worker.unref();
-    const runs = "cause" in answer ? this.#lost(live, answer.cause, performance.now() - start) : answer.map(readRun);
+    const runs =
+      "cause" in answer ? this.#lost(live, fresh, answer.cause, performance.now() - start) : answer.map(readRun);
     this.#jobs = [];
+    if (this.#wear.spent || live.board.spoiled) this.recycle();
     if (this.free) this.#events.free();
     return runs;
+  }
+
+  /** Has another thread take the place of this one, which runs no job. */
+  recycle(): void {
+    if (!this.free) return;
+    this.#verdict = { jobId: null, outcome: RELEASED };
+    void this.#live?.worker.terminate();
   }
 
   /** Asks a job in it to end early, by its signal. */
@@ -174,14 +210,21 @@ export class Thread {
   stop(): Promise<void> {
     this.#verdict ??= { jobId: null, outcome: RELEASED };
     clearTimeout(this.#retry);
+    this.#wear.stop();
     this.#stopping ??= this.#pool?.destroy() ?? Promise.resolve();
     return this.#stopping;
+  }
+
+  /** Keeps the process alive no longer, though the thread was told to end and has not. */
+  disown(): void {
+    this.#worker?.unref();
   }
 
   #up(pool: Piscina): void {
     const [worker] = pool.threads;
     if (this.#hello === null || !this.#created || worker === undefined) return;
     const hello = this.#hello;
+    this.#worker = worker;
     const far = connect<ThreadSide>(hello[LINK], { stray: (report) => this.#stray(report) } satisfies HostSide);
     let reason: unknown;
     worker.once("error", (error: unknown) => {
@@ -189,6 +232,7 @@ export class Thread {
     });
     const exited = new Promise<void>((resolve) => {
       worker.once("exit", (code) => {
+        if (this.#worker === worker) this.#worker = null;
         resolve();
         this.#ended(hello, reason ?? new Error(`it exited with code ${code}`));
       });
@@ -198,9 +242,10 @@ export class Thread {
     const ready = (): void => {
       if (this.#hello !== hello || this.#stopping !== null) return;
       worker.unref();
-      this.#live = { ...hello, worker, far, exited };
+      this.#live = { ...hello, worker, far, board: new Board(hello.memory), exited };
       this.#exited = exited;
       this.#verdict = null;
+      this.#wear.renew();
       if (this.free) this.#events.free();
     };
     // Its answer proves that the link carries and that the thread's event loop turns.
@@ -219,6 +264,7 @@ export class Thread {
     this.#hello = null;
     this.#live = null;
     this.#created = false;
+    this.#wear.stop();
     queueMicrotask(() => {
       if (this.#stopping !== null || this.#hold(pool)) return;
       // Piscina gives up for good after a thread that did not come up, so its place is taken by another Piscina.
@@ -235,13 +281,29 @@ export class Thread {
   }
 
   /** What jobs came to whose thread has ended under them. */
-  #lost({ begun }: Live, cause: unknown, duration: number): Run[] {
-    const guilty = Atomics.load(begun, 0) - 1;
-    const outcomeOf = (job: ClaimedJob, at: number): Outcome => {
-      if (this.#verdict !== null) return job.id === this.#verdict.jobId ? this.#verdict.outcome : RELEASED;
-      return at === guilty ? this.#crash(job, cause) : RELEASED;
-    };
-    return this.#jobs.map((job, at) => ({ outcome: outcomeOf(job, at), duration, threadId: -1 }));
+  #lost({ board }: Live, fresh: boolean, cause: unknown, duration: number): (Run | null)[] {
+    const { begun, leaver } = board;
+    const ran = (outcome: Outcome): Run => ({ outcome, duration, threadId: -1 });
+    const verdict = this.#verdict;
+    if (verdict !== null) {
+      const { outcome } = verdict;
+      // Of a batch that a stop interrupts, that is the job under way, whichever was named.
+      const judged = outcome.type === "interrupted" ? this.#jobs[begun - 1]?.id : verdict.jobId;
+      return this.#jobs.map(({ id }) => ran(id === judged ? outcome : RELEASED));
+    }
+    const fates = fatesOf({ ids: this.#jobs.map(({ id }) => id), begun, leaver, fresh });
+    if (fates.includes("again")) this.#strayed(leaver, cause);
+    return this.#jobs.map((job, at) => {
+      if (fates[at] === "again") return null;
+      return ran(fates[at] === "guilty" ? this.#crash(job, cause) : RELEASED);
+    });
+  }
+
+  /** Nothing that runs now ended the thread, or that is in doubt: what runs now runs again. */
+  #strayed(leaver: Leaver, cause: unknown): void {
+    const message = `A thread ended (${showThrown(cause)}), perhaps by what an earlier job left running in it: its jobs run again`;
+    const id = typeof leaver === "number" ? leaver : null;
+    this.#options.telemetry.emit("job:stray", { id, worker: null, error: new ThreadCrashError(message, { cause }) });
   }
 
   #crash(job: ClaimedJob, cause: unknown): Outcome {
@@ -260,17 +322,4 @@ export class Thread {
   #report(error: unknown): void {
     this.#options.telemetry.emit("service:error", { service: "threads", error });
   }
-}
-
-function isHello(message: unknown): message is Hello {
-  return (
-    typeof message === "object" &&
-    message !== null &&
-    LINK in message &&
-    message[LINK] instanceof MessagePort &&
-    "jobs" in message &&
-    message.jobs instanceof MessagePort &&
-    "begun" in message &&
-    message.begun instanceof Int32Array
-  );
 }

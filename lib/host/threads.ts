@@ -24,6 +24,8 @@ interface Waiting {
 export class Threads {
   readonly #threads: readonly Thread[];
   readonly #waiting = new Set<Waiting>();
+  /** Jobs that run a second time, each alone in a fresh thread: theirs has ended under them, perhaps by another's doing. */
+  readonly #again = new Set<Waiting>();
   readonly #onFree: (() => void)[] = [];
   #starting: Promise<void> | null = null;
   #started: { resolve(): void; reject(error: unknown): void } | null = null;
@@ -51,7 +53,7 @@ export class Threads {
 
   /** How many jobs, or batches of them, wait for a thread. */
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#waiting.size + this.#again.size;
   }
 
   /** Resolves when every thread is up. Rejects with the reason if one cannot start. Idempotent. */
@@ -64,6 +66,16 @@ export class Threads {
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
+  }
+
+  /** Keeps the process alive no longer for threads that were told to end and have not. */
+  disown(): void {
+    for (const thread of this.#threads) thread.disown();
+  }
+
+  /** Whether a job is under way, rather than before or after its turn in a batch. */
+  runs(jobId: number): boolean {
+    return this.#threadOf(jobId)?.runs(jobId) ?? false;
   }
 
   /** Runs a job as soon as a thread is free, like {@link runBatch}. */
@@ -95,9 +107,9 @@ export class Threads {
    * keeps its own outcome.
    */
   async kill(jobId: number, outcome: Outcome): Promise<void> {
-    for (const waiting of this.#waiting) {
+    for (const waiting of [...this.#again, ...this.#waiting]) {
       if (!waiting.jobs.some(({ id }) => id === jobId)) continue;
-      this.#waiting.delete(waiting);
+      this.#drop(waiting);
       waiting.settle(waiting.jobs.map(({ id }) => (id === jobId ? { ...released(), outcome } : released())));
     }
     await this.#threadOf(jobId)?.kill(jobId, outcome);
@@ -125,8 +137,10 @@ export class Threads {
   }
 
   async #stop(): Promise<void> {
-    for (const waiting of this.#waiting) waiting.settle(waiting.jobs.map(released));
-    this.#waiting.clear();
+    for (const waiting of [...this.#again, ...this.#waiting]) {
+      this.#drop(waiting);
+      waiting.settle(waiting.jobs.map(released));
+    }
     await Promise.all(this.#threads.map((thread) => thread.stop()));
     this.#started?.resolve();
   }
@@ -140,13 +154,54 @@ export class Threads {
   }
 
   #dispatch(): void {
+    for (const waiting of this.#again) {
+      const thread = this.#threads.find((thread) => thread.free && thread.fresh);
+      if (thread === undefined) break;
+      this.#begin(waiting, thread);
+    }
+    this.#freshen();
     for (const waiting of this.#waiting) {
       const thread = this.#threads.find((thread) => thread.free);
       if (thread === undefined) return;
-      this.#waiting.delete(waiting);
-      void thread.run(waiting.jobs, waiting.url).then(waiting.settle);
-      waiting.started?.();
+      this.#begin(waiting, thread);
     }
+  }
+
+  /** Sees to it that there will be a fresh thread for each job that waits for one. */
+  #freshen(): void {
+    let missing = this.#again.size;
+    for (const { starting } of this.#threads) if (starting) missing -= 1;
+    for (const thread of this.#threads) {
+      if (missing < 1) return;
+      if (!thread.free) continue;
+      thread.recycle();
+      missing -= 1;
+    }
+  }
+
+  #begin(waiting: Waiting, thread: Thread): void {
+    this.#drop(waiting);
+    void this.#run(waiting, thread);
+    waiting.started?.();
+  }
+
+  async #run({ jobs, url, settle }: Waiting, thread: Thread): Promise<void> {
+    const runs = await thread.run(jobs, url);
+    if (!runs.includes(null)) return settle(runs as Run[]);
+    settle(await Promise.all(runs.map(async (run, at) => run ?? this.#runAgain(jobs[at] as ClaimedJob, url))));
+  }
+
+  #runAgain(job: ClaimedJob, url: string): Promise<Run> {
+    if (this.#stopping !== null) return Promise.resolve(released());
+    return new Promise((resolve) => {
+      this.#again.add({ jobs: [job], url, started: undefined, settle: ([run]) => resolve(run as Run) });
+      this.#dispatch();
+    });
+  }
+
+  #drop(waiting: Waiting): void {
+    this.#again.delete(waiting);
+    this.#waiting.delete(waiting);
   }
 
   #threadOf(jobId: number): Thread | undefined {

@@ -1,3 +1,5 @@
+import type { Suspicion } from "./suspicion.js";
+
 /** A job's row, in the three shapes in which it travels: as `perform` sees it, as a claim carries it, as a listing shows it. */
 
 /** The states, as in Oban. The position is what the `state` column holds. */
@@ -55,8 +57,8 @@ export interface ClaimedJob {
   readonly priority: number;
   readonly attempt: number;
   readonly maxAttempts: number;
-  /** How many host processes died while they held it. */
-  readonly crashes: number;
+  /** 0: none. 1: a host died while it held the job. 2: the job runs alone, in a process of its own (`job/suspicion.ts`). */
+  readonly suspicion: Suspicion;
   /** Whether the row counts the attempt already; else the job is only held, and the attempt counts once it begins. */
   readonly begun: boolean;
   /** Whether somebody awaits it; more may do so later. */

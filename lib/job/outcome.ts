@@ -12,7 +12,11 @@ export type Outcome =
   | CancelledOutcome
   | SnoozedOutcome
   | QuarantinedOutcome
-  | ReleasedOutcome;
+  | ReleasedOutcome
+  | InterruptedOutcome;
+
+/** What an attempt ended in, rather than being interrupted. */
+export type EndedOutcome = Exclude<Outcome, InterruptedOutcome>;
 
 export interface CompletedOutcome {
   readonly type: "completed";
@@ -62,7 +66,12 @@ export interface QuarantinedOutcome {
   readonly summary: string;
 }
 
-/** Not run, or interrupted by a stop: given back unharmed, the attempt not counted, nobody told. */
+/** Not run, or lost with its thread by no fault of its own: given back, the attempt not counted, nobody told. */
 export interface ReleasedOutcome {
   readonly type: "released";
+}
+
+/** Under way when its host stopped: given back, and the stop counted on its row (see `interruptions.ts`). */
+export interface InterruptedOutcome {
+  readonly type: "interrupted";
 }

@@ -1,6 +1,6 @@
 import { ANSWER_KINDS, type Answer, answerWith, bareAnswer } from "./answer.js";
 import type { JobState } from "./job.js";
-import type { Outcome } from "./outcome.js";
+import type { EndedOutcome } from "./outcome.js";
 
 /** What is written to the row, and told to its awaiters, after an attempt. */
 export interface Transition {
@@ -22,7 +22,11 @@ export interface AttemptCount {
 }
 
 /** Decides a job's next state from what its attempt came to. `random` yields numbers in [0, 1), for the backoff's jitter. */
-export function transition(outcome: Outcome, { attempt, maxAttempts }: AttemptCount, random: () => number): Transition {
+export function transition(
+  outcome: EndedOutcome,
+  { attempt, maxAttempts }: AttemptCount,
+  random: () => number,
+): Transition {
   switch (outcome.type) {
     case "completed":
       return final(

@@ -1,10 +1,25 @@
+import type { Duplex } from "node:stream";
 import pg from "pg";
 import { DatabaseError } from "../errors.js";
 import type { Telemetry } from "../telemetry.js";
+import { addressOf, type Connection } from "./address.js";
+import { ServerClient } from "./client.js";
 import { type CopiedRow, CopyOut } from "./copy.js";
+import { type Room, readRows } from "./cursor.js";
 import { sqlState } from "./failure.js";
 import { connectError, inspect } from "./inspection.js";
-import { Sockets, type Wait } from "./sockets.js";
+import { Route } from "./route.js";
+import { type Limits, LIMITS } from "./settings.js";
+import { closeClient, Sockets, type Wait } from "./sockets.js";
+
+/** Pools by what their statements cost: time, or the way of many bytes. */
+interface Pools {
+  readonly statements: pg.Pool;
+  readonly bulk: pg.Pool;
+}
+
+/** A connection that is lent by a pool. */
+type PooledClient = pg.PoolClient & ServerClient;
 
 /** A statement with its name: prepared once for each connection. */
 export interface Statement {
@@ -12,29 +27,17 @@ export interface Statement {
   readonly text: string;
 }
 
-/** Where the database is: a URL, or what pg's `Client` takes. */
-export type Connection = string | pg.ClientConfig;
-
 /** Statements run on few connections: each service has one in flight at a time, batched. */
 const POOL_SIZE = 4;
-/** ms until a statement without an answer counts as lost, and its connection as dead. */
-const STATEMENT_TIMEOUT = 30_000;
+/** Those of statements with many bytes. Opened when there are such. */
+const BULK_POOL_SIZE = 2;
+/** Bytes of one parameter from which a statement is one in bulk. */
+const BULK = 262_144;
 /** ms that statements under way get when the connections close. */
 const LAST_STATEMENTS = 2_000;
 
-/**
- * Planner settings for our connections only. A batch statement that is first planned on an empty table would keep its
- * sequential scan, or a join that reads all of the table, when that has grown to millions of rows; without the choice it takes
- * the index for each row from the start. And one plan for all calls: by itself PostgreSQL plans the batches anew each time,
- * which takes as long as running them.
- */
-const SESSION_OPTIONS = [
-  "-c enable_seqscan=off",
-  "-c enable_hashjoin=off",
-  "-c enable_mergejoin=off",
-  "-c plan_cache_mode=force_generic_plan",
-  "-c jit=off",
-].join(" ");
+/** The server takes no writes (any more): it was demoted, say, and the connection outlived that. */
+const READ_ONLY = "25006";
 
 /**
  * A prepared statement that is not there, or is there already, though this connection has prepared it, or has not: a pooler
@@ -53,73 +56,74 @@ const TYPES: pg.CustomTypesConfig = {
   },
 };
 
-/** The connections to PostgreSQL: a small pool for statements, and clients of their own for those who need to hold one. */
+/** The connections to PostgreSQL: small pools for statements, and clients of their own for those who need to hold one. */
 export class Database {
   readonly #config: pg.ClientConfig;
   readonly #telemetry: Telemetry;
-  #sessionOptions: string | undefined = SESSION_OPTIONS;
+  readonly #route: Route;
   /** Whether the way to the server keeps prepared statements; a pooler in transaction mode may not. */
   #prepares = true;
-  readonly #sockets = new Sockets();
-  #pool: pg.Pool | undefined;
+  readonly #sockets: Sockets;
+  #pools: Pools | undefined;
 
-  constructor(connection: Connection, applicationName: string, telemetry: Telemetry) {
-    const given = typeof connection === "string" ? { connectionString: connection } : connection;
+  /** @param patience ms without a byte in either direction after which a statement counts as lost. */
+  constructor(connection: Connection, applicationName: string, telemetry: Telemetry, patience?: number) {
     this.#config = {
       application_name: applicationName,
       keepAlive: true,
       keepAliveInitialDelayMillis: 5_000,
       connectionTimeoutMillis: 5_000,
-      ...given,
-      types: TYPES,
     };
+    this.#route = new Route(addressOf(connection));
     this.#telemetry = telemetry;
+    this.#sockets = new Sockets(patience);
   }
 
   /**
-   * Opens the pool and looks at the server. Idempotent. Throws {@link DatabaseError} where it cannot be reached
-   * (`ERR_BATON_DATABASE_UNREACHABLE`), refuses us (`..._REFUSED`), or is older than 13 or not UTF8 (`..._UNSUPPORTED`).
+   * Opens the pools and inspects the server. Idempotent. Throws {@link DatabaseError} if no server can be reached
+   * (`ERR_BATON_DATABASE_UNREACHABLE`), refuses the connection (`..._REFUSED`), takes no writes (`..._READ_ONLY`), or is older
+   * than 13 or not UTF8 (`..._UNSUPPORTED`).
    */
   async start(): Promise<void> {
-    if (this.#pool !== undefined) return;
-    let pool = this.#openPool();
+    if (this.#pools !== undefined) return;
+    const pools = {
+      statements: this.#openPool(POOL_SIZE, LIMITS.statements),
+      bulk: this.#openPool(BULK_POOL_SIZE, LIMITS.bulk),
+    };
     try {
+      const client = await this.#checkOut(pools.statements);
       try {
-        await inspect(pool);
-      } catch (error) {
-        // PgBouncer refuses startup options that it was not told to ignore; do without them.
-        if (!/startup parameter/i.test((error as Error).message)) throw error;
-        this.#sessionOptions = undefined;
-        await pool.end();
-        pool = this.#openPool();
-        await inspect(pool);
+        await inspect(client);
+      } finally {
+        client.release();
       }
     } catch (error) {
-      await pool.end();
-      throw error instanceof DatabaseError ? error : connectError(error, this.#address());
+      await Promise.all(Object.values(pools).map((pool) => pool.end()));
+      throw error instanceof DatabaseError ? error : connectError(error, this.#route.names());
     }
-    this.#pool = pool;
+    this.#pools = pools;
   }
 
-  /** Closes every connection of the pool, those that still have a statement under way after a moment by force. Idempotent. */
+  /** Closes every connection of the pools, those that still have a statement under way after a moment by force. Idempotent. */
   async stop(): Promise<void> {
-    const pool = this.#pool;
-    this.#pool = undefined;
-    if (pool === undefined) return;
+    const pools = this.#pools;
+    this.#pools = undefined;
+    // They may be about to open: a server that does not answer must not hold up the stop.
+    if (pools === undefined) return this.cutOlder(0);
     const force = setTimeout(() => this.cutOlder(0), LAST_STATEMENTS);
-    await pool.end();
+    await Promise.all(Object.values(pools).map((pool) => pool.end()));
     clearTimeout(force);
   }
 
   /**
-   * Cuts the pool's connections that are so many ms old or older, because they are known to be dead though no error has shown
+   * Cuts the pools' connections that are so many ms old or older, because they are known to be dead though no error has shown
    * it. Their statements fail; new ones connect anew.
    */
   cutOlder(ms: number): void {
     this.#sockets.cutOlder(ms);
   }
 
-  /** The pool's statements that have waited for their answer for so many ms. */
+  /** The pools' statements for which no byte has moved for so many ms. */
   stalled(ms: number): Wait[] {
     return this.#sockets.stalled(ms);
   }
@@ -134,27 +138,78 @@ export class Database {
    * own error.
    */
   query<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
-    return this.#on((client) => this.#run<Row>(client, statement, values));
+    return this.#on(values.some(isBulk) ? "bulk" : "statements", (client) => this.#run<Row>(client, statement, values));
   }
 
   /** Runs a `COPY … TO STDOUT (FORMAT binary)` on any free connection: for bytes in bulk. Rejects with pg's own error. */
   copy(text: string, onRow: (row: CopiedRow) => void): Promise<void> {
-    return this.#on((client) => CopyOut.run(client, text, onRow));
+    return this.#on("bulk", (client) => CopyOut.run(client, text, onRow));
   }
 
-  async #on<Result>(work: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
-    const client = await this.#running().connect();
+  /** Reads rows through a cursor on any free connection, for as long as there is room for them; see {@link readRows}. */
+  read<Row>(text: string, values: unknown[], room: Room<Row>): Promise<Row[]> {
+    return this.#on("statements", (client) => readRows(client, text, values, room));
+  }
+
+  /**
+   * Runs several statements on one connection within one transaction. It has no time limit but that of its locks; `set local`
+   * gives it one.
+   */
+  transaction<Result>(work: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
+    return this.alone(async (client) => {
+      await client.query("begin");
+      const result = await work(client);
+      await client.query("commit");
+      return result;
+    });
+  }
+
+  /** Lends a connection of its own, without a time limit, for work that takes long. */
+  async alone<Result>(work: (client: ServerClient) => Promise<Result>): Promise<Result> {
+    const client = this.client();
+    await client.connect();
+    try {
+      return await work(client);
+    } finally {
+      await closeClient(client);
+    }
+  }
+
+  /** A client of the caller's own, not yet connected: for LISTEN and for cursors. */
+  client(config: pg.ClientConfig = {}, limits: Limits = LIMITS.none): ServerClient {
+    return new ServerClient(this.#route, limits, this.#config, { ...config, types: TYPES });
+  }
+
+  async #on<Result>(lane: keyof Pools, work: (client: ServerClient) => Promise<Result>): Promise<Result> {
+    const client = await this.#checkOut(this.#running()[lane]);
     const wait = this.#sockets.begin(client);
     let broken = false;
     try {
       return await work(client);
     } catch (error) {
-      // What the server itself refuses leaves the connection in order, unless it is the server that ends.
-      broken = sqlState(error)?.startsWith("57P") ?? true;
+      const state = sqlState(error);
+      // What the server itself refuses leaves the connection in order, unless it is the server that ends or takes no writes.
+      broken = state === null || state.startsWith("57P") || state === READ_ONLY;
+      if (state === READ_ONLY) client.leave();
       throw error;
     } finally {
       this.#sockets.end(wait);
       client.release(broken);
+    }
+  }
+
+  /** A connection to a server that takes writes, as far as is known: each of the servers is tried once. */
+  async #checkOut(pool: pg.Pool): Promise<PooledClient> {
+    for (let left = this.#route.length; ; ) {
+      try {
+        const client = (await pool.connect()) as PooledClient;
+        if (!client.outdated) return client;
+        client.release(true);
+      } catch (error) {
+        if (this.#route.refusesOptions(error)) continue;
+        left -= 1;
+        if (left === 0) throw error;
+      }
     }
   }
 
@@ -171,57 +226,29 @@ export class Database {
     return (await client.query<Row>({ text, values })).rows;
   }
 
-  /** Runs several statements on one connection within one transaction. */
-  async transaction<Result>(work: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
-    const client = await this.#running().connect();
-    let failure: unknown;
-    try {
-      await client.query("begin");
-      const result = await work(client);
-      await client.query("commit");
-      return result;
-    } catch (error) {
-      failure = error;
-      throw error;
-    } finally {
-      // After a failure the connection's state is not known for certain: close it rather than reuse it.
-      client.release(failure !== undefined);
+  #openPool(max: number, limits: Limits): pg.Pool {
+    const [route, config, sockets] = [this.#route, this.#config, this.#sockets];
+    class Client extends ServerClient {
+      constructor() {
+        const stream = (): Duplex => sockets.add(route.config(limits).stream?.());
+        super(route, limits, config, { stream, types: TYPES });
+      }
     }
-  }
-
-  /** A client of the caller's own, not yet connected: for LISTEN and for cursors. */
-  client(config: pg.ClientConfig = {}): pg.Client {
-    return new pg.Client({ ...this.#clientConfig(), ...config });
-  }
-
-  #openPool(): pg.Pool {
-    const pool = new pg.Pool({
-      ...this.#clientConfig(),
-      max: POOL_SIZE,
-      idleTimeoutMillis: 30_000,
-      query_timeout: STATEMENT_TIMEOUT,
-      stream: () => this.#sockets.add(this.#config.stream?.()),
-    });
-    // A connection lost fails the statement under way or the next; unheard, its error would end the process as well.
-    pool.on("connect", (client) => client.on("error", () => {}));
+    const { connectionTimeoutMillis } = { ...this.#config, ...route.config(limits) };
+    const pool = new pg.Pool({ connectionTimeoutMillis, max, idleTimeoutMillis: 30_000, Client });
     pool.on("error", (error) => this.#telemetry.emit("service:error", { service: "pool", error }));
     return pool;
   }
 
-  #clientConfig(): pg.ClientConfig {
-    const options = [this.#config.options, this.#sessionOptions].filter(Boolean).join(" ");
-    return options === "" ? this.#config : { ...this.#config, options };
-  }
-
-  #running(): pg.Pool {
-    if (this.#pool === undefined) {
+  #running(): Pools {
+    if (this.#pools === undefined) {
       throw new DatabaseError("ERR_BATON_DATABASE_UNREACHABLE", "The connections to the database are closed");
     }
-    return this.#pool;
+    return this.#pools;
   }
+}
 
-  #address(): string {
-    const { host, port, database } = this.client();
-    return `${host}:${port}/${database}`;
-  }
+/** Whether a parameter has so many bytes that its statement takes as long as they do. */
+function isBulk(value: unknown): boolean {
+  return (typeof value === "string" || Buffer.isBuffer(value)) && value.length >= BULK;
 }

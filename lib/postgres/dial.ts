@@ -1,4 +1,4 @@
-import type pg from "pg";
+import type { ServerClient } from "./client.js";
 import { closeClient } from "./sockets.js";
 
 /** ms after which an attempt that hangs is given company. */
@@ -9,7 +9,7 @@ const COMPANY = 700;
  * soon the network is back; so it is given company, and the first that is through is taken. Rejects when none is left, and by
  * the signal.
  */
-export function dial(open: () => Promise<pg.Client>, signal: AbortSignal): Promise<pg.Client> {
+export function dial(open: () => Promise<ServerClient>, signal: AbortSignal): Promise<ServerClient> {
   return new Promise((resolve, reject) => {
     let attempts = 0;
     let settled = false;

@@ -1,6 +1,16 @@
-import type { Answer, AnswerSource, StoredAnswer } from "../job/answer.js";
+import type { AnswerSource, StoredAnswer } from "../job/answer.js";
 import { type ClaimedJob, type JobState, stateNumber } from "../job/job.js";
 import type { Transition } from "../job/transition.js";
+import {
+  type ClaimKey,
+  type Loss,
+  type Registration,
+  type Rescued,
+  type Tended,
+  type TendedRow,
+  toTended,
+  type Verdict,
+} from "./census.js";
 import type { Database, Statement } from "./database.js";
 import { sqlState } from "./failure.js";
 import {
@@ -42,54 +52,16 @@ export interface QueueCount {
   readonly jobs: number;
 }
 
-/** By what a host is judged lost, all in ms. */
-export interface Judgement {
-  /** How long a sign of life lasts. */
-  readonly lease: number;
-  /** How long a session's lock must be free without one. */
-  readonly grace: number;
-  /** The same for a host that has shown no life for `since`. */
-  readonly patientGrace: number;
-  readonly since: number;
-}
-
-/** What there was to look after. */
-export interface Tended {
-  /** How many jobs have become available whose time had come. */
-  readonly staged: number;
-  /** Queues with jobs that are available. */
-  readonly queues: readonly string[];
-  /** Hosts that are gone though jobs may be theirs. */
-  readonly lost: readonly string[];
-  /** Whether there are hosts that may prove lost at a second look. */
-  readonly suspects: boolean;
-}
-
-/** How a dead host's jobs fared. */
-export interface Rescued {
-  readonly jobs: number;
-  /** Of these, how many had no attempt left. */
-  readonly discarded: number;
-  /** The ids of those with which too many hosts have died. */
-  readonly quarantined: readonly number[];
-}
-
-/** What those are told, and the row's history, whose job is discarded by a rescue. */
-export interface Verdict {
-  readonly answer: Answer;
-  readonly error: string;
+/** How many rows were removed, and how many got the time when they will be. */
+export interface Pruned {
+  readonly pruned: number;
+  readonly dated: number;
 }
 
 interface InsertedRow {
   readonly id: number;
   readonly claimed: boolean;
   readonly at: number;
-}
-
-/** What fences a write, beside the host. */
-interface ClaimKey {
-  readonly id: number;
-  readonly claim: number;
 }
 
 /** The table of jobs as operations. */
@@ -99,10 +71,13 @@ export class Engine implements AnswerSource {
   /** The id of the host that asks. */
   readonly host: string;
 
-  /** `durable`: whether completions wait for the disk. */
-  constructor(database: Database, prefix: string, host: string, durable = true) {
+  /**
+   * @param durable whether completions wait for the disk. @default true
+   * @param retention ms that rows which this host finishes are kept. @default 86_400_000, a day
+   */
+  constructor(database: Database, prefix: string, host: string, durable?: boolean, retention?: number) {
     this.#database = database;
-    this.#statements = statements(prefix, durable);
+    this.#statements = statements(prefix, durable, retention);
     this.host = host;
   }
 
@@ -124,13 +99,8 @@ export class Engine implements AnswerSource {
     return jobs.sort((a, b) => a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id);
   }
 
-  /** All jobs of a queue that this host holds by the table. */
-  async held(queue: string): Promise<ClaimedJob[]> {
-    return (await this.#database.query<ClaimedRow>(this.#statements.held, [this.host, queue])).map(toClaimed);
-  }
-
   /** Counts the attempts of jobs that this host only held and has begun now; of those that it holds no more, none. */
-  async begin(jobs: readonly { readonly id: number; readonly claim: number }[]): Promise<void> {
+  async begin(jobs: readonly ClaimKey[]): Promise<void> {
     const [ids, claims] = [jobs.map(({ id }) => id), jobs.map(({ claim }) => claim)];
     await this.#database.query(this.#statements.begin, [ids, claims, this.host]);
   }
@@ -143,8 +113,21 @@ export class Engine implements AnswerSource {
     const done = await this.#complete(acks);
     if (done.length === acks.length) return acks.map(() => true);
     if (again) done.push(...(await this.#written(acks)));
-    const written = new Set(done.map(({ id, claim }) => `${id}/${claim}`));
-    return acks.map(({ id, claim }) => written.has(`${id}/${claim}`));
+    return among(done, acks);
+  }
+
+  /**
+   * Gives back jobs that a stop of this host interrupts, each attempt not counted until there have been too many stops in a
+   * row; `exhausted` is for those that have no attempt left then. Like {@link complete}, false where the fence refused.
+   */
+  async interrupt(keys: readonly ClaimKey[], exhausted: Verdict, again = false): Promise<boolean[]> {
+    const [ids, claims] = [keys.map(({ id }) => id), keys.map(({ claim }) => claim)];
+    const { answer, error } = exhausted;
+    const values = [ids, claims, this.host, error, answer.kind + answer.encoding, Buffer.from(answer.bytes)];
+    const done = await this.#notifying<ClaimKey>(this.#statements.interrupt, values);
+    // Nothing but an earlier try can have ended what this host held under that very claim.
+    if (again && done.length < keys.length) return keys.map(() => true);
+    return among(done, keys);
   }
 
   async fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]> {
@@ -171,10 +154,10 @@ export class Engine implements AnswerSource {
     return pieces.stored();
   }
 
-  /** Removes up to `limit` rows that ended more than `retention` ms ago. Says how many. */
-  async prune(retention: number, limit: number): Promise<number> {
-    const [row] = await this.#database.query<{ jobs: number }>(this.#statements.prune, [retention, limit]);
-    return row?.jobs ?? 0;
+  /** Removes up to `limit` rows whose time is over, and dates up to `limit` finished rows that have no time. */
+  async prune(limit: number): Promise<Pruned> {
+    const [row] = await this.#database.query<Pruned>(this.#statements.prune, [limit]);
+    return row ?? { pruned: 0, dated: 0 };
   }
 
   /** How many jobs wait or run, by queue and state. Counts rows: for people, not for a hot path. */
@@ -186,19 +169,16 @@ export class Engine implements AnswerSource {
     return rows.map(({ queue, state, jobs }) => ({ queue, state: stateOf(state), jobs }));
   }
 
-  /** Registers this host: only registered hosts claim, and only they are missed when they die. */
-  async register(
-    name: string,
-    queues: Readonly<Record<string, number>>,
-    version: string,
-    lockKey: string | null,
-  ): Promise<void> {
-    await this.#database.query(this.#statements.register, [this.host, name, JSON.stringify(queues), version, lockKey]);
+  /** Registers this host: only registered hosts claim, and only they are missed when they die. Says where its beat starts. */
+  async register({ name, queues, workers, version, lockKey }: Registration): Promise<number> {
+    const values = [this.host, name, JSON.stringify(queues), arrayOf(workers), version, lockKey];
+    const [row] = await this.#database.query<{ beat: number }>(this.#statements.register, values);
+    return row?.beat ?? 0;
   }
 
-  /** Shows that this host lives. False where it was declared lost: its jobs are others' now. */
-  async heartbeat(lockKey: string | null): Promise<boolean> {
-    return (await this.#database.query(this.#statements.heartbeat, [this.host, lockKey])).length > 0;
+  /** The text of a heartbeat, with the host and its lock's key as parameters; it returns `beat`, or no row to a lost host. */
+  get heartbeat(): string {
+    return this.#statements.beat.text;
   }
 
   /** Takes this host off the list, and gives back whatever is still its by the table: it runs nothing any more. */
@@ -206,26 +186,34 @@ export class Engine implements AnswerSource {
     await this.#notifying(this.#statements.unregister, [this.host]);
   }
 
-  /** Looks after what is due, what waits in these queues, and who is gone; up to `limit` jobs become available. */
-  async tend(judgement: Judgement, limit: number, queues: readonly string[]): Promise<Tended> {
-    const { lease, grace, since, patientGrace } = judgement;
-    const values = [this.host, lease, grace, since, patientGrace, limit, arrayOf(queues)];
-    const [row] = await this.#notifying<Tended>(this.#statements.tend, values);
-    return row ?? { staged: 0, queues: [], lost: [], suspects: false };
+  /**
+   * Looks after what is due, what waits in these queues, who lives, and, with `compare`, what this host holds by the table; up to
+   * `limit` jobs become available.
+   */
+  async tend(limit: number, queues: readonly string[], compare: boolean): Promise<Tended> {
+    const values = [this.host, limit, arrayOf(queues), compare];
+    const [row] = await this.#notifying<TendedRow>(this.#statements.tend, values);
+    return toTended(row as TendedRow, compare);
   }
 
-  /**
-   * Puts a lost host's jobs back to work. Those that had begun and have no attempt left are discarded as `exhausted`, those
-   * with which `crashes` hosts have died, this one counted, as `quarantined`.
-   */
-  async rescue(host: string, exhausted: Verdict, quarantined: Verdict, crashes: number): Promise<Rescued> {
-    const values = [exhausted, quarantined].flatMap(({ answer, error }) => [
-      answer.kind + answer.encoding,
-      Buffer.from(answer.bytes),
-      error,
-    ]);
-    const [row] = await this.#notifying<Rescued>(this.#statements.rescue, [host, ...values, crashes]);
-    return row ?? { jobs: 0, discarded: 0, quarantined: [] };
+  /** Puts a lost host's jobs back to work. Those that had begun and have no attempt left are discarded as `exhausted`. */
+  async rescue({ id, sighting, unlocked, died }: Loss, { answer, error }: Verdict): Promise<Rescued> {
+    const { beat = null, seen = null, lockKey = null } = sighting ?? {};
+    const told = [answer.kind + answer.encoding, Buffer.from(answer.bytes), error];
+    const values = [id, beat, seen, lockKey, unlocked, died, ...told];
+    const [row] = await this.#notifying<Rescued>(this.#statements.rescue, values);
+    return row ?? { jobs: 0, discarded: 0, gone: false };
+  }
+
+  /** Counts against a job that it took down the process in which it ran alone. How often it has; null where the fence refused. */
+  async accuse({ id, claim }: ClaimKey): Promise<number | null> {
+    const rows = await this.#database.query<{ alone: number }>(this.#statements.accuse, [id, claim, this.host]);
+    return rows[0]?.alone ?? null;
+  }
+
+  /** Ends all suspicion of a job that came through alone. */
+  async absolve({ id, claim }: ClaimKey): Promise<void> {
+    await this.#database.query(this.#statements.absolve, [id, claim, this.host]);
   }
 
   /**
@@ -284,12 +272,17 @@ export class Engine implements AnswerSource {
     return this.#database.query(this.#statements.written, values);
   }
 
-  /** Some of the rows were there before: an earlier try went through. What that had claimed is found by {@link held}. */
+  /** Some of the rows were there before: an earlier try went through. What that had claimed is found when the host compares what it holds. */
   async #existing(rows: readonly InsertRow[]): Promise<Inserted[]> {
     const refs = rows.map(({ ref }) => ref);
     const ids = new Map((await this.fetch(refs, false)).map(({ ref, id }) => [ref, id]));
     return refs.map((ref) => ({ id: ids.get(ref) ?? 0, claimed: null }));
   }
+}
+
+function among(done: readonly ClaimKey[], keys: readonly ClaimKey[]): boolean[] {
+  const found = new Set(done.map(({ id, claim }) => `${id}/${claim}`));
+  return keys.map(({ id, claim }) => found.has(`${id}/${claim}`));
 }
 
 /** The values of `completeOne`, and with arrays of them of `completeMany`, less the bytes and the host. */

@@ -19,9 +19,12 @@ const PASSING_CODES = new Set([
   "57P04", // database dropped
 ]);
 
+/** Our own errors of connecting: a server may come back, or be promoted. */
+const PASSING_ERRORS: ReadonlySet<string> = new Set(["ERR_BATON_DATABASE_UNREACHABLE", "ERR_BATON_DATABASE_READ_ONLY"]);
+
 /** Whether trying again may help. Errors without an SQLSTATE come from the socket or the driver, and pass too. */
 export function isPassing(error: unknown): boolean {
-  if (error instanceof DatabaseError) return error.code === "ERR_BATON_DATABASE_UNREACHABLE";
+  if (error instanceof DatabaseError) return PASSING_ERRORS.has(error.code);
   const state = sqlState(error);
   return state === null || PASSING_CLASSES.has(state.slice(0, 2)) || PASSING_CODES.has(state);
 }

@@ -7,9 +7,10 @@ import { sqlState } from "./failure.js";
 const OLDEST_VERSION = 130_000;
 
 /** Throws {@link DatabaseError} `ERR_BATON_DATABASE_UNSUPPORTED` where the server is too old or its encoding is not UTF8. */
-export async function inspect(pool: pg.Pool): Promise<void> {
-  const { rows } = await pool.query<{ version: string; encoding: string }>(
-    "select current_setting('server_version_num') as version, current_setting('server_encoding') as encoding",
+export async function inspect(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ version: string; encoding: string }>(
+    `select pg_catalog.current_setting('server_version_num') as version,
+      pg_catalog.current_setting('server_encoding') as encoding`,
   );
   const { version, encoding } = rows[0] as { version: string; encoding: string };
   if (Number(version) < OLDEST_VERSION) {

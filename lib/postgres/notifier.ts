@@ -12,8 +12,6 @@ export interface PostgresNotifierOptions {
   readonly telemetry: Telemetry;
   /** A channel of this host's own, to prove on it that notifications arrive. */
   readonly probeChannel: string;
-  /** The advisory lock (a bigint) that shows others that this host's session lives, or null. */
-  readonly lockKey: string | null;
   /** Whether anything hangs on notifications now. */
   readonly busy: () => boolean;
 }
@@ -27,7 +25,8 @@ const PROVE = 10_000;
 /** ms until the first of the tries to have notifications again where they do not arrive; each then waits twice as long, up to PROVE. */
 const REPROVE = 500;
 
-const UNCLOG = { name: "baton_unclog", text: "select pg_notification_queue_usage()" };
+const NOTIFY = { name: "baton_notify", text: "select pg_catalog.pg_notify($1, $2)" };
+const UNCLOG = { name: "baton_unclog", text: "select pg_catalog.pg_notification_queue_usage()" };
 
 /**
  * LISTEN and NOTIFY. Notifications are proven to arrive by one to itself, sent over another connection than the one that
@@ -42,8 +41,6 @@ export class PostgresNotifier implements Notifier {
   #started: Promise<void> | undefined;
   #stopped = false;
   #mode: NotifierMode | undefined;
-  /** The connection whose session holds the lock. */
-  #locked: pg.Client | undefined;
   #probe: { readonly nonce: string; readonly arrived: () => void } | undefined;
   /** When a notification arrived last, and when a probe was sent last. */
   #heardAt = 0;
@@ -64,11 +61,6 @@ export class PostgresNotifier implements Notifier {
 
   get mode(): NotifierMode {
     return this.#mode ?? "polling";
-  }
-
-  /** Whether the session that listens is up and holds the lock. */
-  get locked(): boolean {
-    return this.#locked !== undefined && this.#locked === this.#session.client;
   }
 
   start(): Promise<void> {
@@ -92,7 +84,7 @@ export class PostgresNotifier implements Notifier {
   }
 
   async notify(channel: string, payload: string): Promise<void> {
-    await this.#options.database.query({ name: "baton_notify", text: "select pg_notify($1, $2)" }, [channel, payload]);
+    await this.#options.database.query(NOTIFY, [channel, payload]);
   }
 
   onRestore(handler: () => void): void {
@@ -109,7 +101,6 @@ export class PostgresNotifier implements Notifier {
     // A channel may have come while this connection was opened.
     if (again) await Promise.all([...this.#handlers.keys()].map((channel) => this.#listen(channel)));
     await this.#prove();
-    await this.#lock();
     // A change of mode has told of the gap already.
     if (again && before === this.#mode) this.#restore();
   }
@@ -118,7 +109,6 @@ export class PostgresNotifier implements Notifier {
     const [silence, sinceProof] = [performance.now() - this.#heardAt, performance.now() - this.#provedAt];
     const due = this.mode === "notify" ? Math.min(silence, sinceProof) > PROVE : sinceProof > this.#reprove;
     if (due && this.#probe === undefined) await this.#prove();
-    await this.#lock();
   }
 
   /** Sends a notification to itself, and sets the mode by whether it arrives. */
@@ -150,18 +140,6 @@ export class PostgresNotifier implements Notifier {
     } catch (failure) {
       telemetry.emit("service:error", { service: "notifier", error: failure });
     }
-  }
-
-  /** Only where notifications arrive: behind a pooler the session, and with it the lock, is nobody's in particular. */
-  async #lock(): Promise<void> {
-    const { client } = this.#session;
-    const { lockKey } = this.#options;
-    if (this.#mode !== "notify") this.#locked = undefined;
-    if (this.#mode !== "notify" || lockKey === null || client === undefined || this.#locked === client) return;
-    // Not waited for: after a cut, the server may keep the former session, and its lock, for a while.
-    const text = "select pg_try_advisory_lock($1::bigint) as locked";
-    const { rows } = await client.query<{ locked: boolean }>(text, [lockKey]).catch(() => ({ rows: [] }));
-    if (rows[0]?.locked === true) this.#locked = client;
   }
 
   #setMode(mode: NotifierMode, reason: string): void {

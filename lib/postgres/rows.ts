@@ -86,7 +86,7 @@ export function claimedOf(
   at: number,
 ): ClaimedJob {
   const times = { scheduledAt: at, insertedAt: at, attemptedAt: at };
-  const first = { claim: 1, attempt: 1, crashes: 0, begun: true, awaited: replyTo !== null };
+  const first = { claim: 1, attempt: 1, suspicion: 0 as const, begun: true, awaited: replyTo !== null };
   return { id, worker, queue, args, meta: JSON.stringify(meta), tags, priority, maxAttempts, ...first, ...times, ref };
 }
 

@@ -1,16 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { Telemetry } from "../telemetry.js";
+import type { ServerClient } from "./client.js";
 import type { Database } from "./database.js";
 import { dial } from "./dial.js";
 import { retryDelay } from "./failure.js";
+import { LIMITS } from "./settings.js";
 import { closeClient } from "./sockets.js";
 
 /** How a connection ended. */
 interface Loss {
   readonly error: unknown;
   /** Its successor, on its way already, where it fell silent and was not told of its end. */
-  readonly next: Promise<pg.Client> | null;
+  readonly next: Promise<ServerClient> | null;
 }
 
 export interface SessionOptions {
@@ -47,7 +49,8 @@ const STALE = 500;
 const KEEPALIVE = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3";
 
 /** Of the server's processes that are given, those that wait for a statement, which they have been sent long ago. */
-const UNHEARD = "select pid from pg_stat_get_activity(null) where pid = any($1::int[]) and state <> 'active'";
+const UNHEARD =
+  "select pid from pg_catalog.pg_stat_get_activity(null) where pid = any($1::int[]) and state <> 'active'";
 
 /**
  * The one connection that listens: opened, asked whether it lives when it was silent, and opened again when it is lost. It
@@ -56,9 +59,9 @@ const UNHEARD = "select pid from pg_stat_get_activity(null) where pid = any($1::
 export class Session {
   readonly #options: SessionOptions;
   readonly #stopping = new AbortController();
-  #client: pg.Client | undefined;
+  #client: ServerClient | undefined;
   /** Tells that the connection in use is dead though it shows no error. */
-  #giveUp: (next: Promise<pg.Client>) => void = () => {};
+  #giveUp: (next: Promise<ServerClient>) => void = () => {};
   /** When anything came from the server last. */
   #heardAt = 0;
 
@@ -67,7 +70,7 @@ export class Session {
   }
 
   /** The connection in use; undefined in a gap, and when stopped. */
-  get client(): pg.Client | undefined {
+  get client(): ServerClient | undefined {
     return this.#client;
   }
 
@@ -101,14 +104,14 @@ export class Session {
   }
 
   /** Tries until it has a connection; null when stopped. */
-  async #reopen(next: Promise<pg.Client> | null): Promise<pg.Client | null> {
+  async #reopen(next: Promise<ServerClient> | null): Promise<ServerClient | null> {
     const { database, telemetry } = this.#options;
     const { signal } = this.#stopping;
     for (let failures = next === null ? 1 : 0; ; failures += 1) {
       if (failures > 0) await sleep(retryDelay(failures), undefined, { signal }).catch(() => {});
       if (signal.aborted) return null;
       try {
-        const client = await (failures === 0 ? (next as Promise<pg.Client>) : this.#dial());
+        const client = await (failures === 0 ? (next as Promise<ServerClient>) : this.#dial());
         // The database was gone, or what swallowed this connection's bytes has most likely swallowed the others'.
         if (failures !== 1) database.cutOlder(STALE);
         return client;
@@ -118,15 +121,14 @@ export class Session {
     }
   }
 
-  #dial(): Promise<pg.Client> {
+  #dial(): Promise<ServerClient> {
     return dial(() => this.#open(), this.#stopping.signal);
   }
 
   /** Connects and listens. */
-  async #open(): Promise<pg.Client> {
+  async #open(): Promise<ServerClient> {
     const { database, channels, onNotification } = this.#options;
-    const client = database.client({ query_timeout: STATEMENT_TIMEOUT });
-    client.on("error", () => {});
+    const client = database.client({ query_timeout: STATEMENT_TIMEOUT }, LIMITS.control);
     client.on("notification", ({ channel, payload }) => {
       this.#heardAt = performance.now();
       onNotification(channel, payload ?? "");
@@ -136,7 +138,8 @@ export class Session {
     signal.addEventListener("abort", onStop);
     try {
       await client.connect();
-      await client.query(KEEPALIVE);
+      // A pooler's session is others' too.
+      if (client.own) await client.query(KEEPALIVE);
       await client.query([...channels()].map((channel) => `listen ${pg.escapeIdentifier(channel)}`).join("; "));
       return client;
     } catch (error) {
@@ -148,7 +151,7 @@ export class Session {
   }
 
   /** Uses a connection from now on, until it is lost. */
-  #adopt(client: pg.Client): Promise<Loss> {
+  #adopt(client: ServerClient): Promise<Loss> {
     this.#client = client;
     this.#heardAt = performance.now();
     // A terminated connection emits "error" twice and then "end": the first word of either counts.
@@ -166,11 +169,13 @@ export class Session {
   }
 
   /** Looks after the connections for as long as this one is in use. */
-  async #watch(client: pg.Client): Promise<void> {
+  async #watch(client: ServerClient): Promise<void> {
     const { signal } = this.#stopping;
     for (;;) {
       await sleep(LOOK, undefined, { ref: false, signal }).catch(() => {});
       if (this.#client !== client) return;
+      // Whoever writes is at another server by now: nothing will be heard here.
+      if (client.outdated) return this.#giveUp(this.#dial());
       await this.#ask(client);
       if (this.#client !== client) return;
       await this.#options.onLook();
@@ -181,7 +186,7 @@ export class Session {
    * Asks a connection that was silent, and whether the server is at work on what others wait for; cuts those where it is not.
    * One that does not answer is given up for another, if that is through before the answer comes.
    */
-  async #ask(client: pg.Client): Promise<void> {
+  async #ask(client: ServerClient): Promise<void> {
     const { database, busy } = this.#options;
     const stalled = database.stalled(SILENCE);
     const silence = performance.now() - this.#heardAt;

@@ -1,11 +1,12 @@
 import type { MessagePort } from "node:worker_threads";
 import { type Endpoint, expose, type Remote, wrap } from "comlink";
 import type { Encoded } from "../job/answer.js";
+import { Board } from "./board.js";
 
 /**
  * The lines between a host and one of its threads beside Piscina's own: one for what must get through while a job runs, one
  * for the jobs themselves, which Piscina's way takes 80 µs longer each. The thread makes both channels when it starts, keeps one
- * port of each and posts the others to the host, as `{ [LINK]: port, jobs: port, begun }`.
+ * port of each and posts the others to the host, as `{ [LINK]: port, jobs: port, memory }`.
  */
 export const LINK = "pg-baton.link";
 
@@ -14,8 +15,19 @@ export interface Hello {
   readonly [LINK]: MessagePort;
   /** Takes a `TasksMessage` at a time, and gives for it a list with a `RunMessage` for each of its jobs. */
   readonly jobs: MessagePort;
-  /** Shared memory, one number: how many jobs of the message the thread has begun; the host sets 0. Outlives the thread. */
-  readonly begun: Int32Array;
+  /** The memory of the thread's {@link Board}, which outlives it. */
+  readonly memory: SharedArrayBuffer;
+}
+
+/** Whether a message is one. Goes by shape: under Jest, what the thread posts has the classes of another realm. */
+export function isHello(message: unknown): message is Hello {
+  if (typeof message !== "object" || message === null) return false;
+  const { [LINK]: link, jobs, memory } = message as Partial<Hello>;
+  return isPort(link) && isPort(jobs) && Board.isMemory(memory);
+}
+
+function isPort(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "postMessage" in value && "start" in value;
 }
 
 /** What a host asks of its thread. */

@@ -21,7 +21,7 @@ export function readTasks([url, resultLimit, ...jobs]: TasksMessage): Task[] {
 
 function jobMessage(job: ClaimedJob) {
   const { id, claim, worker, queue, args, meta, tags, priority, attempt, maxAttempts } = job;
-  const { crashes, begun, awaited, scheduledAt, insertedAt, attemptedAt, ref } = job;
+  const { suspicion, begun, awaited, scheduledAt, insertedAt, attemptedAt, ref } = job;
   return [
     id,
     claim,
@@ -33,7 +33,7 @@ function jobMessage(job: ClaimedJob) {
     priority,
     attempt,
     maxAttempts,
-    crashes,
+    suspicion,
     begun,
     awaited,
     scheduledAt,
@@ -45,9 +45,9 @@ function jobMessage(job: ClaimedJob) {
 
 function readJob(message: JobMessage): ClaimedJob {
   const [id, claim, worker, queue, args, meta, tags, priority, attempt, maxAttempts, ...rest] = message;
-  const [crashes, begun, awaited, scheduledAt, insertedAt, attemptedAt, ref] = rest;
+  const [suspicion, begun, awaited, scheduledAt, insertedAt, attemptedAt, ref] = rest;
   const row = { id, claim, worker, queue, args, meta, tags, priority, attempt, maxAttempts };
-  return { ...row, crashes, begun, awaited, scheduledAt, insertedAt, attemptedAt, ref };
+  return { ...row, suspicion, begun, awaited, scheduledAt, insertedAt, attemptedAt, ref };
 }
 
 /** What most jobs come to, a value, goes in pieces, any other outcome as it is. */

@@ -1,3 +1,4 @@
+import { summarize } from "../codec/failure.js";
 import { UnknownWorkerError } from "../errors.js";
 import { type AnyWorker, isWorker } from "../worker.js";
 
@@ -6,10 +7,16 @@ type Workers = ReadonlyMap<string, AnyWorker>;
 /** The workers that a thread has imported so far, by module and name. */
 export class Modules {
   readonly #modules = new Map<string, Workers>();
+  readonly #onFailure: () => void;
+
+  /** @param onFailure called when a module does not import: it stays failed in this thread, whatever becomes of its file. */
+  constructor(onFailure: () => void) {
+    this.#onFailure = onFailure;
+  }
 
   /**
    * Finds a worker, importing its module the first time. Throws {@link UnknownWorkerError} where the module does not
-   * import (the cause says why; it is tried again the next time) or has no worker of that name.
+   * import (message and cause say why) or has no worker of that name.
    */
   async find(url: string, name: string): Promise<AnyWorker> {
     const workers = this.#modules.get(url) ?? (await this.#import(url, name));
@@ -25,9 +32,16 @@ export class Modules {
       this.#modules.set(url, workers);
       return workers;
     } catch (cause) {
-      throw new UnknownWorkerError(name, `cannot run: its module ${url} does not import`, { cause });
+      this.#onFailure();
+      const problem = `cannot run: its module ${url} does not import: ${reasonOf(cause)}`;
+      throw new UnknownWorkerError(name, problem, { cause });
     }
   }
+}
+
+/** In one line, since the row keeps the message alone. */
+function reasonOf(cause: unknown): string {
+  return summarize(cause).split("\n", 1)[0] as string;
 }
 
 /** A module's workers: the default export first, then the named ones, then those in a default object (`module.exports = { Double }`). */

@@ -57,7 +57,7 @@ export async function perform(
 function parse({
   claim: _claim,
   ref: _ref,
-  crashes: _crashes,
+  suspicion: _suspicion,
   begun: _begun,
   awaited: _awaited,
   ...job

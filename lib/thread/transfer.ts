@@ -29,6 +29,7 @@ function encodedIn(outcome: Outcome): Encoded | null {
     case "too_large":
       return outcome.facts ?? null;
     case "released":
+    case "interrupted":
       return null;
   }
 }

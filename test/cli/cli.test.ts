@@ -30,6 +30,32 @@ describe("pg-baton", function () {
     ["no queue", ["host", "--workers", "x"], /--queue is missing/],
     ["no database", ["host", "--workers", "x", "--queue", "default:4"], /DATABASE_URL is not set/],
     [
+      "a connection that does not name a database server",
+      ["host", "--workers", file("workers/double.js"), "--queue", "a:1", "--connection", "mysql://x"],
+      /Option connection must be a postgres:\/\/ URL/,
+    ],
+    [
+      "a file with the connection that is not there",
+      ["host", "--workers", "x", "--queue", "a:1", "--connection-file", "/nowhere"],
+      /--connection-file \/nowhere cannot be read: ENOENT/,
+    ],
+    [
+      "a file with the connection that is empty",
+      ["host", "--workers", "x", "--queue", "a:1", "--connection-file", "/dev/null"],
+      /--connection-file \/dev\/null is empty/,
+    ],
+    [
+      "a connection and a file",
+      ["host", "--workers", "x", "--queue", "a:1", "--connection-file", "/x", "--connection", "postgres://x"],
+      /--connection and --connection-file are both given/,
+    ],
+    [
+      "a URL where none belongs",
+      ["host", "postgres://u:secret@x/y"],
+      /Unexpected argument 'postgres:\/\/u:\*\*\*@x\/y'/,
+    ],
+    ["a URL as a command", ["postgres://u:secret@x/y"], /there is no command "postgres:\/\/u:\*\*\*@x\/y"/],
+    [
       "a queue without a limit",
       ["host", "--workers", file("workers/double.js"), "--queue", "default", "--connection", "postgres://x"],
       /write name:limit/,

@@ -5,7 +5,7 @@ import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
 import { type NodeProcess, spawnNode } from "../support/process.js";
 import { until } from "../support/until.js";
-import { gated } from "../workers/gated.js";
+import { captive, gated } from "../workers/gated.js";
 import { poison } from "../workers/poison.js";
 
 const file = (path: string): string => new URL(`../../${path}`, import.meta.url).pathname;
@@ -108,6 +108,22 @@ describe("pg-baton host, supervised", function () {
     await supervisor.exited;
     await until(() => !alive(pid), "the host to end");
   });
+
+  for (const more of [[], ["--no-supervise"]]) {
+    it(`at SIGTERM it ends though a thread is in native code ${more.join("")}`, async () => {
+      using gate = new Gate();
+      await using process = host("gated", "--grace", "0", ...more);
+      await up(process);
+      const relay = await caller.async(captive.new({ gate: gate.path }));
+      await gate.started();
+      process.kill("SIGTERM");
+      await process.nextLine((line) => line.includes("native code runs on in 1 thread"));
+      const ended = more.length === 0 ? { code: 0, signal: null } : { code: null, signal: "SIGTERM" };
+      expect(await process.exited).to.deep.equal(ended);
+      expect((await caller.await(relay, 0)).job).to.include({ state: "available", attempt: 0 });
+      gate.open();
+    });
+  }
 
   it("is not started again where it was never up", async () => {
     await using supervisor = host("gated", "--prefix", "Not A Prefix");

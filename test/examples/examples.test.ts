@@ -59,6 +59,13 @@ describe("the examples", function () {
     expect(await plain.exited).to.deep.equal({ code: 0, signal: null });
   });
 
+  it("one file: starts one host, though its threads import it too", async () => {
+    await using program = start("examples/one-file.js", ["10"]);
+    expect(await program.nextLine()).to.equal("fibonacci(10) is 55");
+    expect(await program.exited).to.deep.equal({ code: 0, signal: null });
+    expect(program.stderr).to.equal("");
+  });
+
   it("http: says where to ask for what takes longer, and has it there", async () => {
     await using server = start("examples/http.js", [], { PORT: "0", WAIT: "100" });
     const [url] = /http:\S+/.exec(await server.nextLine((line) => line.startsWith("listening"))) ?? [""];

@@ -21,7 +21,7 @@ describe("outcomes to be written", () => {
       return batch.map(() => true);
     };
     acks = new Acks({
-      engine: { complete },
+      engine: { complete, interrupt: () => Promise.reject(new Error("nothing is interrupted here")) },
       telemetry: new Telemetry("test"),
       leisurely: () => false,
       onEased: () => (eased += 1),

@@ -8,7 +8,9 @@ import { noise } from "../workers/sizes.js";
 describe("a job in a process of its own", () => {
   it("hands back a large result whole, under its worker's own limit", async () => {
     const isolation = new Isolation(8_192, new Telemetry("test"));
-    const { outcome } = await isolation.run(claimedJob("roomy", { size: 5_000_000 }), testModule("sizes.js"));
+    const ended = await isolation.run(claimedJob("roomy", { size: 5_000_000 }), testModule("sizes.js"));
+    if (!("run" in ended)) throw new Error("Its process died");
+    const { outcome } = ended.run;
     if (outcome.type !== "completed" || outcome.result === null) throw new Error(`It came to ${outcome.type}`);
     const value = unpack(outcome.result.encoding, outcome.result.bytes);
     expect((value as Buffer).equals(noise(5_000_000))).to.equal(true);

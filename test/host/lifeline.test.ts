@@ -1,97 +1,79 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { expect } from "chai";
+import { Holds } from "../../lib/host/holds.js";
 import { Lifeline } from "../../lib/host/lifeline.js";
-import type { Engine, Judgement, Rescued, Tended } from "../../lib/postgres/engine.js";
+import type { Membership } from "../../lib/host/membership.js";
+import type { ClaimKey, Loss, Rescued, Tended } from "../../lib/postgres/census.js";
+import type { Engine } from "../../lib/postgres/engine.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { until } from "../support/until.js";
 
 /** Stands in for the table of hosts. */
-class Hosts {
-  readonly looks: Judgement[] = [];
-  readonly rescued: string[] = [];
-  readonly shown: (string | null)[] = [];
-  lost: string[] = [];
+class Table {
+  readonly looks: boolean[] = [];
+  readonly rescued: Loss[] = [];
+  orphans: string[] = [];
   waiting: string[] = [];
+  held: ClaimKey[] = [];
   /** How many jobs become available at the next looks. */
   readonly staged: number[] = [];
-  suspects = false;
-  registered = 0;
-  known = true;
   /** How many of the next looks fail. */
   failing = 0;
 
-  async register(): Promise<void> {
-    this.registered += 1;
-    this.known = true;
-  }
-
-  async heartbeat(lockKey: string | null): Promise<boolean> {
-    this.shown.push(lockKey);
-    return this.known;
-  }
-
-  async tend(judgement: Judgement): Promise<Tended> {
-    this.looks.push(judgement);
+  async tend(_limit: number, _queues: readonly string[], compare: boolean): Promise<Tended> {
+    this.looks.push(compare);
     if (this.failing > 0) {
       this.failing -= 1;
       throw new Error("away");
     }
-    const queues = this.waiting.splice(0);
-    return { staged: this.staged.shift() ?? 0, queues, lost: this.lost.splice(0), suspects: this.suspects };
+    const [queues, orphans] = [this.waiting.splice(0), this.orphans.splice(0)];
+    return { staged: this.staged.shift() ?? 0, queues, orphans, hosts: [], held: compare ? this.held : null };
   }
 
-  async rescue(host: string): Promise<Rescued> {
-    this.rescued.push(host);
-    return { jobs: 1, discarded: 0, quarantined: host === "a" ? [7] : [] };
+  async rescue(loss: Loss): Promise<Rescued> {
+    this.rescued.push(loss);
+    return { jobs: 1, discarded: 0, gone: false };
   }
 }
 
 describe("the lifeline", () => {
-  let hosts: Hosts;
+  let table: Table;
   let telemetry: Telemetry;
-  let lock: string | null;
-  let declaredLost: number;
+  let holds: Holds;
   let jobs: string[];
+  let strays: ClaimKey[];
   let lifeline: Lifeline;
 
-  beforeEach(async () => {
-    hosts = new Hosts();
+  beforeEach(() => {
+    table = new Table();
     telemetry = new Telemetry("test");
-    lock = "1";
-    declaredLost = 0;
+    holds = new Holds();
     jobs = [];
+    strays = [];
     lifeline = new Lifeline({
-      engine: hosts as unknown as Engine,
+      engine: table as unknown as Engine,
       telemetry,
-      name: "test",
-      queues: {},
-      version: "0",
-      lockKey: () => lock,
-      onLost: () => {
-        declaredLost += 1;
-      },
+      membership: { pulse: { host: "me", upSince: 0, ackedAt: 0, beat: 0 } } as Membership,
+      holds,
+      queues: [],
       onJobs: (queue) => jobs.push(queue),
+      onStrays: (found) => strays.push(...found),
       polling: () => false,
     });
-    await lifeline.start();
+    lifeline.start();
   });
 
   afterEach(() => lifeline.stop());
 
-  it("rescues the jobs of each host that is lost, and says so", async () => {
-    hosts.lost = ["a", "b"];
-    await until(() => hosts.rescued.length === 2, "two rescues");
-    expect(hosts.rescued).to.deep.equal(["a", "b"]);
-    expect(telemetry.counts()).to.deep.equal({ rescue: 2, quarantine: 1 });
-  });
-
-  it("judges nobody by his lease before it has been there for one itself", async () => {
-    await until(() => hosts.looks.length > 0, "a look");
-    expect(hosts.looks[0]).to.deep.equal({ lease: 1e12, grace: 500, since: 1e12, patientGrace: 5_000 });
+  it("takes the jobs of hosts that are not registered, counting nothing against them, and says so", async () => {
+    table.orphans = ["a", "b"];
+    await until(() => table.rescued.length === 2, "two rescues");
+    expect(table.rescued).to.deep.equal(["a", "b"].map((id) => ({ id, sighting: null, unlocked: false, died: false })));
+    expect(telemetry.counts()).to.deep.equal({ rescue: 2 });
   });
 
   it("tells of each queue that has jobs", async () => {
-    hosts.waiting = ["a", "b"];
+    table.waiting = ["a", "b"];
     await until(() => jobs.length > 0, "a look");
     expect(jobs).to.deep.equal(["a", "b"]);
   });
@@ -100,45 +82,29 @@ describe("the lifeline", () => {
     const said: unknown[] = [];
     const listener = (event: unknown): void => void said.push((event as { jobs: number }).jobs);
     subscribe("pg-baton:stage", listener);
-    hosts.staged.push(5_000, 5_000, 7);
+    table.staged.push(5_000, 5_000, 7);
     await until(() => said.length === 3, "three looks");
     unsubscribe("pg-baton:stage", listener);
     expect(said).to.deep.equal([5_000, 5_000, 7]);
   });
 
-  it("gives the others time to come back after the database was away", async () => {
-    hosts.failing = 2;
-    const before = hosts.looks.length;
-    await until(() => hosts.looks.length > before + 2, "two looks that fail, and one that does not");
-    expect(hosts.looks[before + 2]).to.include({ lease: 1e12, grace: 500, patientGrace: 5_000 });
-    expect(hosts.looks[before + 2]?.since).to.be.below(60_000);
-    expect(hosts.shown, "and shows that it is back itself").to.include("1");
+  it("finds the jobs that this host holds by the table alone, and no others", async () => {
+    holds.take({ id: 1, claim: 1 });
+    table.held = [
+      { id: 1, claim: 1 },
+      { id: 2, claim: 5 },
+    ];
+    lifeline.doubt();
+    await until(() => strays.length > 0, "a stray");
+    expect(strays[0]).to.deep.equal({ id: 2, claim: 5 });
+    expect(strays.some(({ id }) => id === 1)).to.equal(false);
   });
 
-  it("looks again at once where one connection has failed, and judges as always", async () => {
-    hosts.failing = 1;
-    const before = hosts.looks.length;
-    await until(() => hosts.looks.length > before + 1, "a look that fails, and one that does not");
-    expect(hosts.looks[before + 1]).to.include({ since: 1e12 });
-  });
-
-  it("shows life after a gap, in which others may have begun to doubt", async () => {
-    lifeline.hurry();
-    await until(() => hosts.shown.length > 0, "a sign of life");
-    expect(hosts.shown).to.deep.equal(["1"]);
-  });
-
-  it("tells at once when its lock is lost", async () => {
-    lock = null;
-    await until(() => hosts.shown.length > 0, "a sign of life");
-    expect(hosts.shown).to.deep.equal([null]);
-  });
-
-  it("learns that it was declared lost, lets go of its jobs, and registers anew", async () => {
-    hosts.known = false;
-    lock = null;
-    await until(() => hosts.registered === 2, "the second registration");
-    expect(declaredLost).to.equal(1);
-    expect(telemetry.counts()).to.deep.equal({ "host:lost": 1 });
+  it("compares at once where there is doubt, and otherwise at some of its looks only", async () => {
+    await until(() => table.looks.length >= 3, "three looks");
+    expect(table.looks.slice(0, 3)).to.deep.equal([true, false, false]);
+    lifeline.doubt();
+    const before = table.looks.length;
+    await until(() => table.looks.slice(before).includes(true), "a look that compares");
   });
 });

@@ -2,13 +2,13 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { ANSWER_KINDS, isFinalKind } from "../../lib/job/answer.js";
 import type { JobState } from "../../lib/job/job.js";
-import type { Outcome } from "../../lib/job/outcome.js";
+import type { EndedOutcome } from "../../lib/job/outcome.js";
 import { backoff, transition } from "../../lib/job/transition.js";
 
 const encoded = { encoding: "b", bytes: Uint8Array.of(1, 2, 3) } as const;
 const half = (): number => 0.5;
 
-const OUTCOMES: readonly Outcome[] = [
+const OUTCOMES: readonly EndedOutcome[] = [
   { type: "completed", result: null },
   { type: "completed", result: encoded },
   { type: "too_large" },

@@ -46,8 +46,8 @@ describe("the engine", () => {
       expect(inserted?.claimed).to.include({ claim: 1, attempt: 1, args: row.args, ref: row.ref });
       const [again] = await test.one.insert([row, newRow()]);
       expect(again).to.deep.equal({ id: inserted?.id, claimed: null });
-      const [{ args: _args, ...held } = newRow()] = await test.one.held("default");
-      expect(inserted?.claimed).to.deep.include(held);
+      const { held } = await test.one.tend(0, [], true);
+      expect(held).to.deep.equal([{ id: inserted?.id, claim: inserted?.claimed?.claim }]);
       await test.settle();
       expect(test.heard.filter(({ payload }) => payload === "default")).to.have.length(1);
     });
@@ -177,11 +177,12 @@ describe("the engine", () => {
       expect(await test.attempts([first, second, third]), "the end counts what nobody has").to.deep.equal([1, 1, 0]);
     });
 
-    it("lists what a host holds", async () => {
+    it("lists what a host holds, where it is asked", async () => {
       await test.one.insert([newRow(), newRow()]);
-      const job = await test.claimOne(test.one);
-      expect(await test.one.held("default")).to.deep.equal([job]);
-      expect(await test.two.held("default")).to.deep.equal([]);
+      const { id, claim } = await test.claimOne(test.one);
+      expect((await test.one.tend(0, [], true)).held).to.deep.equal([{ id, claim }]);
+      expect((await test.two.tend(0, [], true)).held).to.deep.equal([]);
+      expect((await test.one.tend(0, [], false)).held).to.equal(null);
     });
   });
 

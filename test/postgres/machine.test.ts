@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { type AnswerKind, isFinalKind } from "../../lib/job/answer.js";
-import type { Outcome } from "../../lib/job/outcome.js";
+import type { EndedOutcome } from "../../lib/job/outcome.js";
 import { transition } from "../../lib/job/transition.js";
 import { parseEnvelope } from "../../lib/relay/envelope.js";
 import { Engines } from "../support/engines.js";
@@ -10,7 +10,7 @@ import { print } from "../support/print.js";
 
 const packed = { encoding: "b", bytes: Buffer.from("x") } as const;
 /** What a run may come to. Retries and snoozes are due at once, or never by themselves. */
-const OUTCOMES: readonly Outcome[] = [
+const OUTCOMES: readonly EndedOutcome[] = [
   { type: "completed", result: null },
   { type: "completed", result: packed },
   { type: "too_large" },
@@ -63,16 +63,35 @@ const steps = fc.oneof(
         ),
       ),
   },
-  { weight: 2, arbitrary: host.map((of) => named(`${of} is found dead`, (machine) => machine.rescue(of))) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(host, fc.boolean())
+      .map(([of, died]) => named(`${of} is ${died ? "gone" : "silent"}`, (machine) => machine.rescue(of, died))),
+  },
+  {
+    weight: 1,
+    arbitrary: host.map((of) => named(`${of} is rescued too late`, (machine) => machine.rescueTooLate(of))),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(host, old).map(([by, ago]) => named(`${by} absolves`, (machine) => machine.absolve(by, ago))),
+  },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(host, old, fc.boolean())
+      .map(([by, ago, twice]) =>
+        named(`${by} stops and interrupts, ${ago} claims ago`, (machine) => machine.interrupt(by, ago, twice)),
+      ),
+  },
   { weight: 2, arbitrary: host.map((of) => named(`${of} registers`, (machine) => machine.register(of))) },
   { weight: 1, arbitrary: fc.constant(named("it is inserted again", (machine) => machine.insertAgain())) },
   { weight: 1, arbitrary: fc.constant(named("its time comes", (machine) => machine.makeDue())) },
   { weight: 1, arbitrary: fc.constant(named("it is cancelled", (machine) => machine.cancel())) },
   {
     weight: 1,
-    arbitrary: fc
-      .constantFrom(0, 1e9)
-      .map((retention) => named(`prune ${retention}`, (machine) => machine.prune(retention))),
+    arbitrary: fc.boolean().map((due) => named(`prune, due ${due}`, (machine) => machine.prune(due))),
   },
 );
 

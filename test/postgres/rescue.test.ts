@@ -1,14 +1,11 @@
 import { expect } from "chai";
 import pg from "pg";
 import { ANSWER_KINDS, type Answer, answerWith, bareAnswer } from "../../lib/job/answer.js";
-import type { Judgement, Verdict } from "../../lib/postgres/engine.js";
+import type { Verdict } from "../../lib/postgres/census.js";
 import { formatEnvelope } from "../../lib/relay/envelope.js";
-import { completed, Engines, valueOf } from "../support/engines.js";
+import { completed, Engines, registration } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
 import { until } from "../support/until.js";
-
-/** Nobody is given time to come back. */
-const NOW: Judgement = { lease: 0, grace: 0, since: 1e12, patientGrace: 1e12 };
 
 function lost(answer: Answer): Verdict {
   return { answer, error: "lost" };
@@ -25,66 +22,59 @@ describe("the engine's services", () => {
 
   beforeEach(() => test.reset());
 
-  /** Who is lost, by that judgement. */
-  async function lostBy(judgement: Partial<Judgement>): Promise<readonly string[]> {
-    return (await test.one.tend({ ...NOW, ...judgement }, 10, [])).lost;
-  }
-
   it("stage what is due, and nothing else; and tell of queues that have jobs", async () => {
     await test.one.insert([newRow({ scheduleIn: 60_000 }), newRow({ scheduleIn: 60_000, queue: "soon" })]);
     await test.sql.query("update baton.jobs set scheduled_at = now() where queue = 'soon'");
-    const judgement = { ...NOW, lease: 15_000 };
-    expect(await test.one.tend(judgement, 10, ["default", "soon"])).to.deep.include({ staged: 1, queues: [] });
-    expect(await test.one.tend(judgement, 10, ["default", "soon"])).to.deep.include({ staged: 0, queues: ["soon"] });
+    expect(await test.one.tend(10, ["default", "soon"], false)).to.deep.include({ staged: 1, queues: [] });
+    expect(await test.one.tend(10, ["default", "soon"], false)).to.deep.include({ staged: 0, queues: ["soon"] });
     await test.settle();
     expect(test.heard).to.deep.equal([{ channel: "baton.insert", payload: "soon" }]);
   });
 
-  it("prune what ended before the retention, and nothing else", async () => {
-    await test.one.insert([newRow(), newRow(), newRow()]);
-    const jobs = await test.one.claim("default", 2);
-    await test.one.complete(jobs.map((job) => ({ ...job, transition: completed() })));
-    await test.sql.query("update baton.jobs set finished_at = now() - interval '2 s' where id = $1", [jobs[0]?.id]);
-    expect(await test.one.prune(60_000, 10)).to.equal(0);
-    expect(await test.one.prune(1_500, 10)).to.equal(1);
-    expect(await test.one.prune(0, 10)).to.equal(1);
-  });
-
-  it("find a host lost by its lease, by its session's lock at two looks, and one that holds jobs unregistered", async () => {
+  it("show each host's sign of life, and whether its session holds its lock", async () => {
+    const look = async () => (await test.one.tend(0, [], false)).hosts.find(({ id }) => id === "two");
     const holder = new pg.Client({ connectionString: test.url });
     await holder.connect();
     await holder.query("select pg_advisory_lock(42)");
-    await test.two.heartbeat("42");
-    expect(await lostBy({ lease: 15_000, grace: 0 }), "its session lives").to.deep.equal([]);
+    expect(await look()).to.include({ beat: 0, lockKey: null, free: false });
+    await test.beat(test.two, "42");
+    const seen = await look();
+    expect(seen).to.include({ beat: 1, lockKey: "42", free: false });
+    expect(await look(), "the same until it shows life again").to.deep.equal(seen);
     await holder.end();
-    await until(
-      async () => (await test.sql.query("select from pg_locks where locktype = 'advisory'")).rowCount === 0,
-      "the lock to be free",
-    );
-    expect(await lostBy({ lease: 15_000, grace: 0 }), "the first look only suspects").to.deep.equal([]);
-    expect(await lostBy({ lease: 15_000, grace: 60_000 }), "too soon for the second").to.deep.equal([]);
-    expect(await lostBy({ lease: 15_000, grace: 0 })).to.deep.equal(["two"]);
-    await test.two.heartbeat(null);
-    expect(await lostBy({ lease: 15_000, grace: 0 }), "it showed life").to.deep.equal([]);
-    expect(await lostBy({ lease: 0, grace: 0 }), "its lease is over").to.deep.equal(["two"]);
+    await until(async () => (await look())?.free, "the lock to be free");
+    await test.beat(test.two, "41");
+    expect(await look(), "a late heartbeat brings back no earlier lock").to.include({ beat: 2, lockKey: "42" });
+  });
+
+  it("tell of hosts that hold jobs without being registered, and take these jobs unless they register meanwhile", async () => {
+    await test.one.insert([newRow()]);
+    const { id } = await test.claimOne(test.two);
+    await test.sql.query("delete from baton.hosts where id = 'two'");
+    expect((await test.one.tend(0, [], false)).orphans).to.deep.equal(["two"]);
+    const loss = await test.lossOf("two");
+    await test.two.register(registration("two"));
+    const verdict = lost(bareAnswer(ANSWER_KINDS.exhausted));
+    expect(await test.one.rescue(loss, verdict), "registered").to.deep.equal({ jobs: 0, discarded: 0, gone: false });
+    await test.sql.query("delete from baton.hosts where id = 'two'");
+    expect(await test.one.rescue(loss, verdict)).to.deep.equal({ jobs: 1, discarded: 0, gone: false });
+    expect(await test.claimOne(test.one)).to.include({ id, attempt: 2 });
+  });
+
+  it("leave a host alone that shows life, or holds its lock again, after a look had found it lost", async () => {
     await test.one.insert([newRow()]);
     await test.claimOne(test.two);
-    await test.sql.query("delete from baton.hosts where id = 'two'");
-    expect(await lostBy({ lease: 15_000, grace: 0 }), "it holds a job").to.deep.equal(["two"]);
-  });
-
-  it("do not take two short gaps for a long one: a lock that was held at a look between them", async () => {
-    const look = () => lostBy({ lease: 15_000, grace: 0 });
-    await test.two.heartbeat("42");
-    expect(await look(), "the first gap").to.deep.equal([]);
-    const holder = new pg.Client({ connectionString: test.url });
-    await holder.connect();
-    await holder.query("select pg_advisory_lock(42)");
-    expect(await look(), "its session is back").to.deep.equal([]);
-    await holder.query("select pg_advisory_unlock(42)");
-    await holder.end();
-    expect(await look(), "the second gap").to.deep.equal([]);
-    expect(await look(), "which lasts").to.deep.equal(["two"]);
+    const verdict = lost(bareAnswer(ANSWER_KINDS.exhausted));
+    const loss = await test.lossOf("two");
+    expect(await test.beat(test.two)).to.equal(true);
+    expect(await test.one.rescue(loss, verdict)).to.deep.equal({ jobs: 0, discarded: 0, gone: false });
+    await test.beat(test.two, "43");
+    await test.sql.query("select pg_advisory_lock(43)");
+    const locked = await test.lossOf("two", { unlocked: true });
+    expect(await test.one.rescue(locked, verdict)).to.deep.equal({ jobs: 0, discarded: 0, gone: false });
+    await test.sql.query("select pg_advisory_unlock(43)");
+    expect(await test.one.rescue(locked, verdict)).to.deep.equal({ jobs: 1, discarded: 0, gone: true });
+    expect(await test.beat(test.two, "43"), "it learns that it was declared lost").to.equal(false);
   });
 
   it("give back, when a host leaves, what it still holds by the table", async () => {
@@ -96,9 +86,9 @@ describe("the engine's services", () => {
     await test.settle();
     expect(test.heard).to.deep.equal([{ channel: "baton.insert", payload: "default" }]);
     const jobs = await test.one.claim("default", 2);
-    expect(jobs.map(({ attempt, crashes }) => ({ attempt, crashes }))).to.deep.equal([
-      { attempt: 1, crashes: 0 },
-      { attempt: 1, crashes: 0 },
+    expect(jobs.map(({ attempt, suspicion }) => ({ attempt, suspicion }))).to.deep.equal([
+      { attempt: 1, suspicion: 0 },
+      { attempt: 1, suspicion: 0 },
     ]);
   });
 
@@ -106,23 +96,46 @@ describe("the engine's services", () => {
     await test.one.insert([newRow({ maxAttempts: 1 }), newRow({ maxAttempts: 1 })]);
     await test.two.claim("default", 2, 1);
     const answer = bareAnswer(ANSWER_KINDS.exhausted);
-    expect(await test.one.rescue("two", lost(answer), lost(answer), 3)).to.include({ jobs: 2, discarded: 1 });
-    expect(await test.claimOne(test.one)).to.include({ attempt: 1, claim: 2, crashes: 1 });
+    expect(await test.one.rescue(await test.lossOf("two"), lost(answer))).to.include({ jobs: 2, discarded: 1 });
+    expect(await test.claimOne(test.one)).to.include({ attempt: 1, claim: 2, suspicion: 1 });
     const { rows } = await test.sql.query("select id from baton.jobs where errors <> '[]'");
     expect(rows).to.have.length(1);
   });
 
-  it("quarantine what had begun when the third host died with it, and tell its awaiters", async () => {
-    const poison = newRow({ replyTo: "one" });
-    await test.one.insert([poison, newRow()]);
-    await test.sql.query("update baton.jobs set crashes = 2");
-    const [job] = await test.two.claim("default", 2, 1);
-    const [gone, bad] = [valueOf(Buffer.from("gone")), valueOf(Buffer.from("bad"))];
-    const rescued = await test.one.rescue("two", lost(gone), { answer: bad, error: "poison" }, 3);
-    expect(rescued).to.deep.include({ jobs: 2, discarded: 0, quarantined: [job?.id] });
-    await test.settle();
-    expect(test.heard).to.deep.include({ channel: "baton.relay.one", payload: formatEnvelope(poison.ref, bad) });
-    expect(await test.claimOne(test.one), "only held").to.include({ attempt: 1, crashes: 3 });
+  it("suspect what was there when hosts died, more what had begun, and nothing where a host only fell silent", async () => {
+    await test.one.insert([newRow(), newRow()]);
+    const verdict = lost(bareAnswer(ANSWER_KINDS.exhausted));
+    const suspicions: number[][] = [];
+    for (const died of [false, true, true, true]) {
+      const jobs = await test.two.claim("default", 2, 1);
+      suspicions.push(jobs.map(({ suspicion }) => suspicion));
+      await test.one.rescue(await test.lossOf("two", { died }), verdict);
+      await test.two.register(registration("two"));
+    }
+    expect(suspicions).to.deep.equal([
+      [0, 0],
+      [0, 0],
+      [1, 1],
+      [2, 1],
+    ]);
+    const { rows } = await test.sql.query("select deaths, crashes, state from baton.jobs order by id");
+    expect(rows, "one that ran alone is not to blame for its host").to.deep.equal([
+      { deaths: 2, crashes: 2, state: 1 },
+      { deaths: 3, crashes: 0, state: 1 },
+    ]);
+  });
+
+  it("count against a job the processes that died with it alone, and clear one that came through", async () => {
+    await test.one.insert([newRow()]);
+    const job = await test.claimOne(test.one);
+    await test.sql.query("update baton.jobs set deaths = 2, crashes = 1");
+    expect(await test.one.accuse(job)).to.equal(1);
+    expect(await test.one.accuse(job)).to.equal(2);
+    expect(await test.two.accuse(job), "not its host").to.equal(null);
+    await test.two.absolve(job);
+    await test.one.absolve(job);
+    const { rows } = await test.sql.query("select deaths, crashes, alone from baton.jobs");
+    expect(rows).to.deep.equal([{ deaths: 0, crashes: 0, alone: 0 }]);
   });
 
   it("rescue a lost host's jobs: back to work, or discarded where no attempt is left; its late outcome is refused", async () => {
@@ -130,14 +143,14 @@ describe("the engine's services", () => {
     await test.one.insert([newRow({ maxAttempts: 2 }), last]);
     const jobs = await test.two.claim("default", 2);
     const answer = answerWith(ANSWER_KINDS.exhausted, { encoding: "b", bytes: Buffer.from("lost") });
-    expect(await test.one.rescue("two", lost(answer), lost(answer), 3)).to.include({ jobs: 2, discarded: 1 });
+    expect(await test.one.rescue(await test.lossOf("two"), lost(answer))).to.include({ jobs: 2, discarded: 1 });
     await test.settle();
     expect(test.heard).to.deep.include({ channel: "baton.relay.one", payload: formatEnvelope(last.ref, answer) });
     expect(await test.two.complete(jobs.map((job) => ({ ...job, transition: completed() })))).to.deep.equal([
       false,
       false,
     ]);
-    expect(await test.two.heartbeat(null), "it learns that it was declared lost").to.equal(false);
+    expect(await test.beat(test.two), "it learns that it was declared lost").to.equal(false);
     expect(await test.claimOne(test.one)).to.include({ attempt: 2, claim: 2 });
   });
 });

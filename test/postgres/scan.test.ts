@@ -3,10 +3,10 @@ import pg from "pg";
 import { InvalidOptionError } from "../../lib/errors.js";
 import { Database } from "../../lib/postgres/database.js";
 import { migrate } from "../../lib/postgres/migrations.js";
-import { type JobFilter, scanJobs } from "../../lib/postgres/scan.js";
+import type { JobFilter } from "../../lib/postgres/filter.js";
+import { scanJobs } from "../../lib/postgres/scan.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
-import { until } from "../support/until.js";
 
 const ROWS = 3_000;
 
@@ -69,22 +69,80 @@ describe("listing jobs", () => {
     expect(await count({ worker: "nobody" })).to.equal(0);
   });
 
-  it("reads no further than its caller does, and leaves no connection behind when that leaves the loop", async () => {
-    for await (const job of scanJobs(database, "baton", {})) {
-      expect(job.id).to.equal(1);
-      break;
+  it("shows times as they are, whatever the role's datestyle and time zone", async () => {
+    await sql.query(`update baton.jobs set scheduled_at = '2026-02-03 04:05:06.789012+00', attempted_at = 'infinity',
+      finished_at = '1969-12-31 23:59:59.123+00' where id = 1`);
+    await sql.query(`alter role current_user in database ${test.name} set datestyle = 'SQL, DMY'`);
+    await sql.query(`alter role current_user in database ${test.name} set timezone = 'Asia/Kathmandu'`);
+    const odd = new Database(test.url, "odd", new Telemetry("test"));
+    await odd.start();
+    try {
+      for await (const { scheduledAt, attemptedAt, finishedAt, insertedAt } of scanJobs(odd, "baton", { ids: [1] })) {
+        expect(scheduledAt.toISOString()).to.equal("2026-02-03T04:05:06.789Z");
+        expect(finishedAt?.toISOString()).to.equal("1969-12-31T23:59:59.123Z");
+        expect(attemptedAt?.getTime()).to.equal(8.64e15);
+        expect(Math.abs(insertedAt.getTime() - Date.now())).to.be.below(3_600_000);
+      }
+    } finally {
+      await odd.stop();
+      await sql.query(`alter role current_user in database ${test.name} reset all`);
     }
-    await until(async () => {
-      const { rowCount } = await sql.query(
-        "select from pg_stat_activity where application_name = 'listing' and query like '%order by id%'",
+  });
+
+  it("holds no transaction and no connection while the loop body runs: vacuum removes what is dead", async () => {
+    const notices: string[] = [];
+    sql.on("notice", ({ message = "" }) => notices.push(message));
+    let first = true;
+    for await (const _job of scanJobs(database, "baton", { queue: "odd" })) {
+      if (!first) continue;
+      first = false;
+      const { rows } = await sql.query(
+        "select state, backend_xmin from pg_stat_activity where application_name = 'listing' and datname = current_database()",
       );
-      return rowCount === 0;
-    }, "the cursor's connection to be gone");
+      expect(rows.length).to.be.at.least(1);
+      for (const row of rows) expect(row).to.deep.equal({ state: "idle", backend_xmin: null });
+      await sql.query("update baton.jobs set priority = 1");
+      await sql.query("vacuum (verbose) baton.jobs");
+    }
+    const kept = /(\d+) (?:are dead but not yet removable|dead row versions cannot be removed yet)/;
+    expect(kept.exec(notices.join("\n"))?.[1]).to.equal("0");
+  });
+
+  it("goes on while rows are inserted and deleted, up to the last id that there was at its beginning", async () => {
+    const ids: number[] = [];
+    for await (const { id } of scanJobs(database, "baton", { worker: "double" })) {
+      if (ids.push(id) === 1) await sql.query("delete from baton.jobs where id between 2000 and 2099");
+      if (id % 100 === 0) await sql.query("insert into baton.jobs (queue, worker) values ('late', 'double')");
+    }
+    expect(ids).to.have.length(ROWS - 100);
+    expect(ids.at(-1)).to.equal(ROWS);
+    await sql.query("delete from baton.jobs where queue = 'late'");
+  });
+
+  it("survives the loss of every connection in the middle", async () => {
+    let jobs = 0;
+    for await (const _job of scanJobs(database, "baton", {})) {
+      jobs += 1;
+      if (jobs === 5)
+        await sql.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'listing'");
+    }
+    expect(jobs).to.equal(ROWS - 100);
   });
 
   for (const [filter, says] of [
+    [null, /filter of jobs must be an object, .* not null/],
+    [[], /filter of jobs must be an object, .* not \[\]/],
+    ["discarded", /filter of jobs must be an object, .* not 'discarded'/],
     [{ status: "completed" }, /status of jobs is not known/],
-    [{ state: "done" }, /state of jobs must be one of/],
+    [{ state: "done" }, /state of jobs must be one of .* not 'done'/],
+    [{ state: ["completed", null] }, /state of jobs must be one of .* not null/],
+    [{ queue: 7 }, /queue of jobs must be a text without NUL characters, not 7/],
+    [{ worker: "a\0b" }, /worker of jobs must be a text without NUL characters/],
+    [{ tag: ["a"] }, /tag of jobs must be a text/],
+    [{ ids: 7 }, /ids of jobs must be an array of integers, not 7/],
+    [{ ids: [1, 2.5] }, /ids\[1\] of jobs must be an integer, not 2.5/],
+    [{ ids: [1, "2"] }, /ids\[1\] of jobs must be an integer, not '2'/],
+    [{ ids: Array.from({ length: 3 }) }, /ids\[0\] of jobs must be an integer, not undefined/],
   ] as const) {
     it(`refuses ${JSON.stringify(filter)}`, async () => {
       const error = await count(filter as unknown as JobFilter).catch((failure: unknown) => failure);

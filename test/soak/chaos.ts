@@ -5,8 +5,11 @@ import type { Hosts } from "../support/hosts.js";
 import type { NodeProcess } from "../support/process.js";
 import type { Mishaps } from "./ledger.js";
 import type { Fault } from "./plan.js";
+import { freezeServer, lockJobs } from "./stall.js";
 
-export const QUEUES = { default: 20 };
+const QUEUES = { default: 20 };
+/** Hosts of each release. */
+export const HOSTS = 2;
 
 /** Whose connections: by what they did last. */
 const WHOSE = {
@@ -15,19 +18,26 @@ const WHOSE = {
   "cut statements": "query !~* '^listen|advisory|stat_get_activity'",
 } as const;
 
-/** Does to two hosts and their database what a plan says, and keeps a record of it. */
+/** Does to hosts and their database what a plan says, and keeps a record of it. */
 export class Chaos implements Mishaps {
   readonly killed = new Map<number, number>();
+  readonly stopped = new Map<number, number>();
   readonly frozen: { pid: number; from: number; until: number }[] = [];
   readonly crashed: { from: number; until: number }[] = [];
+  readonly stalled: { kind: string; from: number; until: number }[] = [];
   readonly cut: number[] = [];
+  /** The processes of another release. */
+  readonly others = new Set<number>();
   readonly counts = new Map<Fault["kind"], number>();
   readonly #hosts: Hosts;
   readonly #server: Embedded;
   readonly #say: (line: string) => void;
   /** What mends by itself while other things go wrong. */
   readonly #repairs: Promise<void>[] = [];
-  readonly #pair: (NodeProcess | undefined)[] = [];
+  /** The hosts by their places; undefined where one is not up again yet. */
+  readonly #running: (NodeProcess | undefined)[] = [];
+  /** Resolves once the database works on. */
+  #stall: Promise<void> = Promise.resolve();
 
   constructor(hosts: Hosts, server: Embedded, say: (line: string) => void) {
     this.#hosts = hosts;
@@ -35,16 +45,21 @@ export class Chaos implements Mishaps {
     this.#say = say;
   }
 
-  async start(): Promise<void> {
-    await Promise.all([this.#spawn(0), this.#spawn(1)]);
+  /**
+   * Starts the hosts. Those of another release come first, as in a rolling deploy: they would refuse the schema that this one
+   * leaves. One of them that ends is followed by one of this release.
+   */
+  async start(other: URL | undefined): Promise<void> {
+    if (other !== undefined) await Promise.all(places(HOSTS, HOSTS).map((place) => this.#spawn(place, other)));
+    await Promise.all(places(0, HOSTS).map((place) => this.#spawn(place)));
   }
 
-  /** Resolves when all that was planned is done, and two hosts live. */
+  /** Resolves when all that was planned is done, and as many hosts live as at its beginning. */
   async run(plan: readonly Fault[]): Promise<void> {
     const start = performance.now();
     for (const fault of plan) {
       await sleep(Math.max(0, fault.at - (performance.now() - start)));
-      this.#say(`${(fault.at / 1_000).toFixed(1)} s: ${fault.kind}`);
+      this.#say(`${(fault.at / 1_000).toFixed(1)} s: ${fault.kind}${"host" in fault ? ` (${fault.host})` : ""}`);
       this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
       await this.#do(fault);
     }
@@ -53,52 +68,102 @@ export class Chaos implements Mishaps {
 
   async #do(fault: Fault): Promise<void> {
     switch (fault.kind) {
-      case "kill a host": {
-        const host = this.#pair[fault.host];
-        // Not up again yet since the last time.
-        if (host === undefined) return;
-        this.#pair[fault.host] = undefined;
-        this.killed.set(host.pid, Date.now());
-        await host[Symbol.asyncDispose]();
-        this.#repairs.push(this.#spawn(fault.host));
-        return;
-      }
-      case "freeze a host": {
-        const host = this.#pair[fault.host];
-        if (host === undefined) return;
-        const freeze = { pid: host.pid, from: Date.now(), until: Number.POSITIVE_INFINITY };
-        this.frozen.push(freeze);
-        host.kill("SIGSTOP");
-        const thaw = (): void => {
-          freeze.until = Date.now();
-          host.kill("SIGCONT");
-        };
-        this.#repairs.push(sleep(fault.ms).then(thaw));
-        return;
-      }
-      case "crash PostgreSQL": {
-        const crash = { from: Date.now(), until: Number.POSITIVE_INFINITY };
-        this.crashed.push(crash);
-        await this.#server.stop("immediate");
-        await sleep(fault.ms);
-        await this.#server.start();
-        crash.until = Date.now();
-        return;
-      }
+      case "kill a host":
+        return this.#kill(fault.host);
+      case "restart a host":
+        return this.#restart(fault.host);
+      case "freeze a host":
+        return this.#freeze(fault.host, fault.ms);
+      case "crash PostgreSQL":
+        await this.#stall;
+        return this.#crash(fault.ms);
+      case "freeze PostgreSQL":
+        await this.#stall;
+        return this.#stalling(fault.kind, freezeServer(this.#server, fault.ms));
+      case "lock the jobs":
+        await this.#stall;
+        return this.#stalling(fault.kind, lockJobs(this.#server, fault.ms));
       default:
+        await this.#stall;
         this.cut.push(Date.now());
-        await this.#cut(WHOSE[fault.kind]);
+        return this.#cut(WHOSE[fault.kind]);
     }
   }
 
-  async #spawn(which: 0 | 1): Promise<void> {
+  async #kill(place: number): Promise<void> {
+    const host = this.#take(place);
+    if (host === undefined) return;
+    this.killed.set(host.pid, Date.now());
+    await host[Symbol.asyncDispose]();
+    this.#repairs.push(this.#spawn(place));
+  }
+
+  /** As a deploy does: in order, and not waited for. */
+  async #restart(place: number): Promise<void> {
+    const host = this.#take(place);
+    if (host === undefined) return;
+    host.kill("SIGTERM");
+    const again = async (): Promise<void> => {
+      await host.exited;
+      this.stopped.set(host.pid, Date.now());
+      await this.#spawn(place);
+    };
+    this.#repairs.push(again());
+  }
+
+  async #freeze(place: number, ms: number): Promise<void> {
+    const host = this.#running[place];
+    if (host === undefined) return;
+    const freeze = { pid: host.pid, from: Date.now(), until: Number.POSITIVE_INFINITY };
+    this.frozen.push(freeze);
+    host.kill("SIGSTOP");
+    const thaw = async (): Promise<void> => {
+      await sleep(ms);
+      freeze.until = Date.now();
+      host.kill("SIGCONT");
+    };
+    this.#repairs.push(thaw());
+  }
+
+  async #crash(ms: number): Promise<void> {
+    const crash = { from: Date.now(), until: Number.POSITIVE_INFINITY };
+    this.crashed.push(crash);
+    await this.#server.stop("immediate");
+    await sleep(ms);
+    await this.#server.start();
+    crash.until = Date.now();
+  }
+
+  /** Goes on meanwhile: what befalls hosts while the database stalls is the point. */
+  #stalling(kind: string, stall: Promise<void>): void {
+    const record = { kind, from: Date.now(), until: Number.POSITIVE_INFINITY };
+    this.stalled.push(record);
+    const over = async (): Promise<void> => {
+      await stall;
+      record.until = Date.now();
+      this.#say(`${kind}: over after ${((record.until - record.from) / 1_000).toFixed(1)} s`);
+    };
+    this.#stall = over();
+    this.#repairs.push(this.#stall);
+  }
+
+  /** The host at a place, which is empty then; undefined where it is not up again yet since the last time. */
+  #take(place: number): NodeProcess | undefined {
+    const host = this.#running[place];
+    this.#running[place] = undefined;
+    return host;
+  }
+
+  async #spawn(place: number, script?: URL): Promise<void> {
     // It cannot start while the database is away; then as a supervisor would.
     for (;;) {
       try {
-        const { process } = await this.#hosts.spawn({ queues: QUEUES, threads: 2 });
-        this.#pair[which] = process;
+        const { process } = await this.#hosts.spawn({ queues: QUEUES, threads: 2 }, {}, script);
+        this.#running[place] = process;
+        if (script !== undefined) this.others.add(process.pid);
         return;
-      } catch {
+      } catch (error) {
+        if (script !== undefined) throw error;
         await sleep(200);
       }
     }
@@ -112,4 +177,8 @@ export class Chaos implements Mishaps {
     );
     await sql.end();
   }
+}
+
+function places(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => first + index);
 }

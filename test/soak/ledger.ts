@@ -17,10 +17,14 @@ export interface Entry {
 export interface Mishaps {
   /** When each process was killed. */
   readonly killed: ReadonlyMap<number, number>;
+  /** When each process that was told to end had ended. */
+  readonly stopped: ReadonlyMap<number, number>;
   /** Which processes were stopped, and when they went on. */
   readonly frozen: readonly { readonly pid: number; readonly from: number; readonly until: number }[];
   /** When the database crashed, and when it was back. */
   readonly crashed: readonly { readonly from: number; readonly until: number }[];
+  /** When the database was there and did nothing. */
+  readonly stalled: readonly { readonly from: number; readonly until: number }[];
   /** When connections were cut. */
   readonly cut: readonly number[];
 }
@@ -79,10 +83,34 @@ export function doubles(entries: readonly Entry[]): number {
   return count;
 }
 
-function explains(before: Entry, { killed, frozen, crashed, cut }: Mishaps): boolean {
+/** When a run's outcome is in its row at the latest. */
+function writtenAt({ endedAt }: Entry, { stalled, crashed }: Mishaps): number {
+  let at = (endedAt ?? Number.POSITIVE_INFINITY) + WRITTEN;
+  // What the database does not take before it stalls, it takes afterwards.
+  for (const { from, until } of [...stalled, ...crashed].sort((a, b) => a.from - b.from))
+    if (at > from && (endedAt ?? 0) < until) at = Math.max(at, until + WRITTEN);
+  return at;
+}
+
+/** Whether the database stalled or was away when an outcome was to be written. */
+function delayed(endedAt: number, { stalled, crashed }: Mishaps): boolean {
+  return [...stalled, ...crashed].some(({ from, until }) => endedAt + WRITTEN > from && endedAt < until);
+}
+
+function explains(before: Entry, mishaps: Mishaps): boolean {
+  const { killed, stopped, frozen, crashed, cut } = mishaps;
   if (before.failed) return true;
   const kill = killed.get(before.pid) ?? killed.get(before.ppid);
-  if (kill !== undefined && (before.endedAt === null || before.endedAt > kill - WRITTEN)) return true;
+  if (kill !== undefined && writtenAt(before, mishaps) > kill) return true;
+  // Its grace period is longer than any job: only outcomes that the database did not take are left behind.
+  const stop = stopped.get(before.pid) ?? stopped.get(before.ppid);
+  if (
+    stop !== undefined &&
+    before.endedAt !== null &&
+    delayed(before.endedAt, mishaps) &&
+    writtenAt(before, mishaps) > stop
+  )
+    return true;
   const during = ({ from, until }: { from: number; until: number }, at: number): boolean =>
     at > from - UNFLUSHED && at < until + UNFLUSHED;
   if (crashed.some((crash) => during(crash, before.startedAt))) return true;

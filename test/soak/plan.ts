@@ -1,13 +1,24 @@
 /** What goes wrong in a soak, and when: the same for the same seed. Pure. */
 
-/** What can go wrong. `host` is the first or the second. */
-export type Fault =
-  | { readonly at: number; readonly kind: "kill a host"; readonly host: 0 | 1 }
-  | { readonly at: number; readonly kind: "freeze a host"; readonly host: 0 | 1; readonly ms: number }
-  | { readonly at: number; readonly kind: "cut all connections" | "cut who listens" | "cut statements" }
-  | { readonly at: number; readonly kind: "crash PostgreSQL"; readonly ms: number };
+/** Faults of one host. */
+type HostFault = "kill a host" | "freeze a host" | "restart a host";
+/** Faults of connections. */
+type Cut = "cut all connections" | "cut who listens" | "cut statements";
+/** Faults during which the database is there and does nothing. */
+type Stall = "freeze PostgreSQL" | "lock the jobs";
 
-const KINDS: readonly Fault["kind"][] = [
+export type FaultKind = HostFault | Cut | Stall | "crash PostgreSQL";
+
+/** What goes wrong, `at` so many ms after the start. `host` is the place of a host among those that run. */
+export type Fault = { readonly at: number } & (
+  | { readonly kind: "kill a host" | "restart a host"; readonly host: number }
+  | { readonly kind: "freeze a host"; readonly host: number; readonly ms: number }
+  | { readonly kind: Cut }
+  | { readonly kind: Stall | "crash PostgreSQL"; readonly ms: number }
+);
+
+/** Ordinary trouble of a short run. A kind that is listed several times is as many times as frequent. */
+export const SHORT: readonly FaultKind[] = [
   "kill a host",
   "kill a host",
   "kill a host",
@@ -18,22 +29,49 @@ const KINDS: readonly Fault["kind"][] = [
   "crash PostgreSQL",
 ];
 
+/** All that can go wrong. Stalls take 5 to 20 s each: for runs of a minute or more. */
+export const ALL: readonly FaultKind[] = [...SHORT, "restart a host", "freeze PostgreSQL", "lock the jobs"];
+
+/** From and up to how many ms a stall lasts. */
+const STALLS: Readonly<Record<Stall, readonly [number, number]>> = {
+  "freeze PostgreSQL": [5_000, 20_000],
+  "lock the jobs": [6_000, 18_000],
+};
+
 /** ms without faults at the beginning and at the end. */
 const CALM = 1_000;
 const CALM_END = 2_000;
 
-/** Faults for a run of so many ms, about one in two seconds, in order. */
-export function planFaults(seed: number, ms: number, crashes: boolean): Fault[] {
+/** How a soak goes wrong. */
+export interface PlanOptions {
+  readonly seed: number;
+  /** How long it lasts, in ms. */
+  readonly lasts: number;
+  readonly kinds: readonly FaultKind[];
+  /** How many hosts there are. */
+  readonly hosts: number;
+}
+
+/** Faults in order, about one in two seconds. While the database stalls, only hosts have faults. */
+export function planFaults({ seed, lasts, kinds, hosts }: PlanOptions): Fault[] {
   const random = generator(seed);
   const faults: Fault[] = [];
-  for (let at = CALM + random() * 500; at < ms - CALM_END; at += 500 + random() * 3_000) {
-    const kind = KINDS[Math.floor(random() * KINDS.length)] as Fault["kind"];
-    const host = random() < 0.5 ? 0 : 1;
-    const lasts = Math.round(300 + random() * 1_700);
-    if (kind === "kill a host") faults.push({ at, kind, host });
-    else if (kind === "freeze a host") faults.push({ at, kind, host, ms: lasts });
-    else if (kind !== "crash PostgreSQL") faults.push({ at, kind });
-    else if (crashes) faults.push({ at, kind, ms: lasts });
+  let stalledUntil = 0;
+  for (let at = CALM + random() * 500; at < lasts - CALM_END; at += 500 + random() * 3_000) {
+    const kind = kinds[Math.floor(random() * kinds.length)] as FaultKind;
+    const host = Math.floor(random() * hosts);
+    const share = random();
+    const ms = Math.round(300 + share * 1_700);
+    if (kind === "kill a host" || kind === "restart a host") faults.push({ at, kind, host });
+    else if (kind === "freeze a host") faults.push({ at, kind, host, ms });
+    else if (at < stalledUntil) continue;
+    else if (kind === "crash PostgreSQL") faults.push({ at, kind, ms });
+    else if (kind === "freeze PostgreSQL" || kind === "lock the jobs") {
+      const [from, to] = STALLS[kind];
+      const stall = { at, kind, ms: Math.round(from + share * (to - from)) };
+      stalledUntil = at + stall.ms;
+      faults.push(stall);
+    } else faults.push({ at, kind });
   }
   return faults;
 }

@@ -8,15 +8,20 @@ import type { Baton, Relay, TelemetryEvent } from "../../lib/index.js";
 import { Hosts } from "../support/hosts.js";
 import { until } from "../support/until.js";
 import { ledgered } from "../workers/ledgered.js";
-import { Chaos } from "./chaos.js";
+import { Chaos, HOSTS } from "./chaos.js";
 import { doubles, readLedger, unexplained } from "./ledger.js";
-import { generator, planFaults } from "./plan.js";
+import { type FaultKind, generator, planFaults } from "./plan.js";
+import { buildRelease } from "./release.js";
 
 export interface SoakOptions {
   readonly seed: number;
   readonly jobs: number;
   /** ms over which jobs fall due and things go wrong. */
   readonly lasts: number;
+  /** What can go wrong. */
+  readonly kinds: readonly FaultKind[];
+  /** The commit of another release whose hosts run beside those of this one. */
+  readonly beside?: string | undefined;
   /** Whether the end waits until all slots are given up, to see what memory is left over. */
   readonly memory: boolean;
   readonly say: (line: string) => void;
@@ -33,6 +38,8 @@ export interface SoakReport {
   /** Runs after another one of the same job that had not failed, and how many of these nothing explains. */
   readonly doubles: number;
   readonly unexplained: readonly string[];
+  /** Runs on hosts of another release. */
+  readonly elsewhere: number;
   /** What befell whom, with the times, to hold the unexplained against. */
   readonly mishaps: object;
   readonly faults: Readonly<Record<string, number>>;
@@ -47,17 +54,22 @@ export interface SoakReport {
 const PATIENCE = 60_000;
 const CHUNK = 500;
 
-/** One caller with all its awaits open, two hosts, and everything going wrong: counts what comes of it. */
-export async function soak({ seed, jobs, lasts, memory, say }: SoakOptions): Promise<SoakReport> {
+/**
+ * One caller with all its awaits open, two hosts, perhaps two more of another release, and everything going wrong: counts what
+ * comes of it.
+ */
+export async function soak(options: SoakOptions): Promise<SoakReport> {
+  const { seed, jobs, lasts, kinds, beside, memory, say } = options;
+  const release = beside === undefined ? undefined : await buildRelease(beside);
   const folder = mkdtempSync(join(tmpdir(), "baton-soak-"));
   const ledger = join(folder, "ledger");
   writeFileSync(ledger, "", { mode: 0o666 });
   const server = await startEmbedded();
   const hosts = new Hosts(server.url);
   try {
-    const caller = await hosts.start({ name: "caller" });
     const chaos = new Chaos(hosts, server, say);
-    await chaos.start();
+    await chaos.start(release?.script);
+    const caller = await hosts.start({ name: "caller" });
     const before = heap();
     let done = 0;
     let right = 0;
@@ -68,11 +80,11 @@ export async function soak({ seed, jobs, lasts, memory, say }: SoakOptions): Pro
       if (result.ok && result.value.number === number) right += 1;
       else say(`job ${number}: ${JSON.stringify(result)} ${result.ok ? "" : String(result.error)}`);
     };
-    const all = Promise.allSettled((await insert(caller, ledger, seed, jobs, lasts)).map(check));
+    const all = Promise.allSettled((await insert(caller, ledger, options)).map(check));
     say(`${jobs} awaits are open`);
     let peak = before;
     const sampling = setInterval(() => (peak = Math.max(peak, process.memoryUsage().heapUsed)), 200);
-    await chaos.run(planFaults(seed, lasts, true));
+    await chaos.run(planFaults({ seed, lasts, kinds, hosts: release === undefined ? HOSTS : 2 * HOSTS }));
     const calm = performance.now();
     await Promise.race([all, sleep(PATIENCE + Math.max(0, lasts), undefined, { ref: false })]);
     const settled = performance.now() - calm;
@@ -90,7 +102,8 @@ export async function soak({ seed, jobs, lasts, memory, say }: SoakOptions): Pro
       unfinishedRows,
       doubles: doubles(entries),
       unexplained: unexplained(entries, chaos).map(({ again, before }) => JSON.stringify({ before, again })),
-      mishaps: { killed: [...chaos.killed], frozen: chaos.frozen, crashed: chaos.crashed, cut: chaos.cut },
+      elsewhere: entries.filter(({ pid, ppid }) => chaos.others.has(pid) || chaos.others.has(ppid)).length,
+      mishaps: record(chaos),
       faults: Object.fromEntries(chaos.counts),
       settled,
       heap: { before: megabytes(before), peak: megabytes(peak), after: after === null ? null : megabytes(after) },
@@ -99,20 +112,27 @@ export async function soak({ seed, jobs, lasts, memory, say }: SoakOptions): Pro
   } finally {
     await hosts.stop();
     await server.remove();
+    release?.remove();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
+function record({ killed, stopped, frozen, crashed, stalled, cut }: Chaos): object {
+  return { killed: [...killed], stopped: [...stopped], frozen, crashed, stalled, cut };
+}
+
 /** Mostly a few ms of work, spread over the time; some wait, some fail once, some have large results. */
-async function insert(caller: Baton, ledger: string, seed: number, jobs: number, lasts: number) {
+async function insert(caller: Baton, ledger: string, { seed, jobs, lasts, kinds }: SoakOptions) {
   const random = generator(seed + 1);
+  const long = kinds.some((kind) => kind === "freeze PostgreSQL" || kind === "lock the jobs");
   const drafts = Array.from({ length: jobs }, (_, number) => {
     const kind = random();
     const args = {
       number,
       ledger,
       burn: Math.round(random() * 4),
-      wait: kind < 0.01 ? 300 : 0,
+      // Where the database stalls, some are under way all the while.
+      wait: long && kind < 0.0005 ? 10_000 : kind < 0.01 ? 300 : 0,
       bytes: kind > 0.9 ? 6_000 : 20,
       fails: kind > 0.02 && kind < 0.07,
     };

@@ -18,7 +18,7 @@ export function claimedJob(worker: string, args: unknown = {}, rest: Partial<Cla
     priority: 0,
     attempt: 1,
     maxAttempts: 20,
-    crashes: 0,
+    suspicion: 0,
     begun: true,
     awaited: false,
     scheduledAt: 1_700_000_000_000,

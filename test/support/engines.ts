@@ -3,11 +3,17 @@ import { type Answer, ANSWER_KINDS, answerWith, bareAnswer } from "../../lib/job
 import type { ClaimedJob } from "../../lib/job/job.js";
 import type { Transition } from "../../lib/job/transition.js";
 import { Database } from "../../lib/postgres/database.js";
+import type { Loss, Registration } from "../../lib/postgres/census.js";
 import { Engine } from "../../lib/postgres/engine.js";
 import { migrate } from "../../lib/postgres/migrations.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { createDatabase, type TestDatabase } from "./database.js";
 import { until } from "./until.js";
+
+/** What a host of the queue `default` registers as, whose sessions show nothing unless it has a lock. */
+export function registration(name: string, lockKey: string | null = null): Registration {
+  return { name, queues: { default: 1 }, workers: ["test"], version: "0", lockKey };
+}
 
 /** The engines of two registered hosts on one database, and a listener who hears what they tell. */
 export class Engines {
@@ -49,8 +55,8 @@ export class Engines {
 
   async reset(): Promise<void> {
     await this.sql.query("truncate baton.jobs, baton.hosts");
-    await this.one.register("one", { default: 1 }, "0", null);
-    await this.two.register("two", { default: 1 }, "0", null);
+    await this.one.register(registration("one"));
+    await this.two.register(registration("two"));
     await this.settle();
     this.heard = [];
   }
@@ -59,6 +65,17 @@ export class Engines {
     const [job] = await engine.claim("default", 1);
     if (job === undefined) throw new Error("nothing to claim");
     return job;
+  }
+
+  /** A host as it is on the list now, declared lost. */
+  async lossOf(id: string, { died = true, unlocked = false } = {}): Promise<Loss> {
+    const { hosts } = await this.one.tend(0, [], false);
+    return { id, sighting: hosts.find((host) => host.id === id) ?? null, unlocked, died };
+  }
+
+  /** Shows life for a host. False where it is not on the list any more. */
+  async beat(engine: Engine, lockKey: string | null = null): Promise<boolean> {
+    return (await this.sql.query(engine.heartbeat, [engine.host, lockKey])).rowCount === 1;
   }
 
   /** The attempts that their rows count, by id. */

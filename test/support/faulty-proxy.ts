@@ -1,9 +1,11 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { Trickle } from "./trickle.js";
 
 /** Connections as faults tell them apart: those that listen, and those that statements run on. */
 export type Kind = "listeners" | "statements";
 
 const NOTIFICATION = "A".charCodeAt(0);
+const BACKEND_KEY_DATA = "K".charCodeAt(0);
 const HEADER = 5;
 const ALL: readonly Kind[] = ["listeners", "statements"];
 
@@ -16,15 +18,28 @@ interface Line {
   losing: boolean;
   readonly client: Socket;
   readonly server: Socket;
+  /** Whether the client has sent its startup message. */
+  begun: boolean;
+  readonly toClient: Trickle;
+  readonly toServer: Trickle;
 }
 
 /**
  * A way to the database on which things go wrong when they are told to: connections are cut, or swallow all bytes and show no
- * error; notifications do not arrive, as behind PgBouncer in transaction mode; the reply to one statement is lost.
+ * error; notifications do not arrive, as behind PgBouncer in transaction mode; the reply to one statement is lost; the line is
+ * slow; it behaves in the handshake as poolers do.
  */
 export class FaultyProxy {
   /** Takes notifications out of what the server sends. */
   deaf = false;
+  /** Makes up the process of the handshake, as poolers do. */
+  inventsProcesses = false;
+  /** Refuses connections with startup options, with this message. */
+  refusesOptions: string | null = null;
+  /** Bytes a second and direction that a line passes. */
+  rate = Number.POSITIVE_INFINITY;
+  /** How many connections it has refused. */
+  refusals = 0;
   readonly #target: URL;
   readonly #server: Server;
   readonly #lines = new Set<Line>();
@@ -80,7 +95,19 @@ export class FaultyProxy {
 
   #join(client: Socket): void {
     const server = connect(Number(this.#target.port || 5_432), this.#target.hostname);
-    const line: Line = { kind: "statements", dead: this.#swallowing, losing: false, client, server };
+    const rate = (): number => this.rate;
+    const [toClient, toServer] = [new Trickle(client, rate), new Trickle(server, rate)];
+    const begun = false;
+    const line: Line = {
+      kind: "statements",
+      dead: this.#swallowing,
+      losing: false,
+      begun,
+      client,
+      server,
+      toClient,
+      toServer,
+    };
     this.#lines.add(line);
     for (const [socket, other] of [
       [client, server],
@@ -108,7 +135,11 @@ export class FaultyProxy {
     if (bytes.includes('listen "')) line.kind = "listeners";
     if (line.dead) return;
     if (this.#lost !== undefined && bytes.includes(`${this.#lost.statement}_`)) line.losing = true;
-    line.server.write(bytes);
+    if (!line.begun) {
+      line.begun = true;
+      if (this.refusesOptions !== null && bytes.includes("\0options\0")) return this.#refuse(line, this.refusesOptions);
+    }
+    line.toServer.write(bytes, line.client);
   }
 
   #onReply(line: Line, message: Buffer): void {
@@ -121,6 +152,16 @@ export class FaultyProxy {
       this.#lost = undefined;
       return;
     }
-    if (!this.deaf || message[0] !== NOTIFICATION) line.client.write(message);
+    if (this.inventsProcesses && message[0] === BACKEND_KEY_DATA) message.writeInt32BE(1_000_000_007, HEADER);
+    if (!this.deaf || message[0] !== NOTIFICATION) line.toClient.write(message);
+  }
+
+  #refuse({ client }: Line, message: string): void {
+    this.refusals += 1;
+    const fields = Buffer.from(`SFATAL\0C0A000\0M${message}\0\0`);
+    const head = Buffer.alloc(HEADER);
+    head.write("E");
+    head.writeInt32BE(fields.length + 4, 1);
+    client.end(Buffer.concat([head, fields]));
   }
 }

@@ -4,6 +4,8 @@ import { WORKERS } from "./workers.js";
 
 type Options = Omit<BatonOptions, "connection" | "workers">;
 
+const SCRIPT = new URL("../system/processes/host.js", import.meta.url);
+
 /** The Batons that a test file starts on its database, in this process and in others; `stop` ends them all. */
 export class Hosts {
   readonly #connection: string;
@@ -26,10 +28,14 @@ export class Hosts {
     return this.make(options).start();
   }
 
-  /** A Baton in a process of its own; its host id. */
-  async spawn(options: Options = {}, node: SpawnNodeOptions = {}): Promise<{ process: NodeProcess; host: string }> {
+  /** A Baton in a process of its own, of this release unless `script` is that of another; its host id. */
+  async spawn(
+    options: Options = {},
+    node: SpawnNodeOptions = {},
+    script = SCRIPT,
+  ): Promise<{ process: NodeProcess; host: string }> {
     const given = { threads: 2, ...options, connection: this.#connection };
-    const process = spawnNode(new URL("../system/processes/host.js", import.meta.url), [JSON.stringify(given)], node);
+    const process = spawnNode(script, [JSON.stringify(given)], node);
     this.#processes.push(process);
     const { started } = await process.receive<{ started?: string }>((message) => "started" in message);
     return { process, host: started ?? "" };

@@ -1,11 +1,11 @@
 import { expect } from "chai";
 import { type Answer, ANSWER_KINDS, answerWith, bareAnswer } from "../../lib/job/answer.js";
-import { QUARANTINED_AT } from "../../lib/job/crashes.js";
+import { COUNTED_FROM } from "../../lib/job/interruptions.js";
 import { type ClaimedJob, JOB_STATES, type JobState } from "../../lib/job/job.js";
-import type { Outcome } from "../../lib/job/outcome.js";
+import type { EndedOutcome } from "../../lib/job/outcome.js";
 import { transition } from "../../lib/job/transition.js";
 import { Engine } from "../../lib/postgres/engine.js";
-import type { Engines } from "./engines.js";
+import { type Engines, registration } from "./engines.js";
 import { newRow } from "./rows.js";
 
 export const HOSTS = ["one", "two", "three"] as const;
@@ -20,6 +20,8 @@ interface Model {
   claim: number;
   attempt: number;
   crashes: number;
+  deaths: number;
+  interruptions: number;
   holder: HostName | null;
   begun: boolean;
   answer: Answer | null;
@@ -31,6 +33,8 @@ interface Row {
   readonly claim: number;
   readonly attempt: number;
   readonly crashes: number;
+  readonly deaths: number;
+  readonly interruptions: number;
   readonly attempted_by: string | null;
   readonly begun: boolean;
   readonly finished: boolean;
@@ -51,6 +55,8 @@ export class Machine {
     claim: 0,
     attempt: 0,
     crashes: 0,
+    deaths: 0,
+    interruptions: 0,
     holder: null,
     begun: false,
     answer: null,
@@ -69,7 +75,7 @@ export class Machine {
 
   async start(): Promise<void> {
     await this.#engines.reset();
-    await this.#hosts.three.register("three", { default: 1 }, "0", null);
+    await this.#hosts.three.register(registration("three"));
     const [{ id } = { id: 0 }] = await this.#hosts.one.insert([this.row]);
     this.#id = id;
   }
@@ -83,7 +89,7 @@ export class Machine {
     Object.assign(model, { state: "executing", claim: model.claim + 1, holder: host, begun: begin });
     if (begin) model.attempt += 1;
     const attempt = model.attempt + (begin ? 0 : 1);
-    expect(job).to.include({ id: this.#id, claim: model.claim, attempt, begun: begin, crashes: model.crashes });
+    expect(job).to.include({ id: this.#id, claim: model.claim, attempt, begun: begin, suspicion: this.#suspicion });
     this.#claims[host].push(job);
   }
 
@@ -97,7 +103,7 @@ export class Machine {
     this.#model.attempt += 1;
   }
 
-  async complete(host: HostName, old: number, outcome: Outcome, twice: boolean): Promise<void> {
+  async complete(host: HostName, old: number, outcome: EndedOutcome, twice: boolean): Promise<void> {
     const model = this.#model;
     const job = this.#claims[host].at(-1 - old);
     if (job === undefined) return;
@@ -110,33 +116,73 @@ export class Machine {
     const counted = model.attempt + (model.begun ? 0 : 1);
     Object.assign(model, { state: to.state, attempt: to.counted ? counted : counted - 1, holder: null });
     if (to.answer === null) return;
-    model.answer = to.answer;
+    Object.assign(model, { answer: to.answer, interruptions: 0 });
     // Host one delivers to itself.
     if (host !== "one") this.told.push(to.answer.kind);
   }
 
-  /** Another host finds this one dead, rightly or not. */
-  async rescue(host: HostName): Promise<void> {
+  /** A stop of this host gives it back, though it had begun. */
+  async interrupt(host: HostName, old: number, twice: boolean): Promise<void> {
     const model = this.#model;
-    const [exhausted, quarantined] = ["lost", "poison"].map((text) => ({
-      answer: answerWith(ANSWER_KINDS.exhausted, { encoding: "b", bytes: Buffer.from(text) }),
-      error: text,
-    })) as [{ answer: Answer; error: string }, { answer: Answer; error: string }];
-    await this.#hosts[host === "one" ? "two" : "one"].rescue(host, exhausted, quarantined, QUARANTINED_AT);
+    const job = this.#claims[host].at(-1 - old);
+    if (job === undefined) return;
+    const expected = this.#holds(host, job);
+    const answer = answerWith(ANSWER_KINDS.exhausted, { encoding: "b", bytes: Buffer.from("interrupted") });
+    const interrupt = () => this.#hosts[host].interrupt([job], { answer, error: "interrupted" });
+    expect(await interrupt(), "written").to.deep.equal([expected]);
+    if (twice) expect(await interrupt(), "written twice").to.deep.equal([false]);
+    if (!expected) return;
+    const attempt = model.attempt + (model.begun ? 0 : 1);
+    const counted = model.interruptions + 1 >= COUNTED_FROM;
+    const last = counted && attempt >= MAX_ATTEMPTS;
+    Object.assign(model, { attempt: counted ? attempt : attempt - 1, holder: null });
+    Object.assign(model, { interruptions: model.interruptions + 1, state: last ? "discarded" : "available" });
+    if (!last) return;
+    model.answer = answer;
+    if (host !== "one") this.told.push(answer.kind);
+  }
+
+  /** Another host finds this one lost, rightly or not. */
+  async rescue(host: HostName, died: boolean): Promise<void> {
+    const model = this.#model;
+    const answer = answerWith(ANSWER_KINDS.exhausted, { encoding: "b", bytes: Buffer.from("lost") });
+    const loss = await this.#engines.lossOf(host, { died });
+    await this.#hosts[host === "one" ? "two" : "one"].rescue(loss, { answer, error: "lost" });
     this.#registered.delete(host);
     if (model.state !== "executing" || model.holder !== host) return;
-    Object.assign(model, { holder: null, crashes: model.crashes + 1, state: "available" });
-    const poison = model.begun && model.crashes >= QUARANTINED_AT;
-    const last = model.begun && model.attempt >= MAX_ATTEMPTS;
-    if (!poison && !last) return;
-    model.state = "discarded";
-    model.answer = (poison ? quarantined : exhausted).answer;
-    this.told.push(model.answer.kind);
+    const blamed = died && this.#suspicion < 2;
+    Object.assign(model, {
+      holder: null,
+      deaths: model.deaths + (blamed ? 1 : 0),
+      crashes: model.crashes + (blamed && model.begun ? 1 : 0),
+      state: "available",
+    });
+    if (!model.begun || model.attempt < MAX_ATTEMPTS) return;
+    Object.assign(model, { state: "discarded", answer });
+    this.told.push(answer.kind);
+  }
+
+  /** A look found it lost, and it shows life before it is rescued. */
+  async rescueTooLate(host: HostName): Promise<void> {
+    if (!this.#registered.has(host)) return;
+    const loss = await this.#engines.lossOf(host);
+    await this.#engines.beat(this.#hosts[host]);
+    const answer = answerWith(ANSWER_KINDS.exhausted, { encoding: "b", bytes: Buffer.from("lost") });
+    const rescued = await this.#hosts[host === "one" ? "two" : "one"].rescue(loss, { answer, error: "lost" });
+    expect(rescued, "rescued though it lives").to.deep.equal({ jobs: 0, discarded: 0, gone: false });
+  }
+
+  /** It came through alone. */
+  async absolve(host: HostName, old: number): Promise<void> {
+    const job = this.#claims[host].at(-1 - old);
+    if (job === undefined) return;
+    await this.#hosts[host].absolve(job);
+    if (this.#holds(host, job)) Object.assign(this.#model, { crashes: 0, deaths: 0 });
   }
 
   async register(host: HostName): Promise<void> {
     if (this.#registered.has(host)) return;
-    await this.#hosts[host].register(host, { default: 1 }, "0", null);
+    await this.#hosts[host].register(registration(host));
     this.#registered.add(host);
   }
 
@@ -148,7 +194,7 @@ export class Machine {
   /** The time of a scheduled or retryable job comes. */
   async makeDue(): Promise<void> {
     await this.#engines.sql.query("update baton.jobs set scheduled_at = now() where state in (0, 3)");
-    await this.#hosts.two.tend({ lease: 1e12, grace: 1e12, since: 1e12, patientGrace: 1e12 }, 10, []);
+    await this.#hosts.two.tend(10, [], false);
     if (["scheduled", "retryable"].includes(this.#model.state)) this.#model.state = "available";
   }
 
@@ -160,28 +206,36 @@ export class Machine {
     if (!this.ended) Object.assign(this.#model, { state: "cancelled", answer: bareAnswer(ANSWER_KINDS.cancelled) });
   }
 
-  async prune(retention: number): Promise<void> {
-    await this.#hosts.three.prune(retention, 10);
-    if (retention === 0 && this.ended) this.#model.gone = true;
+  async prune(due: boolean): Promise<void> {
+    if (due) await this.#engines.sql.query("update baton.jobs set expires_at = now() where state >= 4");
+    await this.#hosts.three.prune(10);
+    if (due && this.ended) this.#model.gone = true;
   }
 
   /** The row is as it must be, and says to those who ask by its ref what it must. */
   async check(): Promise<void> {
-    const { gone, state, claim, attempt, crashes, holder, begun, answer } = this.#model;
+    const { gone, state, claim, attempt, crashes, deaths, interruptions, holder, begun, answer } = this.#model;
     const { rows } = await this.#engines.sql.query<Row>(
-      `select state, claim, attempt, crashes, attempted_by, attempted_at is not null as begun, finished_at is not null as finished
+      `select state, claim, attempt, crashes, deaths, interruptions, attempted_by, attempted_at is not null as begun, finished_at is not null as finished
        from baton.jobs`,
     );
     expect(rows, "rows").to.have.length(gone ? 0 : 1);
     const [row] = rows;
     if (row === undefined) return;
-    expect({ ...row, state: JOB_STATES[row.state] }).to.include({ state, claim, attempt, crashes });
+    const counts = { state, claim, attempt, crashes, deaths, interruptions };
+    expect({ ...row, state: JOB_STATES[row.state] }).to.include(counts);
     expect(row.finished, "finished").to.equal(FINAL.has(state));
     expect(attempt).to.be.within(0, MAX_ATTEMPTS);
     if (state === "executing") expect(row).to.include({ attempted_by: holder, begun });
     const [stored] = await this.#hosts.two.fetch([this.row.ref], false);
     const expected = answer === null ? null : { ...answer, bytes: Buffer.from(answer.bytes) };
     expect(stored?.answer).to.deep.equal(expected);
+  }
+
+  get #suspicion(): number {
+    const { crashes, deaths } = this.#model;
+    if (deaths === 0) return 0;
+    return crashes > 0 && deaths > 1 ? 2 : 1;
   }
 
   /** Whether this host holds the job now, by this very claim. */

@@ -6,7 +6,7 @@ import { clock } from "../workers/clocks.js";
 import { exit } from "../workers/crash.js";
 import { fail, recurse } from "../workers/fail.js";
 import { bytes, defaulted, drowsy, flaky } from "../workers/flaky.js";
-import { gated, stubborn } from "../workers/gated.js";
+import { captive, gated, parked, stubborn } from "../workers/gated.js";
 import { ledgered } from "../workers/ledgered.js";
 import { broken, misplaced } from "../workers/lost.js";
 import { poison, whereabouts } from "../workers/poison.js";
@@ -26,7 +26,9 @@ export const WORKERS: readonly AnyWorker[] = [
   defaulted,
   drowsy,
   flaky,
+  captive,
   gated,
+  parked,
   stubborn,
   broken,
   misplaced,

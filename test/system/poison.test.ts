@@ -5,7 +5,6 @@ import double from "../../workers/double.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
 import { Hosts } from "../support/hosts.js";
-import { until } from "../support/until.js";
 import { fail } from "../workers/fail.js";
 import { gated, stubborn } from "../workers/gated.js";
 import { poison, whereabouts } from "../workers/poison.js";
@@ -39,9 +38,15 @@ describe("jobs that take their process down:", () => {
     await database.drop();
   });
 
-  async function crashesOf(id: number): Promise<number | undefined> {
-    const { rows } = await sql.query<{ crashes: number }>("select crashes from baton.jobs where id = $1", [id]);
-    return rows[0]?.crashes;
+  /** Retries come at once, as after a backoff that is over. */
+  async function hurryRetries(): Promise<void> {
+    await sql.query("update baton.jobs set scheduled_at = now() where state = 3");
+  }
+
+  /** What counts against a job. */
+  async function blameOf(id: number): Promise<unknown> {
+    const { rows } = await sql.query("select deaths, crashes, alone from baton.jobs where id = $1", [id]);
+    return rows[0];
   }
 
   /** Starts one host after the other, as a supervisor would, until one lives on; resolves to how many died. */
@@ -53,49 +58,57 @@ describe("jobs that take their process down:", () => {
     }
   }
 
-  it("two hosts die with it, then it runs by itself and is quarantined; its neighbours come through", async function () {
-    this.timeout(60_000);
+  it("two hosts die with it, then two processes in which it runs alone, and it is quarantined; its neighbours come through", async function () {
+    this.timeout(120_000);
     using gate = new Gate();
     const neighbours = await caller.asyncMany(
       Array.from({ length: 3 }, (_, at) => gated.new({ gate: gate.path, label: `${at}` })),
     );
     const bad = await caller.async(poison.new({}));
-    const ending = caller.await(bad, { timeout: 50_000, withRetries: true });
+    const ending = caller.await(bad, { timeout: 100_000, withRetries: true });
+    const hurrying = setInterval(() => void hurryRetries(), 500);
     const deaths = await untilOneLives(ending);
+    clearInterval(hurrying);
     const result = await ending;
     if (result.ok) throw new Error("it was to be quarantined");
     expect(result.error).to.be.instanceOf(QuarantinedError);
     expect(result.error)
       .to.have.property("message")
-      .that.matches(/worker "poison" took down its process \(SIGKILL\)/);
+      .that.matches(/worker "poison" took down the process in which it ran alone \(SIGKILL\), 2 times/);
     expect(result.job).to.include({ state: "discarded" });
     expect(deaths, "deaths of hosts").to.equal(2);
 
     gate.open();
     for (const result of await caller.awaitMany(neighbours, 30_000)) expect(result).to.include({ ok: true });
+    for (const { job } of neighbours) {
+      expect(await blameOf(job.id), "cleared").to.deep.equal({ deaths: 0, crashes: 0, alone: 0 });
+    }
     for await (const row of caller.jobs({ ids: [bad.job.id] })) {
-      expect(row).to.include({ state: "discarded", attempt: 3 });
+      expect(row).to.include({ state: "discarded", attempt: 4 });
       expect(row.errors.map(({ error }) => error.split(":")[0])).to.deep.equal([
         "HostLostError",
         "HostLostError",
+        "ThreadCrashError",
         "QuarantinedError",
       ]);
     }
   });
 
-  it("one whose host dies for the third time while it runs is quarantined by whoever rescues it", async () => {
+  it("one whose hosts are killed from outside, four times, is healthy: it runs on, alone, and ends", async function () {
+    this.timeout(120_000);
     using gate = new Gate();
-    const relay = await caller.async(stubborn.new({ gate: gate.path }));
-    await sql.query("update baton.jobs set crashes = 2");
-    const { process } = await hosts.spawn({ queues: QUEUES });
-    await gate.started();
-    const rescuer = await hosts.start({ queues: { other: 1 }, threads: 1 });
-    process.kill("SIGKILL");
-    const result = await caller.await(relay, 25_000);
-    if (result.ok) throw new Error("it was to be quarantined");
-    expect(result.error).to.be.instanceOf(QuarantinedError);
-    expect(await crashesOf(relay.job.id)).to.equal(3);
-    await until(() => rescuer.status().events.quarantine === 1, "the report");
+    const relay = await caller.async(stubborn.new({ gate: gate.path }, { maxAttempts: 20 }));
+    for (let kills = 1; kills <= 4; kills += 1) {
+      const { process } = await hosts.spawn({ queues: QUEUES });
+      await gate.started(kills);
+      process.kill("SIGKILL");
+      await process.exited;
+    }
+    expect(await blameOf(relay.job.id), "the last two lost it while it ran alone").to.include({ alone: 0 });
+    await hosts.spawn({ queues: QUEUES });
+    await gate.started(5);
+    gate.open();
+    expect(await caller.await(relay, 30_000)).to.include({ ok: true, value: "through on attempt 5" });
   });
 
   describe("in a process of its own", () => {
@@ -109,7 +122,7 @@ describe("jobs that take their process down:", () => {
     const LATER = { queue: "suspects", scheduleIn: 3_600_000 };
 
     async function suspect(): Promise<void> {
-      await sql.query("update baton.jobs set crashes = 2, scheduled_at = now() where state = 0");
+      await sql.query("update baton.jobs set crashes = 1, deaths = 2, scheduled_at = now() where state = 0");
     }
 
     it("a job runs as it does elsewhere: its value, its error, its thread's crash", async () => {
@@ -136,9 +149,10 @@ describe("jobs that take their process down:", () => {
       await gate.started();
       await host.stop();
       expect(gate.events.at(-1)).to.include({ word: "abort" });
-      const [row] = (await sql.query("select state, attempt, crashes from baton.jobs where id = $1", [relay.job.id]))
-        .rows;
-      expect(row).to.deep.equal({ state: 1, attempt: 0, crashes: 2 });
+      const [row] = (
+        await sql.query("select state, attempt, deaths, crashes from baton.jobs where id = $1", [relay.job.id])
+      ).rows;
+      expect(row).to.deep.equal({ state: 1, attempt: 0, deaths: 2, crashes: 1 });
     });
 
     it("a job that heeds nothing is ended with its process, and given back", async () => {
@@ -147,9 +161,10 @@ describe("jobs that take their process down:", () => {
       await suspect();
       await gate.started();
       await host.stop();
-      const [row] = (await sql.query("select state, attempt, crashes from baton.jobs where id = $1", [relay.job.id]))
-        .rows;
-      expect(row).to.deep.equal({ state: 1, attempt: 0, crashes: 2 });
+      const [row] = (
+        await sql.query("select state, attempt, deaths, crashes from baton.jobs where id = $1", [relay.job.id])
+      ).rows;
+      expect(row).to.deep.equal({ state: 1, attempt: 0, deaths: 2, crashes: 1 });
     });
   });
 });

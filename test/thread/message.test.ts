@@ -5,7 +5,15 @@ import { claimedJob } from "../support/claimed.js";
 
 describe("what goes between host and thread", () => {
   it("are the same tasks on the other side, in their order", () => {
-    const rest = { meta: '{"a":1}', tags: ["t"], priority: 3, attempt: 2, maxAttempts: 4, crashes: 1, begun: false };
+    const rest = {
+      meta: '{"a":1}',
+      tags: ["t"],
+      priority: 3,
+      attempt: 2,
+      maxAttempts: 4,
+      suspicion: 1 as const,
+      begun: false,
+    };
     const job = claimedJob("double", { int: 2 }, { ...rest, claim: 9, queue: "q", awaited: true, ref: "r".repeat(22) });
     const jobs = [{ ...job, scheduledAt: 1, insertedAt: 2, attemptedAt: 3 }, claimedJob("echo", { value: "x" })];
     const [url, resultLimit] = ["file:///w.js", 64];

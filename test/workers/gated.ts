@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineWorker, type Job } from "../../lib/worker.js";
@@ -30,3 +31,23 @@ type GateArgs = { readonly gate: string; readonly label?: string };
 function log(gate: string, word: string, label: string, attempt: number): void {
   if (existsSync(`${gate}.log`)) appendFileSync(`${gate}.log`, `${word} ${label} ${attempt}\n`);
 }
+
+/** Says that it started, and stays in native code, which nothing ends, until its gate opens. */
+export const captive = defineWorker(import.meta.url, {
+  name: "captive",
+  perform: ({ id, attempt, args: { gate, label = String(id) } }: Job<GateArgs>) => {
+    log(gate, "start", label, attempt);
+    spawnSync("sh", ["-c", 'while [ -e "$0" ]; do sleep 0.02; done', gate]);
+    log(gate, "stop", label, attempt);
+    return `through on attempt ${attempt}`;
+  },
+});
+
+/** Says that it started, and sleeps for ever. */
+export const parked = defineWorker(import.meta.url, {
+  name: "parked",
+  perform: ({ id, attempt, args: { gate, label = String(id) } }: Job<GateArgs>) => {
+    log(gate, "start", label, attempt);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  },
+});

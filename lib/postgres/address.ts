@@ -1,0 +1,130 @@
+import type pg from "pg";
+import { InvalidOptionError } from "../errors.js";
+
+/** Where the database is: a URL, or what pg's `Client` takes. Several servers may be named, as libpq does. */
+export type Connection = string | pg.ClientConfig;
+
+/** What the `connection` option names. */
+export interface Address {
+  /** What pg's `Client` takes to connect to each server, in the order to try them. Never empty. */
+  readonly servers: readonly pg.ClientConfig[];
+  /** The startup options that the user gave, or "". */
+  readonly options: string;
+}
+
+/** Sessions that can write satisfy these. Baton needs one in any case. */
+const SESSION_ATTRS = ["any", "read-write", "primary"];
+
+/** Parameters of libpq that would be ignored although somebody relies on them. */
+const UNSUPPORTED = [
+  "hostaddr",
+  "passfile",
+  "service",
+  "require_auth",
+  "requirepeer",
+  "replication",
+  "sslcrl",
+  "sslcrldir",
+  "ssl_min_protocol_version",
+  "ssl_max_protocol_version",
+];
+
+/** Baton's sessions set these themselves. As parameters of their own they would win over the startup options. */
+const OVERRULED = [
+  "statement_timeout",
+  "lock_timeout",
+  "idle_in_transaction_session_timeout",
+  "query_timeout",
+] as const;
+
+const FORM =
+  "a postgres:// URL such as postgres://user:password@host:5432/database, or an object as pg's Client takes it";
+
+/** Reads a `connection` option. Throws {@link InvalidOptionError} for what cannot be honoured. */
+export function addressOf(connection: unknown): Address {
+  if (connection === undefined || connection === "") {
+    throw new InvalidOptionError("connection", `is missing: pass ${FORM}`);
+  }
+  if (typeof connection === "string") return ofUrl(connection);
+  if (typeof connection !== "object" || connection === null)
+    throw new InvalidOptionError("connection", `must be ${FORM}`);
+  const { connectionString, options = "", ...rest } = connection as pg.ClientConfig;
+  const config = without(rest);
+  if (connectionString === undefined) {
+    return {
+      servers: hostsOf(config.host).map((host) => (host === undefined ? config : { ...config, host })),
+      options,
+    };
+  }
+  const address = ofUrl(connectionString);
+  return {
+    servers: address.servers.map((server) => ({ ...config, ...server })),
+    options: [options, address.options].filter(Boolean).join(" "),
+  };
+}
+
+function ofUrl(url: string): Address {
+  const [, scheme, authority, path = "", query = ""] =
+    /^(postgres(?:ql)?:\/\/)([^/?]*)(\/[^?]*)?(?:\?(.*))?$/.exec(url) ?? [];
+  if (scheme === undefined || authority === undefined) throw new InvalidOptionError("connection", `must be ${FORM}`);
+  const parameters = new URLSearchParams(query);
+  check(parameters);
+  const options = parameters.get("options") ?? "";
+  const seconds = Number(parameters.get("connect_timeout") ?? 0);
+  const config = seconds > 0 ? { connectionTimeoutMillis: 1_000 * seconds } : {};
+  const at = authority.lastIndexOf("@") + 1;
+  const hosts = endpointsOf(authority.slice(at), parameters);
+  for (const name of ["options", "target_session_attrs", "load_balance_hosts", "connect_timeout", ...OVERRULED]) {
+    parameters.delete(name);
+  }
+  const rest = parameters.size === 0 ? "" : `?${parameters.toString()}`;
+  const servers = hosts.map((host) => {
+    const connectionString = scheme + authority.slice(0, at) + host + path + rest;
+    if (!URL.canParse(connectionString)) throw new InvalidOptionError("connection", `must be ${FORM}`);
+    return { ...config, connectionString };
+  });
+  return { servers, options };
+}
+
+/** The hosts with their ports: of the parameters, if several are named there, else of the authority. */
+function endpointsOf(authority: string, parameters: URLSearchParams): string[] {
+  const hosts = parameters.get("host")?.split(",") ?? [];
+  if (hosts.length < 2) return authority.split(",");
+  const ports = parameters.get("port")?.split(",") ?? [];
+  parameters.delete("host");
+  parameters.delete("port");
+  return hosts.map((host, index) => {
+    const port = ports.length === 1 ? ports[0] : ports[index];
+    return port ? `${encodeURIComponent(host)}:${port}` : encodeURIComponent(host);
+  });
+}
+
+function check(parameters: URLSearchParams): void {
+  const refuse = (problem: string): never => {
+    throw new InvalidOptionError("connection", problem);
+  };
+  const attrs = parameters.get("target_session_attrs");
+  if (attrs !== null && !SESSION_ATTRS.includes(attrs)) {
+    refuse(`has target_session_attrs=${attrs}, but Baton writes: use one of ${SESSION_ATTRS.join(", ")}`);
+  }
+  const balance = parameters.get("load_balance_hosts");
+  if (balance !== null && balance !== "disable") {
+    refuse(`has load_balance_hosts=${balance}, but Baton tries the hosts in their order: remove it`);
+  }
+  if (parameters.get("gssencmode") === "require") refuse("has gssencmode=require, but pg has no GSSAPI: use sslmode");
+  for (const name of UNSUPPORTED) {
+    if (parameters.has(name))
+      refuse(`has ${name}, which pg cannot honour: remove it, or pass an object with ssl or password`);
+  }
+}
+
+/** The hosts of an object; undefined where the environment or pg's default says which. */
+function hostsOf(host: string | undefined): (string | undefined)[] {
+  return host === undefined || host.startsWith("/") ? [host] : host.split(",");
+}
+
+function without(config: pg.ClientConfig): pg.ClientConfig {
+  const rest = { ...config };
+  for (const name of OVERRULED) delete rest[name];
+  return rest;
+}

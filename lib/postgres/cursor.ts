@@ -1,0 +1,39 @@
+import type pg from "pg";
+import Cursor from "pg-cursor";
+
+/** How many more rows to read at once beside these; 0 to read no further. */
+export type Room<Row> = (rows: readonly Row[]) => number;
+
+/**
+ * Runs a query through a cursor, until there are no more rows or no room for them. The cursor and its transaction end with the
+ * call. Rejects with pg's own error.
+ */
+export async function readRows<Row>(
+  client: pg.ClientBase,
+  text: string,
+  values: unknown[],
+  room: Room<Row>,
+): Promise<Row[]> {
+  const cursor = client.query(new Cursor<Row>(text, values));
+  let onEnd: () => void = () => {};
+  // A cursor does not notice that the connection is lost while nothing is read, or while it closes.
+  const ended = new Promise<never>((_, reject) => {
+    onEnd = () => reject(new Error("the connection ended"));
+  });
+  ended.catch(() => {});
+  client.once("end", onEnd);
+  try {
+    const rows: Row[] = [];
+    for (let size = room(rows), more = true; more && size > 0; size = room(rows)) {
+      const chunk = await Promise.race([cursor.read(size), ended]);
+      more = chunk.length === size;
+      rows.push(...chunk);
+    }
+    await Promise.race([cursor.close(), ended]);
+    return rows;
+  } finally {
+    client.removeListener("end", onEnd);
+    // The driver's timeout of a query ends with its callback, which a cursor never calls.
+    (cursor as { callback?: () => void }).callback?.();
+  }
+}

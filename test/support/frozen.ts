@@ -1,0 +1,31 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Embedded } from "../../lib/embedded.js";
+
+/** Stops every process of a server (SIGSTOP): it keeps its sockets and answers nobody, as on storage that stalls. */
+export function freeze(server: Embedded): void {
+  signal(server, "SIGSTOP");
+}
+
+/** Lets it go on. */
+export function thaw(server: Embedded): void {
+  signal(server, "SIGCONT");
+}
+
+function signal({ directory }: Embedded, name: "SIGSTOP" | "SIGCONT"): void {
+  const [line = ""] = readFileSync(join(directory, "postmaster.pid"), "utf8").split("\n");
+  const postmaster = Number(line);
+  // The postmaster first, so that it starts no more of them.
+  process.kill(postmaster, name);
+  for (const pid of childrenOf(postmaster)) process.kill(pid, name);
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const list = execFileSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" });
+    return list.split("\n").filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,98 @@
+import { cp, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { expect } from "chai";
+import pg from "pg";
+import { Isolation } from "../../lib/host/isolation.js";
+import { Threads } from "../../lib/host/threads.js";
+import type { Outcome } from "../../lib/job/outcome.js";
+import { Telemetry } from "../../lib/telemetry.js";
+import { claimedJob, valueIn } from "../support/claimed.js";
+import { createDatabase, type TestDatabase } from "../support/database.js";
+import { spawnNode } from "../support/process.js";
+
+const SCRIPT = new URL("./processes/unguarded.js", import.meta.url);
+const root = new URL("../../../", import.meta.url);
+const GUARD = /if \(isMainThread\) \{/;
+
+describe("start() in one of Baton's own threads", () => {
+  let database: TestDatabase;
+  let sql: pg.Client;
+
+  before(async () => {
+    database = await createDatabase();
+    sql = new pg.Client(database.url);
+    await sql.connect();
+  });
+
+  afterEach(() => sql.query("drop schema if exists baton cascade"));
+
+  after(async () => {
+    await sql.end();
+    await database.drop();
+  });
+
+  /** What the one-file program writes, once it has ended by itself. Its main thread alone has inserted a job. */
+  async function outputOf(how: string): Promise<Record<string, unknown>> {
+    await using program = spawnNode(SCRIPT, [], { env: { UNGUARDED: how, DATABASE_URL: database.url } });
+    const output = JSON.parse(await program.nextLine()) as Record<string, unknown>;
+    expect((await sql.query("select from baton.jobs")).rowCount, "jobs").to.equal(1);
+    expect(await program.exited).to.deep.equal({ code: 0, signal: null });
+    return output;
+  }
+
+  it("rejects where the module awaits it: its jobs fail with the guard in the message, and nothing hangs", async () => {
+    const { error } = await outputOf("awaited");
+    expect(error)
+      .to.match(/^UnknownWorkerError: .*does not import: InsideThreadError: .*/)
+      .and.match(GUARD);
+  });
+
+  it("rejects where the module does not await it: it is reported, and its jobs run", async () => {
+    const { value, stray } = await outputOf("floating");
+    expect(value).to.equal(4);
+    expect(stray)
+      .to.match(/^InsideThreadError: /)
+      .and.match(GUARD);
+  });
+
+  describe("in any copy of the package", () => {
+    let folder: string;
+
+    before(async () => {
+      folder = await mkdtemp(join(tmpdir(), "baton-inside-"));
+      await cp(fileURLToPath(new URL("dist/lib", root)), join(folder, "lib"), { recursive: true });
+      await symlink(fileURLToPath(new URL("node_modules", root)), join(folder, "node_modules"));
+      await writeFile(
+        join(folder, "other.mjs"),
+        `import { Baton, defineWorker } from "./lib/index.js";
+         await new Baton({ connection: ${JSON.stringify(database.url)} }).start();
+         export default defineWorker(import.meta.url, { name: "other", perform: () => 1 });`,
+      );
+    });
+
+    after(() => rm(folder, { recursive: true, force: true }));
+
+    function isRefused(outcome: Outcome): void {
+      const error = valueIn(outcome);
+      expect(error).to.include({ name: "UnknownWorkerError" });
+      expect(error).to.have.nested.property("cause.code", "ERR_BATON_IN_THREAD");
+      expect(outcome).to.have.property("summary").that.match(GUARD);
+    }
+
+    it("rejects in a host's thread", async () => {
+      const threads = new Threads({ size: 1, resultLimit: 8_192, telemetry: new Telemetry("test") });
+      await threads.start();
+      isRefused((await threads.run(claimedJob("other"), pathToFileURL(join(folder, "other.mjs")).href)).outcome);
+      await threads.stop();
+    });
+
+    it("rejects in a thread of a process that isolates a job", async () => {
+      const isolation = new Isolation(8_192, new Telemetry("test"));
+      const ended = await isolation.run(claimedJob("other"), pathToFileURL(join(folder, "other.mjs")).href);
+      if (!("run" in ended)) throw new Error("Its process died");
+      isRefused(ended.run.outcome);
+    });
+  });
+});
