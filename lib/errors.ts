@@ -16,6 +16,11 @@ export class BatonError extends Error {
     this.code = code;
   }
 
+  /** What `JSON.stringify` writes: name, message, code and the error's own facts; no stack. */
+  toJSON(): object {
+    return Object.assign({ name: this.name, message: this.message }, this);
+  }
+
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
     if (typeof value !== "object" || value === null || !(BRAND in value)) return false;

@@ -39,6 +39,7 @@ export type { AwaitedJob, AwaitError, AwaitResult } from "./relay/result.js";
 export type { TelemetryEvent, TelemetryEvents } from "./telemetry.js";
 export {
   type AnyWorker,
+  type Arrived,
   type Cancel,
   type Control,
   cancel,

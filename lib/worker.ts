@@ -2,6 +2,7 @@
  * Defines workers. Also the subpath `pg-baton/worker`, which loads nothing of PostgreSQL: what a worker's module should
  * import from, since each thread imports it.
  */
+import type { Arrived } from "./codec/arrived.js";
 import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT } from "./codec/limits.js";
 import type { Control } from "./control.js";
 import { InvalidOptionError } from "./errors.js";
@@ -9,6 +10,7 @@ import { type JobOptions, type NewJob, type NewJobOptions, optionProblems, worke
 import type { Job } from "./job/job.js";
 import type { Json } from "./job/json.js";
 
+export type { Arrived } from "./codec/arrived.js";
 export { type Cancel, type Control, cancel, type Discard, discard, type Snooze, snooze } from "./control.js";
 export type { JobOptions, NewJob, NewJobOptions } from "./job/draft.js";
 export type { Job, JsonObject } from "./job/job.js";
@@ -48,9 +50,16 @@ export interface WorkerDefinition<Args, Return> extends JobOptions {
   readonly batch?: number;
 }
 
-/** The result that an awaiter gets: what `perform` resolves to, less the control values. */
+/**
+ * The result that an awaiter gets: what `perform` resolves to, less the control values, as it
+ * arrives. See {@link Arrived}.
+ */
 export type ResultOf<Return> =
-  Exclude<Awaited<Return>, Control> extends infer Result ? ([Result] extends [void] ? undefined : Result) : never;
+  Exclude<Awaited<Return>, Control> extends infer Result
+    ? [Result] extends [void]
+      ? undefined
+      : Arrived<Result>
+    : never;
 
 /** A worker as callers see it: a name to insert jobs under. */
 export interface WorkerRef<Args, Result> {

@@ -71,11 +71,32 @@ export function toResult(relay: Relay, delivery: Delivery, decode: Decode): Awai
         return { ok: false, error: "snoozed", seconds: Number(value()), job, via };
       case ANSWER_KINDS.failed:
       case ANSWER_KINDS.exhausted:
-        return { ok: false, error: asError(value()), job, via };
+        return withJson({ ok: false, error: asError(value()), job, via });
     }
   } catch (error) {
-    return { ok: false, error: asError(error), job, via };
+    return withJson({ ok: false, error: asError(error), job, via });
   }
+}
+
+/**
+ * Lets `JSON.stringify` write the error of a result: its own form would be `{}`. The property is not
+ * enumerable, so that the result stays equal to one without it.
+ */
+function withJson(result: AwaitResult): AwaitResult {
+  return Object.defineProperty(result, "toJSON", { value: resultJson });
+}
+
+/** The stack is left out: it shows paths of the host that ran the job. */
+function resultJson(this: AwaitResult): object {
+  if (this.ok || typeof this.error === "string") return { ...this };
+  const { error } = this;
+  if (typeof (error as { toJSON?: unknown }).toJSON === "function") return { ...this };
+  const { name, message, code } = error as NodeJS.ErrnoException;
+  return { ...this, error: { name, message, ...(isCode(code) ? { code } : {}) } };
+}
+
+function isCode(code: unknown): boolean {
+  return typeof code === "string" || typeof code === "number";
 }
 
 function sizes(facts: unknown): { size?: number; limit?: number } {
@@ -93,7 +114,7 @@ export function timeoutResult(relay: Relay, stored: StoredAnswer | undefined): A
 export function goneResult(relay: Relay): AwaitResult {
   const { id, worker } = relay.job;
   const message = `Job ${id} of worker ${worker} is gone: pruned after its retention, or deleted. Its outcome is not known any more.`;
-  return { ok: false, error: new JobNotFoundError(message), job: { id } };
+  return withJson({ ok: false, error: new JobNotFoundError(message), job: { id } });
 }
 
 function jobOf(
