@@ -6,6 +6,7 @@ import type { JobRow } from "./job/job.js";
 import type { NotifierMode } from "./notifier.js";
 import { type BatonOptions, type CheckedOptions, checkOptions } from "./options.js";
 import type { QueueCount } from "./postgres/engine.js";
+import { databaseError } from "./postgres/failure.js";
 import { type JobFilter, scanJobs } from "./postgres/scan.js";
 import { type AwaitOptions, checkAwaitOptions } from "./relay/awaiter.js";
 import type { Relay } from "./relay/relay.js";
@@ -157,12 +158,16 @@ export class Baton {
 
   /** Lists jobs by id, any number in constant memory: `for await (const job of baton.jobs({ state: "discarded" }))`. */
   jobs(filter: JobFilter = {}): AsyncIterableIterator<JobRow> {
-    return scanJobs(this.#running("list jobs").database, this.#options.prefix, filter);
+    return this.#jobs(filter);
   }
 
   /** How many unfinished jobs there are in the table, by queue and state. Counts rows. */
-  counts(): Promise<QueueCount[]> {
-    return this.#running("count jobs").engine.counts();
+  async counts(): Promise<QueueCount[]> {
+    try {
+      return await this.#running("count jobs").engine.counts();
+    } catch (error) {
+      throw databaseError("The jobs were not counted", error);
+    }
   }
 
   /** How this instance is doing, as one plain object. Asks nothing of the database. */
@@ -177,6 +182,14 @@ export class Baton {
       relays: { awaited: instance?.mailbox.awaited ?? 0, held: instance?.mailbox.size ?? 0 },
       events: this.#telemetry.counts(),
     };
+  }
+
+  async *#jobs(filter: JobFilter): AsyncGenerator<JobRow, void, void> {
+    try {
+      yield* scanJobs(this.#running("list jobs").database, this.#options.prefix, filter);
+    } catch (error) {
+      throw databaseError("The jobs were not listed", error);
+    }
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {

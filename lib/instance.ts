@@ -1,16 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { unpack } from "./codec/codec.js";
-import { DatabaseError, StoppedError } from "./errors.js";
+import { StoppedError } from "./errors.js";
 import type { Host } from "./host/host.js";
 import type { CheckedJob } from "./job/draft.js";
 import type { CheckedOptions } from "./options.js";
 import { Batcher } from "./postgres/batcher.js";
 import { Database } from "./postgres/database.js";
 import { Engine, type Inserted } from "./postgres/engine.js";
-import { isPassing } from "./postgres/failure.js";
+import { databaseError } from "./postgres/failure.js";
+import { buildIndexes } from "./postgres/indexes.js";
 import { migrate } from "./postgres/migrations.js";
 import { PostgresNotifier } from "./postgres/notifier.js";
+import { checkRights } from "./postgres/rights.js";
 import type { InsertRow } from "./postgres/rows.js";
 import { relayChannel } from "./postgres/fragments.js";
 import { Awaiter } from "./relay/awaiter.js";
@@ -43,6 +45,7 @@ export class Instance {
   readonly #dispatcher: Dispatcher;
   readonly #inserts: Batcher<readonly InsertRow[], Inserted[]>;
   #host: Host | undefined;
+  #stopped = false;
 
   constructor(options: CheckedOptions, telemetry: Telemetry) {
     this.#options = options;
@@ -87,16 +90,28 @@ export class Instance {
     try {
       await Promise.all([hosting, this.database.start()]);
       await this.notifier.listen(relayChannel(prefix, this.id), (payload) => this.#dispatcher.receive(payload));
-      await Promise.all([migrate(this.database, prefix), this.notifier.start()]);
+      await Promise.all([this.#migrate(), this.notifier.start()]);
       await this.#host?.start();
     } catch (error) {
-      await hosting.catch(() => {});
+      // What keeps threads from starting is not the database's.
+      const failure: unknown = await hosting.then(() => null).catch((reason: unknown) => reason);
       await this.stop();
-      throw error;
+      throw failure === error ? error : databaseError("Baton cannot start", error);
     }
   }
 
+  async #migrate(): Promise<void> {
+    const { prefix, queues } = this.#options;
+    await migrate(this.database, prefix);
+    await checkRights(this.database, prefix, queues.size > 0);
+    // Not waited for: it may take hours, and only makes statements faster.
+    buildIndexes(this.database, prefix).catch((error: unknown) => {
+      if (!this.#stopped) this.#telemetry.emit("service:error", { service: "migrations", error });
+    });
+  }
+
   async stop(): Promise<void> {
+    this.#stopped = true;
     // Inserts first: what they claimed for this host is still run, or given back.
     await this.#inserts.close(LAST_INSERTS);
     await this.#host?.stop();
@@ -123,7 +138,7 @@ export class Instance {
         this.mailbox.close(row.ref);
         if (row.claimedBy !== null) this.#host?.settleReservation(row.queue, null);
       }
-      throw insertError(error);
+      throw databaseError("The job was not inserted", error);
     }
   }
 
@@ -166,18 +181,4 @@ export class Instance {
 /** The advisory lock of a host's session: 64 bits of its id. */
 function lockKeyOf(id: string): string {
   return Buffer.from(id, "base64url").readBigInt64BE(0).toString();
-}
-
-function insertError(error: unknown): unknown {
-  if (error instanceof StoppedError || error instanceof DatabaseError) return error;
-  const { message } = error as Error;
-  return isPassing(error)
-    ? new DatabaseError(
-        "ERR_BATON_DATABASE_UNREACHABLE",
-        `The job was not inserted, the database is away: ${message}`,
-        { cause: error },
-      )
-    : new DatabaseError("ERR_BATON_DATABASE_REFUSED", `The job was not inserted, the database refuses it: ${message}`, {
-        cause: error,
-      });
 }
