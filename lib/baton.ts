@@ -6,6 +6,7 @@ import type { JobRow } from "./job/job.js";
 import type { NotifierMode } from "./notifier.js";
 import { type BatonOptions, type CheckedOptions, checkOptions } from "./options.js";
 import type { QueueCount } from "./postgres/engine.js";
+import { databaseError } from "./postgres/failure.js";
 import type { JobFilter } from "./postgres/filter.js";
 import { scanJobs } from "./postgres/scan.js";
 import { type AwaitOptions, checkAwaitOptions } from "./relay/awaiter.js";
@@ -187,8 +188,12 @@ export class Baton {
   }
 
   /** How many unfinished jobs there are in the table, by queue and state. Counts rows. */
-  counts(): Promise<QueueCount[]> {
-    return this.#running("count jobs").engine.counts();
+  async counts(): Promise<QueueCount[]> {
+    try {
+      return await this.#running("count jobs").engine.counts();
+    } catch (error) {
+      throw databaseError("The jobs were not counted", error);
+    }
   }
 
   /** How this instance is doing, as one plain object. Asks nothing of the database. */

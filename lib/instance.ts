@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { unpack } from "./codec/codec.js";
 import { entry } from "./entry.js";
-import { DatabaseError, StoppedError } from "./errors.js";
+import { StoppedError } from "./errors.js";
 import { Deadline } from "./host/deadline.js";
 import type { Host } from "./host/host.js";
 import type { CheckedJob } from "./job/draft.js";
@@ -10,9 +10,11 @@ import type { CheckedOptions } from "./options.js";
 import { Batcher } from "./postgres/batcher.js";
 import { Database } from "./postgres/database.js";
 import { Engine, type Inserted } from "./postgres/engine.js";
-import { isPassing } from "./postgres/failure.js";
+import { databaseError } from "./postgres/failure.js";
+import { buildIndexes } from "./postgres/indexes.js";
 import { migrate } from "./postgres/migrations.js";
 import { PostgresNotifier } from "./postgres/notifier.js";
+import { checkRights } from "./postgres/rights.js";
 import type { InsertRow } from "./postgres/rows.js";
 import { relayChannel } from "./postgres/fragments.js";
 import { Awaiter } from "./relay/awaiter.js";
@@ -92,17 +94,31 @@ export class Instance {
     try {
       await Promise.all([hosting, connecting]);
       await this.notifier.listen(relayChannel(prefix, this.id), (payload) => this.#dispatcher.receive(payload));
-      await Promise.all([migrate(this.database, prefix), this.notifier.start()]);
+      await Promise.all([this.#migrate(), this.notifier.start()]);
       await this.#host?.start();
     } catch (error) {
       const stopped = this.#stopping !== undefined;
       // What still starts could not be stopped: a timer of the database would be left behind.
-      await Promise.allSettled([hosting, connecting]);
+      const [hosted] = await Promise.allSettled([hosting, connecting]);
       await this.stop();
       // A stop that came first has not seen a host that was on its way.
       await this.#host?.stop(0);
-      throw stopped ? new StoppedError("start") : error;
+      if (stopped) throw new StoppedError("start");
+      // What keeps threads from starting is not the database's.
+      throw hosted.status === "rejected" && hosted.reason === error
+        ? error
+        : databaseError("Baton cannot start", error);
     }
+  }
+
+  async #migrate(): Promise<void> {
+    const { prefix, queues } = this.#options;
+    await migrate(this.database, prefix);
+    await checkRights(this.database, prefix, queues.size > 0);
+    // Not waited for: it may take hours, and only makes statements faster.
+    buildIndexes(this.database, prefix).catch((error: unknown) => {
+      if (this.#stopping === undefined) this.#telemetry.emit("service:error", { service: "migrations", error });
+    });
   }
 
   /** Idempotent. Called while it starts, it has the start reject. */
@@ -140,7 +156,7 @@ export class Instance {
         this.mailbox.close(row.ref);
         if (row.claimedBy !== null) this.#host?.settleReservation(row.queue, null);
       }
-      throw insertError(error);
+      throw databaseError("The job was not inserted", error);
     } finally {
       if (opening !== undefined) this.#host?.settle(opening);
     }
@@ -180,18 +196,4 @@ export class Instance {
     });
     this.#host.prepare();
   }
-}
-
-function insertError(error: unknown): unknown {
-  if (error instanceof StoppedError || error instanceof DatabaseError) return error;
-  const { message } = error as Error;
-  return isPassing(error)
-    ? new DatabaseError(
-        "ERR_BATON_DATABASE_UNREACHABLE",
-        `The job was not inserted, the database is away: ${message}`,
-        { cause: error },
-      )
-    : new DatabaseError("ERR_BATON_DATABASE_REFUSED", `The job was not inserted, the database refuses it: ${message}`, {
-        cause: error,
-      });
 }

@@ -65,6 +65,8 @@ export class Database {
   #prepares = true;
   readonly #sockets: Sockets;
   #pools: Pools | undefined;
+  /** Connections that are lent for work that takes long. */
+  readonly #lent = new Set<ServerClient>();
 
   /** @param patience ms without a byte in either direction after which a statement counts as lost. */
   constructor(connection: Connection, applicationName: string, telemetry: Telemetry, patience?: number) {
@@ -77,6 +79,11 @@ export class Database {
     this.#route = new Route(addressOf(connection));
     this.#telemetry = telemetry;
     this.#sockets = new Sockets(patience);
+  }
+
+  /** The role that connects. */
+  get user(): string {
+    return this.#route.user;
   }
 
   /**
@@ -110,6 +117,7 @@ export class Database {
     this.#pools = undefined;
     // They may be about to open: a server that does not answer must not hold up the stop.
     if (pools === undefined) return this.cutOlder(0);
+    for (const client of this.#lent) void closeClient(client);
     const force = setTimeout(() => this.cutOlder(0), LAST_STATEMENTS);
     await Promise.all(Object.values(pools).map((pool) => pool.end()));
     clearTimeout(force);
@@ -164,13 +172,16 @@ export class Database {
     });
   }
 
-  /** Lends a connection of its own, without a time limit, for work that takes long. */
+  /** Lends a connection without a time limit, for work that takes long. {@link stop} ends it. */
   async alone<Result>(work: (client: ServerClient) => Promise<Result>): Promise<Result> {
+    this.#running();
     const client = this.client();
-    await client.connect();
+    this.#lent.add(client);
     try {
+      await client.connect();
       return await work(client);
     } finally {
+      this.#lent.delete(client);
       await closeClient(client);
     }
   }

@@ -1,4 +1,4 @@
-import { DatabaseError } from "../errors.js";
+import { BatonError, DatabaseError } from "../errors.js";
 
 /** Tells failures that pass (a connection lost, a restart, a deadlock) from those that would repeat for ever. */
 
@@ -29,11 +29,28 @@ export function isPassing(error: unknown): boolean {
   return state === null || PASSING_CLASSES.has(state.slice(0, 2)) || PASSING_CODES.has(state);
 }
 
-/** Whether a statement took too long: by a limit of the server, for a lock, or by our own watch. */
+/** Whether a statement took too long: by a limit of the server, or for a lock. */
 export function isTimeout(error: unknown): boolean {
   const state = sqlState(error);
-  if (state !== null) return state === "57014" || state === "55P03";
-  return error instanceof Error && error.message === "Query read timeout";
+  return state === "57014" || state === "55P03";
+}
+
+/**
+ * An error of the database as one of ours, which says what came of it: `ERR_BATON_DATABASE_UNREACHABLE` if trying again may
+ * help, else `ERR_BATON_DATABASE_REFUSED`. Errors that are ours already stay as they are.
+ *
+ * @param problem what did not happen, as the beginning of a sentence.
+ */
+export function databaseError(problem: string, error: unknown): BatonError {
+  if (error instanceof BatonError) return error;
+  const { message } = error as Error;
+  return isPassing(error)
+    ? new DatabaseError("ERR_BATON_DATABASE_UNREACHABLE", `${problem}, the database is away: ${message}`, {
+        cause: error,
+      })
+    : new DatabaseError("ERR_BATON_DATABASE_REFUSED", `${problem}, the database refuses it: ${message}`, {
+        cause: error,
+      });
 }
 
 /** The SQLSTATE of an error that PostgreSQL raised, else null (`ECONNREFUSED` and its like are no SQLSTATE). */

@@ -2,6 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseError } from "../errors.js";
 import type { Database } from "./database.js";
 import { retryDelay, sqlState } from "./failure.js";
+import { named } from "./fragments.js";
+import { buildSmall } from "./indexes.js";
+import { rightsError } from "./rights.js";
 
 /**
  * The schema, in numbered steps. A step that was released is never changed: a new one is added. The columns have no checks: the
@@ -76,9 +79,6 @@ const STEPS: readonly ((schema: string) => string)[] = [
       add column if not exists interruptions smallint not null default 0,
       add column if not exists expires_at timestamptz;
     alter table ${schema}.hosts add column if not exists beat bigint not null default 0, add column if not exists workers text[];
-    create index if not exists jobs_claim_worker on ${schema}.jobs (queue, worker, priority, scheduled_at, id)
-      where state between 1 and 1;
-    create index if not exists jobs_expire on ${schema}.jobs (expires_at) where state >= 4;
     drop index if exists ${schema}.jobs_prune;
     comment on column ${schema}.jobs.crashes is 'hosts that died after the job had begun on them';
     comment on column ${schema}.jobs.deaths is 'hosts that died while they held the job, begun or not';
@@ -90,6 +90,12 @@ const STEPS: readonly ((schema: string) => string)[] = [
 ];
 
 /**
+ * Steps that a release need not know, by number: they only add to what there is, with defaults. They are recorded in a table of
+ * their own, so that releases before them go on opening the schema, those included that know of no such table.
+ */
+const ADDITIONS: ReadonlySet<number> = new Set([4]);
+
+/**
  * A step may need a table to itself for a moment. Who waits for that holds up everybody behind him, so he waits for no longer
  * than this, and tries again: somebody may be reading a long list.
  */
@@ -99,15 +105,24 @@ const LOCK_NOT_AVAILABLE = "55P03";
 const LOCK = "select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))";
 /** ms that it is tried. */
 const PATIENCE = 30_000;
+/** No such schema, no such table: nobody has been here, or only an older release. */
+const ABSENT: ReadonlySet<string> = new Set(["3F000", "42P01"]);
 
 /**
  * Brings the schema up to this release. Safe when many hosts start at once: an advisory lock lets one of them do it. Needs
- * the right to create the schema, or, where it exists, only to own it. Throws {@link DatabaseError}
- * `ERR_BATON_SCHEMA_TOO_NEW` where a later release has been here, and `ERR_BATON_DATABASE_REFUSED` where somebody keeps a table
- * locked for `patience` ms.
+ * the right to create the schema, or only to own it where it exists, or only to use it where it is up to date. Throws
+ * {@link DatabaseError} `ERR_BATON_SCHEMA_TOO_NEW` if a later release has made incompatible changes, and
+ * `ERR_BATON_DATABASE_REFUSED` if rights are missing, or if somebody keeps a table locked for `patience` ms.
  */
 export async function migrate(database: Database, prefix: string, patience = PATIENCE): Promise<void> {
-  if ((await stepOf(database, prefix)) === STEPS.length) return;
+  try {
+    if (!(await isCurrent(database, prefix))) await applyPatiently(database, prefix, patience);
+  } catch (error) {
+    throw rightsError(error, prefix, database.user);
+  }
+}
+
+async function applyPatiently(database: Database, prefix: string, patience: number): Promise<void> {
   const since = performance.now();
   for (let failures = 1; ; failures += 1) {
     try {
@@ -131,17 +146,22 @@ async function apply(database: Database, prefix: string): Promise<void> {
     // Asked for first, because "create schema if not exists" needs its rights even where the schema exists.
     const { rowCount } = await client.query("select from pg_catalog.pg_namespace where nspname = $1", [prefix]);
     if (rowCount === 0) await client.query(`create schema ${schema}`);
-    await client.query(
-      `create table if not exists ${schema}.migrations
-        (step integer primary key, applied_at timestamptz not null default pg_catalog.now())`,
-    );
-    const { rows } = await client.query<{ step: number }>(
-      `select coalesce(pg_catalog.max(step), 0)::int as step from ${schema}.migrations`,
-    );
-    for (let step = rows[0]?.step ?? 0; step < STEPS.length; step += 1) {
-      await client.query(STEPS[step]?.(schema) as string);
-      await client.query(`insert into ${schema}.migrations (step) values ($1)`, [step + 1]);
+    for (const table of ["migrations", "additions"]) {
+      await client.query(
+        `create table if not exists ${schema}.${table}
+          (step integer primary key, applied_at timestamptz not null default pg_catalog.now())`,
+      );
     }
+    const { rows } = await client.query<{ step: number }>(stepsOf(prefix));
+    const done = new Set(rows.map(({ step }) => step));
+    for (const [index, sql] of STEPS.entries()) {
+      const step = index + 1;
+      if (done.has(step)) continue;
+      await client.query(sql(schema));
+      const table = ADDITIONS.has(step) ? "additions" : "migrations";
+      await client.query(`insert into ${schema}.${table} (step) values ($1)`, [step]);
+    }
+    await buildSmall(client, prefix);
   });
 }
 
@@ -150,21 +170,34 @@ function busyError(prefix: string, cause: unknown): DatabaseError {
   return new DatabaseError("ERR_BATON_DATABASE_REFUSED", message, { cause });
 }
 
-async function stepOf(database: Database, prefix: string): Promise<number> {
+/** The steps that were applied, and whether a release must know them. */
+function stepsOf(prefix: string): string {
+  return `select step, true as required from "${prefix}".migrations
+    union all select step, false from "${prefix}".additions`;
+}
+
+/** Whether every step was applied. Throws where one was that this release must know and does not. */
+async function isCurrent(database: Database, prefix: string): Promise<boolean> {
+  const rows = await rowsOrNone<{ step: number; required: boolean }>(database, stepsOf(prefix));
+  // An older release has made no table of additions: the steps that it had to record say whether it is an older one.
+  const known = rows ?? (await rowsOrNone<{ step: number }>(database, `select step from "${prefix}".migrations`)) ?? [];
+  const newest = Math.max(0, ...known.filter((row) => !("required" in row) || row.required).map(({ step }) => step));
+  if (newest > STEPS.length) {
+    throw new DatabaseError(
+      "ERR_BATON_SCHEMA_TOO_NEW",
+      `Schema ${prefix} is at step ${newest}, this release of pg-baton knows ${STEPS.length}: upgrade pg-baton, or use another prefix`,
+    );
+  }
+  const done = new Set(known.map(({ step }) => step));
+  return rows !== null && STEPS.every((_, index) => done.has(index + 1));
+}
+
+/** Null where a table or the schema is not there. */
+async function rowsOrNone<Row extends object>(database: Database, text: string): Promise<Row[] | null> {
   try {
-    const text = `select coalesce(pg_catalog.max(step), 0)::int as step from "${prefix}".migrations`;
-    const [row] = await database.query<{ step: number }>({ name: "baton_step", text }, []);
-    const step = row?.step ?? 0;
-    if (step > STEPS.length) {
-      throw new DatabaseError(
-        "ERR_BATON_SCHEMA_TOO_NEW",
-        `Schema ${prefix} is at step ${step}, this release of pg-baton knows ${STEPS.length}: upgrade pg-baton, or use another prefix`,
-      );
-    }
-    return step;
+    return await database.query<Row>(named("steps", text), []);
   } catch (error) {
-    // 3F000 no such schema, 42P01 no such table: nobody has been here.
-    if (sqlState(error) === "42P01" || sqlState(error) === "3F000") return 0;
+    if (ABSENT.has(sqlState(error) ?? "")) return null;
     throw error;
   }
 }

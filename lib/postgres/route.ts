@@ -34,6 +34,11 @@ export class Route {
     return `${clients.map(({ host, port }) => `${host}:${port}`).join(", ")}/${clients[0]?.database}`;
   }
 
+  /** The role that connects. */
+  get user(): string {
+    return new pg.Client(this.#address.servers[this.#current]).user ?? "";
+  }
+
   /** The server to connect to now, as an index. */
   get current(): number {
     return this.#current;

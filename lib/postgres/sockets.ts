@@ -138,8 +138,8 @@ function progressOf(stream: Duplex): number {
 function transitOf({ stream, before }: Wait, slowest: number): number {
   const { bytesRead = 0, bytesWritten = 0, _handle } = stream as Handled;
   if (bytesRead > before.read) return 0;
-  const taken = bytesWritten - before.written - stream.writableLength - (_handle?.writeQueueSize ?? 0);
-  return Math.min(Math.max(0, taken), UNSEEN) / slowest;
+  const taken = bytesWritten - before.written - (_handle?.writeQueueSize ?? 0);
+  return Math.min(taken, UNSEEN) / slowest;
 }
 
 /** Closes a connection in order; by force where that takes more than a moment. */

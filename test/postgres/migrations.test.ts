@@ -96,6 +96,28 @@ describe("migrations", () => {
     });
   });
 
+  it("open a schema to which a later release has only added", async () => {
+    const database = await opened();
+    try {
+      await migrate(database, "added");
+      await sql.query("insert into added.additions (step) values (999)");
+      await migrate(database, "added");
+    } finally {
+      await database.stop();
+    }
+  });
+
+  it("record additions where releases that know only the first steps do not look", async () => {
+    const database = await opened();
+    try {
+      await migrate(database, "before");
+      const { rows } = await sql.query<{ step: number }>("select max(step) as step from before.migrations");
+      expect(rows).to.deep.equal([{ step: 3 }]);
+    } finally {
+      await database.stop();
+    }
+  });
+
   it("refuse a schema that a later release has changed", async () => {
     const database = await opened();
     try {
