@@ -16,8 +16,9 @@ const CLOGGED_BYTES = 64 * 1_024 * 1_024;
 const BATCH = 500;
 const BATCH_BYTES = 4 * 1_024 * 1_024;
 /**
- * From so many bytes on an outcome is written by itself. Its bytes then go to the driver as they are: one of 10 MB takes the
- * main thread 5 ms that way, and 10 where it is first copied into a batch.
+ * From so many bytes on an outcome is written by itself. Its bytes then go to the driver as they
+ * are: one of 10 MB takes the main thread 5 ms that way, and 10 where it is first copied into a
+ * batch.
  */
 const LARGE = 262_144;
 
@@ -33,8 +34,8 @@ export interface AcksOptions {
 }
 
 /**
- * Writes outcomes, in two lanes: small ones many at a time, large ones one by one beside them, so that nobody who awaits a
- * small result waits behind 64 MB. Tries for as long as the host lives.
+ * Writes outcomes, in two lanes: small ones many at a time, large ones one by one beside them, so
+ * that nobody who awaits a small result waits behind 64 MB. Tries for as long as the host lives.
  */
 export class Acks {
   readonly #options: AcksOptions;
@@ -63,14 +64,17 @@ export class Acks {
     return this.#queued + this.#stragglers.pending;
   }
 
-  /** Whether they pile up: no jobs should be started until they are written. Single ones that cannot be written do not count. */
+  /**
+   * Whether they pile up: no jobs should be started until they are written. Single ones that cannot
+   * be written do not count.
+   */
   get clogged(): boolean {
     return this.#queued > CLOGGED || this.#small.pendingWeight + this.#large.pendingWeight > CLOGGED_BYTES;
   }
 
   /**
-   * Resolves when it is written: false where the fence refused. Rejects where the database does not take it: refuses it for good,
-   * or spends too long on it three times though it writes others.
+   * Resolves when it is written: false where the fence refused. Rejects where the database does not
+   * take it: refuses it for good, or spends too long on it three times though it writes others.
    */
   push(ack: Ack): Promise<boolean> {
     return this.#push(ack).catch((error: unknown) => {
@@ -79,7 +83,10 @@ export class Acks {
     });
   }
 
-  /** Like {@link push}, for what stands in for an outcome that the database did not take: tried until the host stops. */
+  /**
+   * Like {@link push}, for what stands in for an outcome that the database did not take: tried
+   * until the host stops.
+   */
   insist(ack: Ack): Promise<boolean> {
     return this.#push(ack).catch((error: unknown) => {
       if (error instanceof StoppedError) throw error;
@@ -132,7 +139,8 @@ export class Acks {
   async #complete(acks: Ack[], again: boolean): Promise<boolean[]> {
     const { engine, onEased } = this.#options;
     const written = await engine.complete(acks, again);
-    // What had stopped for this has nobody else to set it going again. These are counted until they are resolved.
+    // What had stopped for this has nobody else to set it going again. These are counted until they
+    // are resolved.
     if (this.clogged) setImmediate(onEased);
     return written;
   }

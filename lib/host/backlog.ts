@@ -17,14 +17,18 @@ export interface BacklogOptions {
 const UNBOUNDED = 256;
 
 /**
- * The jobs of one queue that this host has claimed ahead, in the order in which they are to run. They are meant to begin within
- * a tenth of a second. Where a slow job keeps them from it, all of them go back to everybody: another host may be idle.
+ * The jobs of one queue that this host has claimed ahead, in the order in which they are to run.
+ * They are meant to begin within a tenth of a second. Where a slow job keeps them from it, all of
+ * them go back to everybody: another host may be idle.
  */
 export class Backlog {
   readonly #options: BacklogOptions;
   #held: Held[] = [];
   #timer: NodeJS.Timeout | undefined;
-  /** How many may be held for each thread. 0 after jobs were held for too long, until a thread comes free. */
+  /**
+   * How many may be held for each thread. 0 after jobs were held for too long, until a thread comes
+   * free.
+   */
   #allowance = Number.POSITIVE_INFINITY;
 
   constructor(options: BacklogOptions) {
@@ -39,7 +43,10 @@ export class Backlog {
     return this.#held.map(({ job }) => job);
   }
 
-  /** How many may be held for each thread: after a slow spell few, doubling whenever what was held has begun in time. */
+  /**
+   * How many may be held for each thread: after a slow spell few, doubling whenever what was held
+   * has begun in time.
+   */
   get allowance(): number {
     return this.#allowance;
   }
@@ -55,8 +62,8 @@ export class Backlog {
   }
 
   /**
-   * Takes out what goes to the next thread: the first job, and with it those right behind it that may share a batch, `most` in
-   * all. A job with which a host has died goes alone.
+   * Takes out what goes to the next thread: the first job, and with it those right behind it that
+   * may share a batch, `most` in all. A job with which a host has died goes alone.
    */
   next(batchOf: (worker: string) => number, threads: number): ClaimedJob[] {
     const [first] = this.#held;
@@ -117,7 +124,10 @@ function merge(held: readonly Held[], more: readonly Held[]): Held[] {
   return merged.concat(held.slice(at));
 }
 
-/** What was only held begins later than it was claimed: by the database's clock, and our watch since then. */
+/**
+ * What was only held begins later than it was claimed: by the database's clock, and our watch since
+ * then.
+ */
 function begun({ job, since }: Held): ClaimedJob {
   return job.begun ? job : { ...job, attemptedAt: job.attemptedAt + performance.now() - since };
 }

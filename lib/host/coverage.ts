@@ -7,8 +7,8 @@ import { Periodic } from "./periodic.js";
 const INTERVAL = 10_000;
 
 /**
- * Looks for available jobs that no live host can run: of a queue that no host serves, or a worker that none of its hosts has. Each
- * such pair is reported once, until it is served again.
+ * Looks for available jobs that no live host can run: of a queue that no host serves, or a worker
+ * that none of its hosts has. Each such pair is reported once, until it is served again.
  */
 export class Coverage {
   readonly #engine: Pick<Engine, "unservedNow">;

@@ -6,7 +6,9 @@ const SLOW = 2;
 const SHORTEST_PATIENCE = 250;
 const LONGEST_PATIENCE = 1_000;
 
-/** ms that it takes to call another host: whoever has a thread free sooner takes the job himself. */
+/**
+ * ms that it takes to call another host: whoever has a thread free sooner takes the job himself.
+ */
 const CALL = 10;
 
 /** How fast the claims and jobs of one queue are on this host, and what follows from it. */
@@ -22,7 +24,10 @@ export class Pace {
     this.#roundTrip = blend(this.#roundTrip, ms);
   }
 
-  /** So many jobs took so many ms together, one after the other in one thread. Up to `batch` of them could have. */
+  /**
+   * So many jobs took so many ms together, one after the other in one thread. Up to `batch` of them
+   * could have.
+   */
   ran(ms: number, jobs: number, batch: number): void {
     this.#jobTime = blend(this.#jobTime, ms / jobs);
     this.#batch = batch;
@@ -34,7 +39,10 @@ export class Pace {
     return prefetch(threads, this.#roundTrip, this.#jobTime, this.#batch);
   }
 
-  /** Whether one more job begins sooner here than on a host that would have to be called, `held` of them being before it. */
+  /**
+   * Whether one more job begins sooner here than on a host that would have to be called, `held` of
+   * them being before it.
+   */
   soon(held: number, threads: number): boolean {
     if (this.#jobTime === null || performance.now() - this.#turnedAt > CALL) return false;
     return ((held + 1) * this.#jobTime) / threads < CALL;

@@ -16,7 +16,10 @@ export interface StragglersOptions {
   readonly pause?: number;
 }
 
-/** Outcomes that could not be written though they stood alone. They are tried again aside, so that no other waits behind them. */
+/**
+ * Outcomes that could not be written though they stood alone. They are tried again aside, so that
+ * no other waits behind them.
+ */
 export class Stragglers {
   readonly #options: StragglersOptions;
   readonly #stopping = new AbortController();
@@ -31,8 +34,9 @@ export class Stragglers {
   }
 
   /**
-   * Tries an outcome again that took too long. Rejects when it has done so in three tries though the database could write
-   * meanwhile: while a lock or an outage holds up every outcome, no try counts.
+   * Tries an outcome again that took too long. Rejects when it has done so in three tries though
+   * the database could write meanwhile: while a lock or an outage holds up every outcome, no try
+   * counts.
    */
   async persuade(ack: Ack): Promise<boolean> {
     let failures = 1;
@@ -43,7 +47,10 @@ export class Stragglers {
     });
   }
 
-  /** Tries an outcome until it is written, whatever the reason is. Rejects only where the host stops. */
+  /**
+   * Tries an outcome until it is written, whatever the reason is. Rejects only where the host
+   * stops.
+   */
   insist(ack: Ack): Promise<boolean> {
     return this.#repeat(ack, async () => true);
   }

@@ -1,12 +1,18 @@
 import type { ClaimedJob } from "../job/job.js";
 import type { Claim } from "../postgres/claims.js";
 
-/** Who claims when a notification says that there are jobs, so that n idle hosts do not make n claims for one job. */
+/**
+ * Who claims when a notification says that there are jobs, so that n idle hosts do not make n
+ * claims for one job.
+ */
 
 /** A notification of new jobs, or one that a host has passed on to others. */
 export interface Call {
   readonly queue: string;
-  /** The server process that inserted the jobs. It decides the order of the hosts, and is the same for all of them. */
+  /**
+   * The server process that inserted the jobs. It decides the order of the hosts, and is the same
+   * for all of them.
+   */
   readonly sender: number;
   /** How often the call was passed on. The first two times it calls one host, then 2, 4, 8 … */
   readonly wave: number;
@@ -18,7 +24,10 @@ export interface TurnsOptions {
   readonly queue: string;
   /** The id of this host. */
   readonly host: string;
-  /** The ids of the live hosts that run the same jobs, this one included; null while they are not known. */
+  /**
+   * The ids of the live hosts that run the same jobs, this one included; null while they are not
+   * known.
+   */
   readonly peers: () => readonly string[] | null;
   /** Sends a call to the other hosts. */
   readonly send: (payload: string) => void;
@@ -26,17 +35,25 @@ export interface TurnsOptions {
 
 /** Nobody passes on this wave. It calls 2^15 hosts. */
 const LAST_WAVE = 16;
-/** ms between two calls that a host passes on: under load calls are many, and every host has work. */
+/**
+ * ms between two calls that a host passes on: under load calls are many, and every host has work.
+ */
 const PAUSE = 20;
 /**
- * ms that others pass over a host which passed a call on, and that it does so itself. It is the first to think that its turn
- * may have come again, so that no call is left to a host which leaves it to others.
+ * ms that others pass over a host which passed a call on, and that it does so itself. It is the
+ * first to think that its turn may have come again, so that no call is left to a host which leaves
+ * it to others.
  */
 const BUSY = 600;
 const BUSY_ITSELF = 400;
-/** ms that a host claims at every call, after it found a job that the host whose turn it was did not take. */
+/**
+ * ms that a host claims at every call, after it found a job that the host whose turn it was did not
+ * take.
+ */
 const DISTRUST = 5_000;
-/** ms that a job waits in the table before a host that was idle meanwhile takes it for overlooked. */
+/**
+ * ms that a job waits in the table before a host that was idle meanwhile takes it for overlooked.
+ */
 const OVERLOOKED = 300;
 
 /** Reads a notification: a bare queue, as an insert sends it, or a call that was passed on. */
@@ -50,7 +67,10 @@ export function writeCall({ queue, sender, wave, from }: Call): string {
   return `${queue}\n${sender}\n${wave}\n${from ?? ""}`;
 }
 
-/** The place of a host among others, from 0, for calls of this sender. Each host comes to the same order. Pure. */
+/**
+ * The place of a host among others, from 0, for calls of this sender. Each host comes to the same
+ * order. Pure.
+ */
 export function rankOf(host: string, peers: readonly string[], sender: number): number {
   const own = weight(host, sender);
   return peers.reduce((rank, peer) => {
@@ -73,20 +93,27 @@ function weight(host: string, sender: number): number {
 }
 
 /**
- * The turns of one host in one queue. The first in rank claims at once, the others leave the job to it. A host that has no room, or
- * leaves jobs behind, passes the call on, and is passed over for a while. What nobody took, since a host was frozen or a call
- * lost, the others find in the table at their next look. Then they answer every call for a while.
+ * The turns of one host in one queue. The first in rank claims at once, the others leave the job to
+ * it. A host that has no room, or leaves jobs behind, passes the call on, and is passed over for a
+ * while. What nobody took, since a host was frozen or a call lost, the others find in the table at
+ * their next look. Then they answer every call for a while.
  */
 export class Turns {
   readonly #options: TurnsOptions;
-  /** Until when, by `performance.now()`, hosts are passed over. Those that have left stay in it: they are few. */
+  /**
+   * Until when, by `performance.now()`, hosts are passed over. Those that have left stay in it:
+   * they are few.
+   */
   readonly #busy = new Map<string, number>();
   /** The call that this host is to answer. */
   #call: Call | null = null;
   #passedAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #distrustUntil = Number.NEGATIVE_INFINITY;
-  /** When this host had a job to run last, and when a look at the table found one though it had none. */
+  /**
+   * When this host had a job to run last, and when a look at the table found one though it had
+   * none.
+   */
   #busyAt = Number.NEGATIVE_INFINITY;
   #foundAt: number | null = null;
 
@@ -110,20 +137,29 @@ export class Turns {
     return true;
   }
 
-  /** The call that this host is to answer; null where there is none, or another host of its wave sees to it. */
+  /**
+   * The call that this host is to answer; null where there is none, or another host of its wave
+   * sees to it.
+   */
   answer(): Call | null {
     const call = this.#call;
     this.#call = null;
     return call;
   }
 
-  /** This host has no room: calls the next hosts instead. False without a call to answer, or without other hosts. */
+  /**
+   * This host has no room: calls the next hosts instead. False without a call to answer, or without
+   * other hosts.
+   */
   decline(): boolean {
     const call = this.answer();
     return call !== null && this.#others().length > 0 && this.#passOn(call);
   }
 
-  /** A claim for this call has left jobs behind: calls the next hosts, if any is known to be idle. Busy ones see for themselves. */
+  /**
+   * A claim for this call has left jobs behind: calls the next hosts, if any is known to be idle.
+   * Busy ones see for themselves.
+   */
   share(call: Call | null): void {
     if (call !== null && this.#idle(this.#others()).length > 0) this.#passOn(call);
   }
@@ -144,7 +180,10 @@ export class Turns {
     this.#foundAt = idle && now - this.#busyAt > OVERLOOKED ? now : null;
   }
 
-  /** A claim has brought these jobs. One that waited though this host was idle was overlooked by the host whose turn it was. */
+  /**
+   * A claim has brought these jobs. One that waited though this host was idle was overlooked by the
+   * host whose turn it was.
+   */
   claimed({ jobs, more }: Claim): void {
     // A call that was to be passed on has become idle.
     if (!more) this.stop();

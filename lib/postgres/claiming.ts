@@ -11,13 +11,15 @@ const FIRST = "(j.id = any((select ids[1:$4::int] from picked)::bigint[]))";
 const ORDER = "priority, scheduled_at, id";
 
 /**
- * The statements that claim jobs of queue $1, $2 at most, for host $3, which runs the jobs of the workers it has registered and no
- * others. Both claim the same jobs. Measured with ten workers on a million rows, whole statements of 64 jobs: `claim` 1.6 ms,
- * `claimMixed` 1.9 to 2.5 ms, unfiltered 1.5 ms; `claim` takes 0.3 ms to find that it cannot.
+ * The statements that claim jobs of queue $1, $2 at most, for host $3, which runs the jobs of the
+ * workers it has registered and no others. Both claim the same jobs. Measured with ten workers on a
+ * million rows, whole statements of 64 jobs: `claim` 1.6 ms, `claimMixed` 1.9 to 2.5 ms, unfiltered
+ * 1.5 ms; `claim` takes 0.3 ms to find that it cannot.
  *
- * A lost claim is only claimed again, so no claim waits for the disk. A host that was declared lost is not registered, and claims
- * nothing. The first $4 jobs begin at once, and their attempts count from here. The others are only held: their attempts
- * count once they begin (`begin`, or `complete`).
+ * A lost claim is only claimed again, so no claim waits for the disk. A host that was declared lost
+ * is not registered, and claims nothing. The first $4 jobs begin at once, and their attempts count
+ * from here. The others are only held: their attempts count once they begin (`begin`, or
+ * `complete`).
  */
 export function claiming(prefix: string) {
   const { jobs, hosts } = tablesOf(prefix);
@@ -33,8 +35,9 @@ export function claiming(prefix: string) {
 
   return {
     /**
-     * Claims where the host's workers have the first $2 jobs of the queue, and else nothing: looking past foreign jobs would read all
-     * of them, and locking them would hide them from their own hosts. A row of nulls says that there are more jobs.
+     * Claims where the host's workers have the first $2 jobs of the queue, and else nothing:
+     * looking past foreign jobs would read all of them, and locking them would hide them from their
+     * own hosts. A row of nulls says that there are more jobs.
      */
     claim: named(
       "claim",
@@ -53,9 +56,10 @@ export function claiming(prefix: string) {
     ),
 
     /**
-     * Claims whatever else is in the queue. `heads`: each worker's first job, best first. `shares`: how many of the
-     * best $2 jobs each worker has, and their worst priority. Only so many are locked. What another host has locked is
-     * made up for by later jobs of the same worker, down to that priority: so no job passes one of a higher priority.
+     * Claims whatever else is in the queue. `heads`: each worker's first job, best first. `shares`:
+     * how many of the best $2 jobs each worker has, and their worst priority. Only so many are
+     * locked. What another host has locked is made up for by later jobs of the same worker, down to
+     * that priority: so no job passes one of a higher priority.
      */
     claimMixed: named(
       "claim_mixed",

@@ -14,10 +14,15 @@ export interface Claim {
 /** A row of nulls stands for the jobs that a claim leaves behind. */
 type Row = ClaimedRow | { readonly id: null };
 
-/** ms that a queue in which another host's jobs come first is claimed from worker by worker, before the cheaper way is tried again. */
+/**
+ * ms that a queue in which another host's jobs come first is claimed from worker by worker, before
+ * the cheaper way is tried again.
+ */
 const MIXED = 2_000;
 
-/** Claims jobs for one host, by the cheapest statement that serves its workers in the queue at hand. */
+/**
+ * Claims jobs for one host, by the cheapest statement that serves its workers in the queue at hand.
+ */
 export class Claims {
   readonly #database: Database;
   readonly #statements: Statements;

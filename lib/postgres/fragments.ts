@@ -38,7 +38,10 @@ export function ms(time: string): string {
 /** Selects available jobs through the index jobs_claim_worker and no other (see `migrations.ts`). */
 export const AVAILABLE = "state between 1 and 1";
 
-/** Whether a queue has an available job of one of these workers: one index look-up a worker, whatever else waits in the queue. */
+/**
+ * Whether a queue has an available job of one of these workers: one index look-up a worker,
+ * whatever else waits in the queue.
+ */
 export function offered(prefix: string, queue: string, workers: string): string {
   return `exists (select from pg_catalog.unnest(${workers}) as offered(worker) cross join lateral (select from ${tablesOf(prefix).jobs} j
     where j.${AVAILABLE} and j.queue = ${queue} and j.worker = offered.worker limit 1) available)`;
@@ -49,12 +52,18 @@ export function serves(queue: string): string {
   return `pg_catalog.jsonb_exists(h.queues, ${queue})`;
 }
 
-/** Whether the row `h` of `hosts` has a worker. Hosts of older releases do not list theirs: they count as having every worker. */
+/**
+ * Whether the row `h` of `hosts` has a worker. Hosts of older releases do not list theirs: they
+ * count as having every worker.
+ */
 export function has(worker: string): string {
   return `(h.workers is null or ${worker} = any(h.workers))`;
 }
 
-/** The ids of the hosts that serve a queue with the same workers as this one, itself included: an object of arrays, by queue. */
+/**
+ * The ids of the hosts that serve a queue with the same workers as this one, itself included: an
+ * object of arrays, by queue.
+ */
 export function peers(prefix: string, queues: string, host: string): string {
   const { hosts } = tablesOf(prefix);
   return `(select coalesce(pg_catalog.jsonb_object_agg(q, ids), '{}') from pg_catalog.unnest(${queues}) q
@@ -62,7 +71,9 @@ export function peers(prefix: string, queues: string, host: string): string {
       where ${serves("q")} and h.workers operator(pg_catalog.=) (select workers from ${hosts} where id = ${host})) same where ids is not null)`;
 }
 
-/** The attempt under way of row `j`: that on the row if it has begun, else the one that it will be. */
+/**
+ * The attempt under way of row `j`: that on the row if it has begun, else the one that it will be.
+ */
 export const ATTEMPT = "j.attempt + (j.attempted_at is null)::int";
 
 /**
@@ -75,7 +86,10 @@ export const SUSPICION = "case when j.deaths = 0 then 0 when j.crashes > 0 and j
 /** Raw bytes over this do not fit into one notification as base64url; the awaiter is told to fetch them. */
 const NOTIFIED_BYTES = 5_979;
 
-/** The envelope of an answer of row `j`, as `relay/envelope.ts` writes it: made here, so that the bytes travel only once. */
+/**
+ * The envelope of an answer of row `j`, as `relay/envelope.ts` writes it: made here, so that the
+ * bytes travel only once.
+ */
 function envelope(head: string, bytes: string): string {
   return `'R1' || pg_catalog.translate(pg_catalog.encode(pg_catalog.uuid_send(j.ref), 'base64'), '+/=', '-_')
     || case when pg_catalog.octet_length(${bytes}) > ${NOTIFIED_BYTES} then 'f-'
@@ -83,8 +97,8 @@ function envelope(head: string, bytes: string): string {
 }
 
 /**
- * What notifies, as columns of what a statement returns of its rows `j`. PostgreSQL sends what is the same only once a
- * transaction. Only where `notify` is true: see `Engine.#notifying`.
+ * What notifies, as columns of what a statement returns of its rows `j`. PostgreSQL sends what is
+ * the same only once a transaction. Only where `notify` is true: see `Engine.#notifying`.
  */
 export function wake(prefix: string, notify: string): string {
   return `case when j.state = 1 and ${notify}
@@ -115,12 +129,18 @@ export function expiry(finishedAt: string, retention: number): string {
   return `${finishedAt} + interval '${Math.ceil(retention)} ms'`;
 }
 
-/** Holds for the statement's transaction: its commit need not wait for the disk. For `where`, of those hosts that are registered. */
+/**
+ * Holds for the statement's transaction: its commit need not wait for the disk. For `where`, of
+ * those hosts that are registered.
+ */
 export function relaxed(from = ""): string {
   return `(select pg_catalog.set_config('synchronous_commit', 'off', true) ${from}) = 'off'`;
 }
 
-/** Named by its text too: behind a pooler, sessions may hold what another prefix or release has prepared. */
+/**
+ * Named by its text too: behind a pooler, sessions may hold what another prefix or release has
+ * prepared.
+ */
 export function named(name: string, text: string): Statement {
   return { name: `baton_${name}_${createHash("sha1").update(text).digest("hex").slice(0, 8)}`, text };
 }

@@ -1,7 +1,7 @@
 import { AVAILABLE, has, named, serves, tablesOf } from "./fragments.js";
 
 /** Why no live host can run a job. */
-export const UNSERVED_REASONS = ["no host serves this queue", "no host has this worker"] as const;
+const UNSERVED_REASONS = ["no host serves this queue", "no host has this worker"] as const;
 
 /** Jobs of one worker in one queue. */
 export interface Pair {
@@ -22,7 +22,10 @@ export function pairKey({ queue, worker }: Pair): string {
 /** Pairs that one look reads at most. */
 const MOST_PAIRS = 1_000;
 
-/** The statements that compare jobs with the hosts that can run them. A host is live until others declare it lost. */
+/**
+ * The statements that compare jobs with the hosts that can run them. A host is live until others
+ * declare it lost.
+ */
 export function serving(prefix: string) {
   const { jobs, hosts } = tablesOf(prefix);
 
@@ -40,7 +43,10 @@ export function serving(prefix: string) {
       ),
     ),
 
-    /** Of the pairs with available jobs, those that no live host can run. Jumps from pair to pair in the index. */
+    /**
+     * Of the pairs with available jobs, those that no live host can run. Jumps from pair to pair in
+     * the index.
+     */
     unservedNow: named(
       "unserved_now",
       `with recursive pairs as (
