@@ -16,8 +16,12 @@ const INSPECT = `select pg_catalog.pg_backend_pid() as pid,
 const APPLY = `select pg_catalog.set_config(i.name, i.value, false)
   from unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) as i(name, value)`;
 
-/** Ends a statement, in the midst of waiting for a lock too, within seconds of its connection's end. Not on every system. */
-const NOTICE_CUTS = "select pg_catalog.set_config('client_connection_check_interval', '2s', false)";
+/**
+ * Has the server end a statement within seconds of its connection's end, though it waits for a lock. From PostgreSQL 14 on, and
+ * not on every system.
+ */
+const NOTICE_CUTS = `select pg_catalog.set_config('client_connection_check_interval', '2s', false)
+  where pg_catalog.current_setting('client_connection_check_interval', true) is not null`;
 
 interface Inspection {
   readonly pid: number;
