@@ -13,6 +13,8 @@ export interface Notifier {
   notify(channel: string, payload: string): Promise<void>;
   /** Calls the handler whenever notifications may have been missed: after each gap, and on each change of mode. */
   onRestore(handler: () => void): void;
+  /** The table has something that a notification should have brought. Where none comes now either, the mode is put to the test. */
+  doubt(): void;
 }
 
 /** A notifier within one process: for tests, which run the same statements on it as on the one over Postgres. */
@@ -20,6 +22,8 @@ export class MemoryNotifier implements Notifier {
   readonly #handlers = new Map<string, ((payload: string) => void)[]>();
   readonly #restored: (() => void)[] = [];
   #mode: NotifierMode = "notify";
+  /** How often it was doubted. */
+  doubts = 0;
 
   get mode(): NotifierMode {
     return this.#mode;
@@ -44,6 +48,10 @@ export class MemoryNotifier implements Notifier {
 
   onRestore(handler: () => void): void {
     this.#restored.push(handler);
+  }
+
+  doubt(): void {
+    this.doubts += 1;
   }
 
   /** Loses everything from now on (`polling`), or works again, as a real one may. */
