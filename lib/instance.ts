@@ -20,6 +20,7 @@ import { relayChannel } from "./postgres/fragments.js";
 import { Awaiter } from "./relay/awaiter.js";
 import { Dispatcher } from "./relay/dispatcher.js";
 import { Mailbox } from "./relay/mailbox.js";
+import { Reasons } from "./relay/reasons.js";
 import { Reconciler } from "./relay/reconciler.js";
 import { makeRelay, newRef, type Relay } from "./relay/relay.js";
 import type { Telemetry } from "./telemetry.js";
@@ -65,9 +66,12 @@ export class Instance {
     this.mailbox = new Mailbox(telemetry);
     this.#reconciler = new Reconciler(this.mailbox, this.engine, this.notifier, telemetry);
     this.#dispatcher = new Dispatcher(this.mailbox, this.#reconciler, telemetry);
-    this.awaiter = new Awaiter(this.mailbox, this.#reconciler, ({ encoding, bytes }) =>
-      unpack(encoding, bytes, { errors }),
-    );
+    this.awaiter = new Awaiter({
+      mailbox: this.mailbox,
+      reconciler: this.#reconciler,
+      reasons: new Reasons(this.engine, telemetry),
+      decode: ({ encoding, bytes }) => unpack(encoding, bytes, { errors }),
+    });
     this.#inserts = new Batcher({
       name: "insert",
       flush: (groups: (readonly InsertRow[])[]) => this.#insertGroups(groups),

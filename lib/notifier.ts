@@ -24,6 +24,8 @@ export interface Notifier {
    * change of mode.
    */
   onRestore(handler: () => void): void;
+  /** The table has something that a notification should have brought. Where none comes now either, the mode is put to the test. */
+  doubt(): void;
 }
 
 /**
@@ -34,6 +36,8 @@ export class MemoryNotifier implements Notifier {
   readonly #handlers = new Map<string, ((payload: string, sender: number) => void)[]>();
   readonly #restored: (() => void)[] = [];
   #mode: NotifierMode = "notify";
+  /** How often it was doubted. */
+  doubts = 0;
 
   get mode(): NotifierMode {
     return this.#mode;
@@ -58,6 +62,10 @@ export class MemoryNotifier implements Notifier {
 
   onRestore(handler: () => void): void {
     this.#restored.push(handler);
+  }
+
+  doubt(): void {
+    this.doubts += 1;
   }
 
   /** Loses everything from now on (`polling`), or works again, as a real one may. */

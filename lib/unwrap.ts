@@ -27,7 +27,7 @@ export function unwrap<Result>(relay: Relay<Result>, result: AwaitResult<Result>
         limit,
       );
     case "timeout":
-      throw new AwaitTimeoutError(`${name} had no outcome in time${standing(job)}. It goes on.`);
+      throw new AwaitTimeoutError(`${name} had no outcome in time${standing(job)}${unserved(relay, reason)}`);
     default:
       throw error;
   }
@@ -35,6 +35,18 @@ export function unwrap<Result>(relay: Relay<Result>, result: AwaitResult<Result>
 
 function because(reason: unknown): string {
   return typeof reason === "string" ? `: ${reason}` : "";
+}
+
+/** What keeps the job from running, and what to do about it. */
+function unserved({ job: { queue, worker } }: Relay, reason: unknown): string {
+  if (reason === "no host serves this queue") {
+    return `: no host serves this queue. Start one with the queue ${JSON.stringify(queue)}. The job waits for it.`;
+  }
+  if (reason === "no host has this worker") {
+    const host = `a host of the queue ${JSON.stringify(queue)}`;
+    return `: no host has this worker. Start ${host} with the worker ${JSON.stringify(worker)}. The job waits for it.`;
+  }
+  return ". It goes on.";
 }
 
 function bytes(count: number | undefined, how = " uncompressed"): string {

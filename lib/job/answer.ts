@@ -47,6 +47,11 @@ export function isFinalKind(kind: AnswerKind): boolean {
   return kind !== ANSWER_KINDS.failed && kind !== ANSWER_KINDS.snoozed;
 }
 
+/** Whether the job came through. */
+export function isSuccessKind(kind: AnswerKind): boolean {
+  return kind === ANSWER_KINDS.completed || kind === ANSWER_KINDS.value;
+}
+
 const KINDS: ReadonlySet<string> = new Set(Object.values(ANSWER_KINDS));
 
 /** Whether a letter from the wire or a row is a kind that this release knows. */
@@ -80,10 +85,23 @@ export interface StoredAnswer {
   readonly large?: number | undefined;
 }
 
+/** What keeps jobs of a queue and worker from running. */
+export type Unserved = "no host serves this queue" | "no host has this worker";
+
 /** Where stored answers are looked up: the engine, or a stand-in. Refs without a row are absent from what comes back. */
 export interface AnswerSource {
-  /** `subscribe` adds this host to those that are told of the next outcome, before the row is read. */
+  /** `subscribe` adds this host to those that are notified of the next outcome, before the row is read. */
   fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]>;
-  /** Reads answers whole, however large. Who asks sees to it that they fit into memory together. */
-  fetchLarge(refs: readonly string[]): Promise<StoredAnswer[]>;
+  /**
+   * Reads answers whole, however large. Who asks sees to it that they fit into memory together. Calls `progress` as parts
+   * arrive.
+   */
+  fetchLarge(refs: readonly string[], progress: () => void): Promise<StoredAnswer[]>;
+  /** Of these pairs, those whose jobs no live host can run, keyed `${queue}\n${worker}`. */
+  unserved?(pairs: readonly QueueAndWorker[]): Promise<ReadonlyMap<string, Unserved>>;
+}
+
+export interface QueueAndWorker {
+  readonly queue: string;
+  readonly worker: string;
 }

@@ -163,9 +163,12 @@ export class Engine implements AnswerSource {
     ];
   }
 
-  async fetchLarge(refs: readonly string[]): Promise<StoredAnswer[]> {
+  async fetchLarge(refs: readonly string[], progress: () => void = () => {}): Promise<StoredAnswer[]> {
     const pieces = new Pieces();
-    await this.#database.copy(this.#statements.large(refs.map(uuidOf)), (row) => pieces.add(row));
+    await this.#database.copy(this.#statements.large(refs.map(uuidOf)), (row) => {
+      pieces.add(row);
+      progress();
+    });
     return pieces.stored();
   }
 

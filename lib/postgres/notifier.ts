@@ -25,6 +25,9 @@ const PROVE = 10_000;
 /** ms until the first of the tries to have notifications again where they do not arrive; each then waits twice as long, up to PROVE. */
 const REPROVE = 500;
 
+/** ms that a notification gets to arrive after the table has shown what it should have brought. */
+const LATE = 250;
+
 const NOTIFY = { name: "baton_notify", text: "select pg_catalog.pg_notify($1, $2)" };
 const UNCLOG = { name: "baton_unclog", text: "select pg_catalog.pg_notification_queue_usage()" };
 
@@ -46,6 +49,10 @@ export class PostgresNotifier implements Notifier {
   #heardAt = 0;
   #provedAt = 0;
   #reprove = REPROVE;
+  /** Since when there is a doubt that no notification has dispelled; Infinity for none. */
+  #doubtedAt = Number.POSITIVE_INFINITY;
+  /** When a doubt was put to the test last. That is done no more often than without doubts, so the traffic stays what it is. */
+  #testedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: PostgresNotifierOptions) {
     this.#options = options;
@@ -91,6 +98,10 @@ export class PostgresNotifier implements Notifier {
     this.#restored.push(handler);
   }
 
+  doubt(): void {
+    this.#doubtedAt = Math.min(this.#doubtedAt, performance.now());
+  }
+
   /** If this fails the connection is lost, and what brings it back listens to all channels. */
   async #listen(channel: string): Promise<void> {
     await this.#session.client?.query(`listen ${pg.escapeIdentifier(channel)}`).catch(() => {});
@@ -106,9 +117,19 @@ export class PostgresNotifier implements Notifier {
   }
 
   async #look(): Promise<void> {
-    const [silence, sinceProof] = [performance.now() - this.#heardAt, performance.now() - this.#provedAt];
+    const now = performance.now();
+    const [silence, sinceProof] = [now - this.#heardAt, now - this.#provedAt];
     const due = this.mode === "notify" ? Math.min(silence, sinceProof) > PROVE : sinceProof > this.#reprove;
-    if (due && this.#probe === undefined) await this.#prove();
+    if ((this.#doubtful(now) || due) && this.#probe === undefined) await this.#prove();
+  }
+
+  /** Whether notifications seem to vanish though nothing fails. */
+  #doubtful(now: number): boolean {
+    const late = now - this.#doubtedAt >= LATE;
+    const doubtful = late && this.#heardAt < this.#doubtedAt && this.mode === "notify" && now - this.#testedAt > PROVE;
+    if (late) this.#doubtedAt = Number.POSITIVE_INFINITY;
+    if (doubtful) this.#testedAt = now;
+    return doubtful;
   }
 
   /** Sends a notification to itself, and sets the mode by whether it arrives. */

@@ -1,4 +1,4 @@
-import type { Answer } from "../job/answer.js";
+import { type Answer, isFinalKind, isSuccessKind } from "../job/answer.js";
 import type { Telemetry } from "../telemetry.js";
 import { FETCH, parseEnvelope, refOf } from "./envelope.js";
 import type { Delivery, Mailbox } from "./mailbox.js";
@@ -22,11 +22,21 @@ export class Dispatcher {
     if (ref === null) return this.#unknown("no envelope of a version known here", payload);
     if (!this.#mailbox.has(ref)) return this.#telemetry.emit("envelope:unawaited", { ref });
     const envelope = parseEnvelope(payload);
-    if (envelope === null) return this.#unknown("a malformed envelope, or a kind not known here", payload);
-    if (envelope.answer === FETCH) this.#reconciler.fetch(ref);
-    else if (!this.#mailbox.deliver(ref, { answer: envelope.answer, via: "notify" })) {
-      this.#telemetry.emit("envelope:repeated", { ref });
+    if (envelope === null) {
+      this.#unknown("a malformed envelope, or a kind not known here", payload);
+      if (this.#mailbox.wants(ref)) this.#reconciler.fetch(ref);
+      return;
     }
+    if (!this.#take(ref, envelope.answer)) this.#telemetry.emit("envelope:repeated", { ref });
+  }
+
+  /** Only a success is believed as it comes. Of any other outcome the row has the word, which nobody can forge by NOTIFY. */
+  #take(ref: string, answer: Answer | typeof FETCH): boolean {
+    const success = answer !== FETCH && isSuccessKind(answer.kind);
+    if (success && !this.#reconciler.doubts(ref)) return this.#mailbox.deliver(ref, { answer, via: "notify" });
+    const wanted = this.#mailbox.wants(ref, answer === FETCH || isFinalKind(answer.kind));
+    if (wanted) this.#reconciler.fetch(ref, answer === FETCH || success ? undefined : answer);
+    return wanted;
   }
 
   /** Hands over an outcome of this very process, after its row was written. */

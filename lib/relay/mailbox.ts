@@ -1,6 +1,7 @@
 import { type Answer, isFinalKind } from "../job/answer.js";
 import type { JobState } from "../job/job.js";
 import type { Telemetry } from "../telemetry.js";
+import { type Awaited, Lookups, NOTIFYING } from "./lookups.js";
 
 /** By which way an answer came: from this process, by notification, or looked up in the table. */
 export type Via = "local" | "notify" | "reconcile";
@@ -14,10 +15,17 @@ export interface Delivery {
   readonly host?: string | null;
 }
 
+/** Whether only a notification has brought it, which may be damaged or forged. What came from a row says its state. */
+export function isHearsay({ via, state }: Delivery): boolean {
+  return via === "notify" && state === undefined;
+}
+
 /** What a waiter is called with: its delivery, or that the job's row is gone. */
 export type Waiter = (delivery: Delivery | "gone") => void;
 
-interface Slot {
+/** There may be many: times are whole ms, which take no memory of their own. */
+interface Slot extends Awaited {
+  readonly ref: string;
   first: Delivery | null;
   final: Delivery | null;
   readonly openedAt: number;
@@ -63,7 +71,8 @@ export class Mailbox {
   readonly #slots = new Map<string, Slot>();
   readonly #telemetry: Telemetry;
   readonly #limits: MailboxLimits;
-  readonly #awaited = new Set<string>();
+  /** The slots that somebody waits for, by when they are to be looked up in the table. */
+  readonly lookups = new Lookups<Slot>(NOTIFYING);
   /** The refs of heavy slots, in the order in which they became so. */
   readonly #heavy = new Set<string>();
   #bytes = 0;
@@ -80,21 +89,22 @@ export class Mailbox {
 
   /** How many refs somebody waits for. */
   get awaited(): number {
-    return this.#awaited.size;
+    return this.lookups.size;
   }
 
-  /** The refs that somebody waits for. */
-  awaitedRefs(): string[] {
-    return [...this.#awaited];
+  /** Whether somebody waits for this ref. */
+  awaits(ref: string): boolean {
+    return (this.#slots.get(ref)?.waiting.length ?? 0) > 0;
   }
 
   has(ref: string): boolean {
     return this.#slots.has(ref);
   }
 
-  /** Whether another answer could be of use: there is a slot, and it may still change. */
-  wants(ref: string): boolean {
-    return this.#slots.get(ref)?.final === null;
+  /** Whether another answer, or one that is not final, could be of use: there is a slot, and it would change by it. */
+  wants(ref: string, final = true): boolean {
+    const slot = this.#slots.get(ref);
+    return slot?.final === null && (final || slot.first === null);
   }
 
   /** Whether a ref's slot has waited for an answer for so many ms that it is worth asking after it. */
@@ -107,9 +117,10 @@ export class Mailbox {
   open(ref: string): void {
     if (this.#slots.has(ref)) return;
     this.#grow(OVERHEAD);
-    const openedAt = performance.now();
+    const openedAt = Math.floor(performance.now());
     const keepUntil = openedAt + this.#limits.age;
-    this.#slots.set(ref, { first: null, final: null, openedAt, keepUntil, taken: false, waiting: NOBODY });
+    const times = { openedAt, keepUntil, due: 0, step: 0 };
+    this.#slots.set(ref, { ref, first: null, final: null, ...times, taken: false, waiting: NOBODY });
     this.#sweeping ??= setInterval(() => this.sweep(), SWEEP).unref();
   }
 
@@ -118,7 +129,7 @@ export class Mailbox {
     const slot = this.#slots.get(ref);
     if (slot === undefined) return;
     this.#slots.delete(ref);
-    this.#awaited.delete(ref);
+    if (slot.waiting.length > 0) this.lookups.delete(slot);
     this.#heavy.delete(ref);
     this.#bytes -= OVERHEAD + sizeOf(slot);
     if (this.#slots.size === 0) this.stop();
@@ -138,20 +149,21 @@ export class Mailbox {
     return delivery;
   }
 
-  /** Has the waiter called once, when the answer comes, unless it is released before. */
-  wait(ref: string, withRetries: boolean, waiter: Waiter): void {
+  /** Has the waiter called once, when the answer comes, unless it is released before. Returns when to look the ref up. */
+  wait(ref: string, withRetries: boolean, waiter: Waiter): number {
     this.open(ref);
     const slot = this.#slots.get(ref) as Slot;
+    if (slot.waiting.length === 0) this.lookups.add(slot, performance.now());
     slot.waiting = slot.waiting.concat({ waiter, withRetries });
-    this.#awaited.add(ref);
+    return slot.due;
   }
 
   /** Ends its waiting, if it still does. */
   release(ref: string, waiter: Waiter): void {
     const slot = this.#slots.get(ref);
-    if (slot === undefined) return;
+    if (slot === undefined || slot.waiting.length === 0) return;
     slot.waiting = slot.waiting.filter((one) => one.waiter !== waiter);
-    if (slot.waiting.length === 0) this.#awaited.delete(ref);
+    if (slot.waiting.length === 0) this.lookups.delete(slot);
   }
 
   /** Takes an answer in. False where nobody has a slot for it, or it brings nothing new. */
@@ -165,14 +177,28 @@ export class Mailbox {
     if (final) slot.final = delivery;
     if (sizeOf(slot) > HEAVY) this.#heavy.add(ref);
     this.#grow(sizeOf(slot) - before);
+    const { first } = slot;
     for (const { waiter, withRetries } of slot.waiting) {
       if (withRetries && !final) continue;
       this.release(ref, waiter);
-      const wanted = withRetries ? delivery : slot.first;
+      const wanted = withRetries ? delivery : first;
       this.#take(slot, wanted);
       waiter(wanted);
     }
     return true;
+  }
+
+  /** Takes back a delivery that nobody can use. The slot waits for another. */
+  retract(ref: string, delivery: Delivery): void {
+    const slot = this.#slots.get(ref);
+    if (slot === undefined || (slot.first !== delivery && slot.final !== delivery)) return;
+    const before = sizeOf(slot);
+    if (slot.first === delivery) slot.first = null;
+    if (slot.final === delivery) slot.final = null;
+    slot.taken = false;
+    slot.keepUntil = slot.openedAt + this.#limits.age;
+    this.#heavy.delete(ref);
+    this.#bytes += sizeOf(slot) - before;
   }
 
   /** The row of this ref is gone: nothing will ever come. */
@@ -194,7 +220,7 @@ export class Mailbox {
   #take(slot: Slot, delivery: Delivery): void {
     if (delivery !== slot.final || slot.taken) return;
     slot.taken = true;
-    slot.keepUntil = performance.now() + this.#limits.takenAge;
+    slot.keepUntil = Math.floor(performance.now()) + this.#limits.takenAge;
   }
 
   /** Where all hold too much, heavy ones go until they do not; then the oldest, two for each that comes: enough to keep up. */

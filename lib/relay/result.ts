@@ -1,6 +1,6 @@
 import { isError } from "../codec/exception.js";
 import { DecodeError, JobNotFoundError } from "../errors.js";
-import { ANSWER_KINDS, type AnswerKind, type Encoded, type StoredAnswer } from "../job/answer.js";
+import { ANSWER_KINDS, type AnswerKind, type Encoded, type StoredAnswer, type Unserved } from "../job/answer.js";
 import type { JobState } from "../job/job.js";
 import type { Delivery, Via } from "./mailbox.js";
 import type { Relay } from "./relay.js";
@@ -23,7 +23,10 @@ export type AwaitResult<Result = unknown> =
   | {
       readonly ok: false;
       readonly error: AwaitError;
-      /** Why it was discarded or cancelled, as the worker said. */
+      /**
+       * Why it was discarded or cancelled, as the worker said. Of a timeout, what kept the job from running, where that is
+       * known: `"no host serves this queue"` or `"no host has this worker"`.
+       */
       readonly reason?: unknown;
       /** In how many seconds a snoozed job runs again. */
       readonly seconds?: number;
@@ -106,8 +109,9 @@ function sizes(facts: unknown): { size?: number; limit?: number } {
 }
 
 /** No outcome in time; `stored` is what the row said at the deadline, where it could be read. */
-export function timeoutResult(relay: Relay, stored: StoredAnswer | undefined): AwaitResult {
-  return { ok: false, error: "timeout", job: jobOf(relay, stored ?? {}) };
+export function timeoutResult(relay: Relay, stored?: StoredAnswer, reason?: Unserved): AwaitResult {
+  const job = jobOf(relay, stored ?? {});
+  return { ok: false, error: "timeout", ...(reason === undefined ? {} : { reason }), job };
 }
 
 /** The row is gone. */

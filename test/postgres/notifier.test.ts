@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import pg from "pg";
 import { MemoryNotifier, type Notifier } from "../../lib/notifier.js";
@@ -111,6 +112,61 @@ describe("a notifier", () => {
       await notifier.stop();
       await sql.end();
     }
+  });
+
+  describe("that is doubted", () => {
+    /** Counts the notifications that are sent, and loses them when told to, as a pooler in transaction mode does. */
+    class Counting extends Database {
+      sent = 0;
+      deaf = false;
+
+      override async query<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
+        if (statement.name !== "baton_notify") return super.query(statement, values);
+        this.sent += 1;
+        return this.deaf ? [] : super.query(statement, values);
+      }
+    }
+
+    let counting: Counting;
+    let notifier: PostgresNotifier;
+
+    beforeEach(async () => {
+      counting = new Counting(test.url, "test", new Telemetry("test"));
+      await counting.start();
+      notifier = overPostgres(counting);
+      await notifier.start();
+    });
+
+    afterEach(async () => {
+      await notifier.stop();
+      await counting.stop();
+    });
+
+    it("notices within seconds that notifications have ceased to arrive", async () => {
+      counting.deaf = true;
+      notifier.doubt();
+      await until(() => notifier.mode === "polling", "the loss to be noticed", 5_000);
+    });
+
+    it("sends no notification where one arrives meanwhile, and else but one, however often it is doubted", async () => {
+      const sql = new pg.Client(test.url);
+      await sql.connect();
+      try {
+        const before = counting.sent;
+        notifier.doubt();
+        await sql.query("select pg_notify('probes', 'anything')");
+        await sleep(1_500);
+        expect(counting.sent - before, "a doubt that is dispelled").to.equal(0);
+        for (let round = 0; round < 4; round += 1) {
+          notifier.doubt();
+          await sleep(600);
+        }
+        expect(counting.sent - before, "doubts that are not").to.equal(1);
+        expect(notifier.mode).to.equal("notify");
+      } finally {
+        await sql.end();
+      }
+    });
   });
 
   it("finds out that notifications do not arrive, and says so", async () => {

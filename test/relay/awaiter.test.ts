@@ -6,6 +6,7 @@ import { Awaiter } from "../../lib/relay/awaiter.js";
 import { Dispatcher } from "../../lib/relay/dispatcher.js";
 import { formatEnvelope } from "../../lib/relay/envelope.js";
 import { Mailbox } from "../../lib/relay/mailbox.js";
+import { Reasons } from "../../lib/relay/reasons.js";
 import { Reconciler } from "../../lib/relay/reconciler.js";
 import { makeRelay, newRef, type Relay } from "../../lib/relay/relay.js";
 import { Telemetry } from "../../lib/telemetry.js";
@@ -27,7 +28,7 @@ describe("awaiting", () => {
     telemetry = new Telemetry("test");
     mailbox = new Mailbox(telemetry);
     reconciler = new Reconciler(mailbox, table, notifier, telemetry);
-    awaiter = new Awaiter(mailbox, reconciler, decodeJson);
+    awaiter = new Awaiter({ mailbox, reconciler, reasons: new Reasons(table, telemetry), decode: decodeJson });
     const dispatcher = new Dispatcher(mailbox, reconciler, telemetry);
     await notifier.listen(CHANNEL, (payload) => dispatcher.receive(payload));
   });
@@ -118,7 +119,13 @@ describe("awaiting", () => {
   });
 
   it("ends at once where the row is gone of a relay that has had its slot for long", async () => {
-    const late = new Awaiter(mailbox, reconciler, decodeJson, -1);
+    const late = new Awaiter({
+      mailbox,
+      reconciler,
+      reasons: new Reasons(table, telemetry),
+      decode: decodeJson,
+      overdue: -1,
+    });
     const relay = inserted();
     table.delete(relay.ref);
     const [result] = await late.awaitMany([relay], Infinity);

@@ -5,6 +5,7 @@ import { Awaiter } from "../../lib/relay/awaiter.js";
 import { Dispatcher } from "../../lib/relay/dispatcher.js";
 import { FETCH, VERSION } from "../../lib/relay/envelope.js";
 import { Mailbox } from "../../lib/relay/mailbox.js";
+import { Reasons } from "../../lib/relay/reasons.js";
 import { Reconciler } from "../../lib/relay/reconciler.js";
 import { makeRelay, newRef, type Relay } from "../../lib/relay/relay.js";
 import { Telemetry } from "../../lib/telemetry.js";
@@ -33,7 +34,7 @@ describe("awaiting large answers", () => {
     const telemetry = new Telemetry("test");
     mailbox = new Mailbox(telemetry);
     reconciler = new Reconciler(mailbox, table, notifier, telemetry);
-    awaiter = new Awaiter(mailbox, reconciler, decodeJson);
+    awaiter = new Awaiter({ mailbox, reconciler, reasons: new Reasons(table, telemetry), decode: decodeJson });
     const dispatcher = new Dispatcher(mailbox, reconciler, telemetry);
     await notifier.listen(CHANNEL, (payload) => dispatcher.receive(payload));
   });
@@ -124,7 +125,8 @@ describe("awaiting large answers", () => {
 
   it("reads none that nobody wants", async () => {
     open();
-    await reconciler.read([stored(5_000).ref]);
+    const { ref } = stored(5_000);
+    await new Promise<void>((resolve) => reconciler.ask(ref, { onRow: () => resolve() }));
     expect(table.largeCalls).to.deep.equal([]);
   });
 });

@@ -1,10 +1,13 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   ANSWER_KINDS,
   type Answer,
   type AnswerKind,
   type AnswerSource,
   answerWith,
+  type QueueAndWorker,
   type StoredAnswer,
+  type Unserved,
 } from "../../lib/job/answer.js";
 import type { JobState } from "../../lib/job/job.js";
 
@@ -32,12 +35,20 @@ export class MemoryAnswers implements AnswerSource {
   readonly calls: { readonly refs: readonly string[]; readonly subscribe: boolean }[] = [];
   /** The refs of each call for large answers. */
   readonly largeCalls: string[][] = [];
+  /** Says that a part of the large answers under way has arrived. */
+  progress: () => void = () => {};
   /** Answers of more bytes than this are large. */
   inline = Number.POSITIVE_INFINITY;
   /** What calls for large answers wait for. */
   gate: Promise<void> = Promise.resolve();
   /** Whether every look-up hangs for ever, as with a database that is away. */
   hangs = false;
+  /** ms that every look-up takes. */
+  takes = 0;
+  /** What is said of queues and workers, keyed `${queue}\n${worker}`; undefined where it hangs. */
+  reasons: ReadonlyMap<string, Unserved> | undefined = new Map();
+  /** The pairs of each call for reasons. */
+  readonly reasonCalls: (readonly QueueAndWorker[])[] = [];
 
   put(ref: string, answer: Answer | null, state: JobState = "completed", attempt = 1, host = "the host"): void {
     this.#rows.set(ref, { ref, id: 1, state, attempt, host, answer });
@@ -50,6 +61,7 @@ export class MemoryAnswers implements AnswerSource {
   async fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]> {
     this.calls.push({ refs, subscribe });
     if (this.hangs) await new Promise(() => {});
+    if (this.takes > 0) await sleep(this.takes);
     return refs.flatMap((ref) => {
       const row = this.#rows.get(ref);
       if (row === undefined) return [];
@@ -58,9 +70,15 @@ export class MemoryAnswers implements AnswerSource {
     });
   }
 
-  async fetchLarge(refs: readonly string[]): Promise<StoredAnswer[]> {
+  async fetchLarge(refs: readonly string[], progress: () => void = () => {}): Promise<StoredAnswer[]> {
     this.largeCalls.push([...refs]);
+    this.progress = progress;
     await this.gate;
     return refs.flatMap((ref) => this.#rows.get(ref) ?? []);
+  }
+
+  async unserved(pairs: readonly QueueAndWorker[]): Promise<ReadonlyMap<string, Unserved>> {
+    this.reasonCalls.push(pairs);
+    return this.reasons ?? new Promise(() => {});
   }
 }

@@ -1,0 +1,114 @@
+import { expect } from "chai";
+import type { Relay } from "../../lib/relay/relay.js";
+import type { AwaitResult } from "../../lib/relay/result.js";
+import { value } from "../support/answers.js";
+import { Awaiting } from "../support/awaiting.js";
+import { until } from "../support/until.js";
+
+const MANY = 100_000;
+
+describe("the look at the rows that an await makes at its deadline", () => {
+  let room: Awaiting;
+
+  beforeEach(() => {
+    room = new Awaiting();
+  });
+
+  afterEach(() => {
+    expect(room.awaiter.open, "calls still open").to.equal(0);
+    expect(room.mailbox.awaited, "refs still awaited").to.equal(0);
+    room.stop();
+  });
+
+  /** Relays whose results are stored, though no notification has said so. */
+  function stored(count: number): Relay[] {
+    return Array.from({ length: count }, (_, number) => {
+      const relay = room.inserted();
+      room.table.put(relay.ref, value(number));
+      return relay;
+    });
+  }
+
+  function timeouts(results: readonly AwaitResult[]): number {
+    return results.filter((result) => !result.ok).length;
+  }
+
+  it("finds all of 100,000 results that one call awaits, though that takes seconds", async () => {
+    room.table.takes = 20;
+    const results = await room.awaiter.awaitMany(stored(MANY), 0);
+    expect(results).to.have.length(MANY);
+    expect(timeouts(results)).to.equal(0);
+  });
+
+  it("finds those that 100,000 calls with the same deadline await, in chunks", async () => {
+    room.table.takes = 20;
+    const results = await Promise.all(stored(MANY).map((relay) => room.awaiter.awaitOne(relay, 900)));
+    expect(timeouts(results)).to.equal(0);
+    expect(Math.max(...room.table.calls.map(({ refs }) => refs.length))).to.equal(1_000);
+  });
+
+  it("is over a second after the database last answered", async () => {
+    room.table.takes = 20;
+    const start = performance.now();
+    const open = room.awaiter.awaitMany(stored(50_000), 0);
+    await until(() => room.table.calls.length >= 3, "some chunks");
+    room.table.hangs = true;
+    const results = await open;
+    expect(timeouts(results)).to.be.within(1, 49_999);
+    expect(performance.now() - start).to.be.above(1_000);
+    expect(room.reconciler.pending, "the statement that hangs").to.be.at.most(1_000);
+  });
+
+  it("waits for a large answer for as long as parts of it arrive", async () => {
+    room.table.inline = 100;
+    let arrive: () => void = () => {};
+    room.table.gate = new Promise((resolve) => {
+      arrive = resolve;
+    });
+    const relay = room.inserted();
+    room.table.put(relay.ref, value("x".repeat(1_000)));
+    const open = room.awaiter.awaitOne(relay, 0);
+    await until(() => room.table.largeCalls.length === 1, "it to be asked for");
+    const parts = setInterval(() => room.table.progress(), 200);
+    setTimeout(() => arrive(), 4_000);
+    expect(await open).to.include({ ok: true });
+    clearInterval(parts);
+  });
+
+  it("is over where no part of a large answer arrives any more", async () => {
+    room.table.inline = 100;
+    room.table.gate = new Promise(() => {});
+    const relay = room.inserted();
+    room.table.put(relay.ref, value("x".repeat(1_000)));
+    expect(await room.awaiter.awaitOne(relay, 0)).to.include({ ok: false, error: "timeout" });
+  });
+
+  it("keeps nothing of awaits that have ended while the database is away", async () => {
+    room.table.hangs = true;
+    for (let round = 0; round < 5; round += 1) {
+      const foreign = Array.from({ length: 2_000 }, () => {
+        const relay = room.inserted();
+        room.mailbox.close(relay.ref);
+        return relay;
+      });
+      const own = Array.from({ length: 2_000 }, () => room.inserted());
+      const results = await Promise.all([...foreign, ...own].map((relay) => room.awaiter.awaitOne(relay, 1)));
+      expect(timeouts(results)).to.equal(4_000);
+      // One statement for rows and one for subscriptions are on their way.
+      expect(room.reconciler.pending).to.be.at.most(2_000);
+    }
+  });
+
+  it("keeps nothing of calls that have ended for a ref that others go on awaiting", async () => {
+    room.table.hangs = true;
+    const relay = room.inserted();
+    const stop = new AbortController();
+    const open = room.awaiter.awaitOne(relay, { timeout: Infinity, signal: stop.signal });
+    await room.awaiter.awaitOne(relay, 0);
+    await room.awaiter.awaitOne(relay, 0);
+    expect(room.reconciler.pending).to.be.at.most(2);
+    stop.abort(new Error("enough"));
+    expect(await open.catch((error: Error) => error.message)).to.equal("enough");
+    expect(room.reconciler.pending).to.equal(0);
+  });
+});

@@ -1,0 +1,113 @@
+import { expect } from "chai";
+import pg from "pg";
+import { JobNotFoundError } from "../../lib/errors.js";
+import type { AwaitResult, Baton } from "../../lib/index.js";
+import type { StoredAnswer } from "../../lib/job/answer.js";
+import { Engine } from "../../lib/postgres/engine.js";
+import double from "../../workers/double.js";
+import { createDatabase, type TestDatabase } from "../support/database.js";
+import { FaultyProxy } from "../support/faulty-proxy.js";
+import { Hosts } from "../support/hosts.js";
+import { until } from "../support/until.js";
+
+/** ms: half of this is what it takes where nothing else runs, and less than it took before awaits had looks of their own. */
+const SOON = 3_000;
+const MANY = 100_000;
+
+describe("notifications that vanish without an error", () => {
+  let database: TestDatabase;
+  let hosts: Hosts;
+  let proxy: FaultyProxy;
+  let far: Hosts;
+  let sql: pg.Client;
+  let caller: Baton;
+
+  beforeEach(async () => {
+    database = await createDatabase();
+    hosts = new Hosts(database.url);
+    proxy = new FaultyProxy(database.url);
+    far = new Hosts(await proxy.start());
+    sql = new pg.Client(database.url);
+    await sql.connect();
+    caller = await far.start();
+  });
+
+  afterEach(async () => {
+    await sql.end();
+    await far.stop();
+    await hosts.stop();
+    await proxy.stop();
+    await database.drop();
+  });
+
+  async function timed<Result>(work: Promise<Result>): Promise<{ result: Result; ms: number }> {
+    const start = performance.now();
+    return { result: await work, ms: performance.now() - start };
+  }
+
+  /** The refs of each look at the table that this process makes until the test ends. */
+  async function looksDuring(work: () => Promise<unknown>): Promise<number[]> {
+    const engines: { fetch: (this: Engine, refs: readonly string[], subscribe: boolean) => Promise<StoredAnswer[]> } =
+      Engine.prototype;
+    const { fetch } = engines;
+    const looks: number[] = [];
+    engines.fetch = function (refs, subscribe) {
+      looks.push(refs.length);
+      return fetch.call(this, refs, subscribe);
+    };
+    try {
+      await work();
+    } finally {
+      engines.fetch = fetch;
+    }
+    return looks;
+  }
+
+  it("cost a quick job 1.5 s, and the next ones less: results are polled for until notifications are back", async () => {
+    await hosts.start({ queues: { default: 1 } });
+    proxy.deaf = true;
+    const relay = await caller.async(double.new({ int: 1 }));
+    const { result, ms } = await timed(caller.await(relay, 25_000));
+    expect(result).to.include({ ok: true, value: 2, via: "reconcile" });
+    expect(ms).to.be.below(SOON);
+    await until(() => caller.status().notifier === "polling", "the loss to be noticed");
+    expect((await timed(caller.call(double.new({ int: 2 })))).ms).to.be.below(1_000);
+    proxy.deaf = false;
+    await until(() => caller.status().notifier === "notify", "notifications to be back", 25_000);
+  });
+
+  it("are looked for with back-off, and by no notification", async () => {
+    const probes: string[] = [];
+    sql.on("notification", ({ payload = "" }) => probes.push(payload));
+    await sql.query(`listen ${pg.escapeIdentifier(`baton.relay.${caller.status().host}`)}`);
+    const relays = await caller.asyncMany(Array.from({ length: 50 }, (_, int) => double.new({ int })));
+    const looks = await looksDuring(async () => {
+      const results = await Promise.all(relays.map((relay) => caller.await(relay, 8_500)));
+      for (const result of results) expect(result).to.include({ ok: false, error: "timeout" });
+    });
+    // After 1.5 s, then 3 s, then at a multiple of 5 s, and at the deadline.
+    expect(looks.length).to.be.within(3, 5);
+    for (const refs of looks) expect(refs).to.equal(50);
+    expect(probes.length).to.be.at.most(1);
+  });
+
+  it("do not hide from who inserted a job that its row is gone", async () => {
+    const relay = await caller.async(double.new({ int: 1 }));
+    await sql.query("delete from baton.jobs");
+    const { result, ms } = await timed(caller.await(relay, Infinity));
+    expect(!result.ok && result.error).to.be.instanceOf(JobNotFoundError);
+    expect(ms).to.be.below(SOON);
+  });
+
+  it("make no stored result a timeout, of 100,000 with one deadline", async function () {
+    this.timeout(300_000);
+    const jobs = Array.from({ length: MANY / 10 }, (_, int) => double.new({ int }));
+    const relays = [];
+    for (let round = 0; round < 10; round += 1) relays.push(...(await caller.asyncMany(jobs)));
+    await sql.query("update baton.jobs set state = 4, finished_at = now(), result = 'o-'");
+    const timeouts = (results: readonly AwaitResult[]): number => results.filter(({ ok }) => !ok).length;
+    const other = await hosts.start();
+    expect(timeouts(await Promise.all(relays.map((relay) => caller.await(relay, 500))))).to.equal(0);
+    expect(timeouts(await other.awaitMany(relays, 0))).to.equal(0);
+  });
+});
