@@ -1,0 +1,36 @@
+import { type AddressInfo, connect, createServer, type Server } from "node:net";
+
+/** A way to a server that counts the bytes which pass, in both directions. */
+export class CountingProxy {
+  bytes = 0;
+  readonly #server: Server;
+
+  constructor(target: URL) {
+    this.#server = createServer((client) => {
+      const server = connect(Number(target.port), target.hostname);
+      for (const [from, to] of [
+        [client, server],
+        [server, client],
+      ] as const) {
+        from.on("data", (chunk) => {
+          this.bytes += chunk.length;
+          to.write(chunk);
+        });
+        from.on("error", () => {});
+        from.on("close", () => to.destroy());
+      }
+    });
+  }
+
+  /** Starts it; the URL of the same database by way of it. */
+  async start(url: string): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    const through = new URL(url);
+    through.port = String((this.#server.address() as AddressInfo).port);
+    return through.href;
+  }
+
+  stop(): void {
+    this.#server.close();
+  }
+}
