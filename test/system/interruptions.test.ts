@@ -142,7 +142,7 @@ describe("stop is bounded:", () => {
     it("during a start that waits for a lock, which then rejects with StoppedError", async () => {
       await hosts.start();
       // A step that may be done again, and has to wait.
-      await sql.query("delete from baton.migrations where step = 4");
+      await sql.query("delete from baton.additions where step = 4");
       await sql.query("begin; lock table baton.jobs in access share mode");
       try {
         const baton = hosts.make(HOST);
