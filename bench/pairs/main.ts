@@ -7,7 +7,6 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import pg from "pg";
 import { startEmbedded } from "../../lib/embedded.js";
@@ -18,8 +17,6 @@ const SIDE = fileURLToPath(new URL("./side.js", import.meta.url));
 const OWN = fileURLToPath(new URL("../..", import.meta.url));
 /** Awaits over which a job's costs are counted. */
 const COUNTED = 500;
-/** ms after which every session's statements are in the server's statistics. */
-const REPORTED = 2_500;
 /** Half the width of a 95 % interval of a mean, in standard errors, for about twenty pairs. */
 const T = 2.09;
 
@@ -49,29 +46,19 @@ async function ask<Answer>(child: ChildProcess, message: string): Promise<Answer
   return ((await once(child, "message")) as [Answer])[0];
 }
 
-/** Commits and wire bytes a job, of host and caller together, one await at a time. */
-async function costs(build: Build, url: string): Promise<{ commits: number; bytes: number }> {
+/** Statements and wire bytes a job, of host and caller together, one await at a time. */
+async function costs(build: Build, url: string): Promise<{ statements: number; bytes: number }> {
   const proxy = new CountingProxy(new URL(url));
   const through = await proxy.start(url);
   const [host, caller] = await Promise.all([start(build, "host", through), start(build, "caller", through)]);
   await ask(caller, "100");
-  const before = [await commitsOf(build), proxy.bytes] as const;
+  const before = [proxy.statements, proxy.bytes] as const;
   await ask(caller, String(COUNTED));
-  const after = [await commitsOf(build), proxy.bytes] as const;
+  const after = [proxy.statements, proxy.bytes] as const;
   for (const child of [host, caller]) child.disconnect();
   await Promise.all([once(host, "exit"), once(caller, "exit")]);
   proxy.stop();
-  return { commits: (after[0] - before[0]) / COUNTED, bytes: (after[1] - before[1]) / COUNTED };
-}
-
-async function commitsOf(build: Build): Promise<number> {
-  // Sessions report what they did about once a second.
-  await sleep(REPORTED);
-  const { rows } = await admin.query<{ commits: string }>(
-    "select pg_stat_clear_snapshot(), xact_commit as commits from pg_stat_database where datname = $1",
-    [`pairs_${build}`],
-  );
-  return Number(rows[0]?.commits);
+  return { statements: (after[0] - before[0]) / COUNTED, bytes: (after[1] - before[1]) / COUNTED };
 }
 
 function spread(ratios: readonly number[]): string {
@@ -88,8 +75,8 @@ function spread(ratios: readonly number[]): string {
 try {
   const urls = { this: await databaseFor("this"), other: await databaseFor("other") };
   for (const build of ["other", "this"] as const) {
-    const { commits, bytes } = await costs(build, urls[build]);
-    console.log(`${build}: ${commits.toFixed(2)} commits and ${bytes.toFixed(0)} bytes on the wire a job`);
+    const { statements, bytes } = await costs(build, urls[build]);
+    console.log(`${build}: ${statements.toFixed(2)} statements and ${bytes.toFixed(0)} bytes on the wire a job`);
   }
   const ratios: Record<keyof SideFigures, number[]> = { inFlight: [], noops: [], latency: [] };
   for (let pair = 0; pair < Number(values.pairs); pair += 1) {

@@ -1,8 +1,12 @@
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 
-/** A way to a server that counts the bytes which pass, in both directions. */
+const READY = "Z".charCodeAt(0);
+const HEADER = 5;
+
+/** A way to a server that counts the bytes which pass, in both directions, and the statements that end. */
 export class CountingProxy {
   bytes = 0;
+  statements = 0;
   readonly #server: Server;
 
   constructor(target: URL) {
@@ -19,6 +23,14 @@ export class CountingProxy {
         from.on("error", () => {});
         from.on("close", () => to.destroy());
       }
+      let left: Buffer = Buffer.alloc(0);
+      server.on("data", (chunk) => {
+        left = Buffer.concat([left, chunk]);
+        while (left.length >= HEADER && left.length > left.readInt32BE(1)) {
+          if (left[0] === READY) this.statements += 1;
+          left = left.subarray(left.readInt32BE(1) + 1);
+        }
+      });
     });
   }
 

@@ -6,7 +6,7 @@ import { addressOf, type Connection } from "./address.js";
 import { ServerClient } from "./client.js";
 import { type CopiedRow, CopyOut } from "./copy.js";
 import { type Room, readRows } from "./cursor.js";
-import { sqlState } from "./failure.js";
+import { READ_ONLY, sqlState } from "./failure.js";
 import { connectError, inspect } from "./inspection.js";
 import { Route } from "./route.js";
 import { type Limits, LIMITS } from "./settings.js";
@@ -35,9 +35,6 @@ const BULK_POOL_SIZE = 2;
 const BULK = 262_144;
 /** ms that statements under way get when the connections close. */
 const LAST_STATEMENTS = 2_000;
-
-/** The server takes no writes (any more): it was demoted, say, and the connection outlived that. */
-const READ_ONLY = "25006";
 
 /**
  * A prepared statement that is not there, or is there already, though this connection has prepared it, or has not: a pooler

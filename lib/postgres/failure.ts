@@ -20,6 +20,9 @@ const PASSING_CODES = new Set([
 ]);
 
 /** Our own errors of connecting: a server may come back, or be promoted. */
+/** What a server refuses writes with that is a standby, or fenced off: a failover under way. */
+export const READ_ONLY = "25006";
+
 const PASSING_ERRORS: ReadonlySet<string> = new Set(["ERR_BATON_DATABASE_UNREACHABLE", "ERR_BATON_DATABASE_READ_ONLY"]);
 
 /** Whether trying again may help. Errors without an SQLSTATE come from the socket or the driver, and pass too. */

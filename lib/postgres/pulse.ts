@@ -3,7 +3,7 @@ import type { Telemetry } from "../telemetry.js";
 import type { ServerClient } from "./client.js";
 import type { Database } from "./database.js";
 import { dial } from "./dial.js";
-import { retryDelay, sqlState } from "./failure.js";
+import { isTimeout, READ_ONLY, retryDelay, sqlState } from "./failure.js";
 import { LIMITS } from "./settings.js";
 import { closeClient } from "./sockets.js";
 
@@ -147,6 +147,7 @@ export class Pulse {
   }
 
   async #round(): Promise<void> {
+    if (this.#line?.client.outdated === true) this.#drop(this.#line);
     this.#line ??= await this.#dial();
     const line = this.#line;
     const beating = this.#send(line);
@@ -184,7 +185,8 @@ export class Pulse {
       if (row === undefined) await onMissing();
       else this.#acked(sentAt, row.beat);
     } catch (error) {
-      if (this.#line === line && !timedOut(error)) this.#drop(line);
+      if (sqlState(error) === READ_ONLY) line.client.leave();
+      if (this.#line === line && !isTimeout(error)) this.#drop(line);
       throw error;
     }
   }
@@ -240,12 +242,6 @@ export class Pulse {
       throw error;
     }
   }
-}
-
-/** Whether the server gave the heartbeat up in order, as one that waits for a lock. Its connection is good then. */
-function timedOut(error: unknown): boolean {
-  const state = sqlState(error);
-  return state === "57014" || state === "55P03";
 }
 
 /** A setting that the server does not know or allow is done without. A connection that is lost is no refusal. */
