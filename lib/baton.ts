@@ -46,7 +46,10 @@ export interface BatonStatus {
   readonly notifier: NotifierMode;
   /** What this host runs now, by queue; empty without queues. */
   readonly queues: HostStatus["queues"];
-  /** Its threads, how many are busy, and how many of these were told to end and have not yet. */
+  /**
+   * Its threads, how many are busy, and how many of these were told to end and have not yet. A job in a process of its own
+   * counts as a busy thread.
+   */
   readonly threads: HostStatus["threads"];
   /** Jobs in any queue that no live host can run, by queue and worker; looked for every 10 s by instances with queues. */
   readonly unserved: HostStatus["unserved"];
@@ -87,9 +90,12 @@ export class Baton {
   }
 
   /**
-   * Connects, brings the schema up to date, proves that notifications arrive, and starts the host where there are queues.
-   * Resolves to this instance. Idempotent; works again after `stop`. Rejects with `DatabaseError`, or with
-   * `InsideThreadError` in one of Baton's own threads.
+   * Connects, brings the schema up to date, tests whether notifications arrive, and starts the host if there are queues.
+   * Resolves to this instance. Idempotent; works again after `stop`. Indexes that an upgrade adds to a large table are built
+   * concurrently, and not waited for.
+   *
+   * Rejects with `DatabaseError`; with `InsideThreadError` in one of Baton's own threads; with `BundledError` if there are
+   * queues and `pg-baton` is in a bundle; with `StoppedError` if `stop` cuts it short.
    */
   async start(): Promise<this> {
     if (insideThread()) throw new InsideThreadError();
@@ -101,10 +107,12 @@ export class Baton {
    * Claims no more, lets running jobs end within `shutdownGracePeriod`, gives back the rest, writes every outcome, rejects
    * open awaits with `StoppedError` and closes all connections. Idempotent, and legal at any time: a start under way gets 5 s.
    *
-   * Resolves within the grace period and about a second, whatever the threads do, and at most 5 s later where the database
-   * does not answer. A thread in native code (`pbkdf2Sync`, `execSync`) cannot be ended: its job is given back all the same,
-   * its outcome is never written, and `status().threads.ending` counts it. Node joins such threads before the process ends,
-   * also in `process.exit()`; only a signal ends it at once.
+   * Resolves within the grace period and about a second, whatever the threads do, and up to about 8 s later while the
+   * database does not answer. An interrupted job loses no attempt up to the fourth stop in a row; from the fifth on it does.
+   *
+   * A thread in native code (`pbkdf2Sync`, `execSync`) cannot be ended. Its job goes back all the same, so another host may
+   * run it meanwhile; its outcome is never written, and `status().threads.ending` counts the thread. Node joins such threads
+   * before the process ends, also in `process.exit()`; only a signal without a handler ends it at once.
    */
   async stop(): Promise<void> {
     const cut = setTimeout(() => void this.#starting?.stop(), START_PATIENCE);
@@ -127,7 +135,10 @@ export class Baton {
     return relay as Relay<Result>;
   }
 
-  /** Inserts jobs to be awaited, all in one statement or none. One relay each, in their order. */
+  /**
+   * Inserts jobs to be awaited, all in one statement or none. One relay each, in their order. At most 100,000 jobs, with at
+   * most 64 Mi characters of args and meta. Rejects like {@link async}.
+   */
   async asyncMany<const Jobs extends readonly NewJob[]>(jobs: Jobs): Promise<RelaysOf<Jobs>> {
     const relays = await this.#running("insert").insert(checkJobs(jobs), true);
     return relays as RelaysOf<Jobs>;
@@ -139,7 +150,7 @@ export class Baton {
     return inserted as InsertedJob;
   }
 
-  /** Inserts jobs that nobody will await, all in one statement or none. */
+  /** Inserts jobs that nobody will await, all in one statement or none. Limits and errors are those of {@link asyncMany}. */
   async insertMany(jobs: readonly NewJob[]): Promise<InsertedJob[]> {
     const relays = await this.#running("insert").insert(checkJobs(jobs), false);
     return relays.map(({ job }) => job);
@@ -187,7 +198,7 @@ export class Baton {
     yield* scanJobs(this.#running("list jobs").database, this.#options.prefix, filter);
   }
 
-  /** How many unfinished jobs there are in the table, by queue and state. Counts rows. */
+  /** How many unfinished jobs there are in the table, by queue and state. Counts rows. Rejects with `DatabaseError`. */
   async counts(): Promise<QueueCount[]> {
     try {
       return await this.#running("count jobs").engine.counts();

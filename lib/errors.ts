@@ -103,7 +103,10 @@ export class InvalidRelayError extends BatonError {
   }
 }
 
-/** A host got a job whose worker it does not know, or whose module does not import or lacks that worker. */
+/**
+ * The module of a job's worker does not import, or does not export that worker. The message names the cause; the attempt fails.
+ * Jobs of workers that no host has do not fail: they wait.
+ */
 export class UnknownWorkerError extends BatonError {
   readonly worker: string;
 
@@ -203,7 +206,10 @@ export class DecodeError extends BatonError {
   }
 }
 
-/** A job's thread ended under it: `process.exit`, out of memory, or killed. Its attempt failed, the host goes on. */
+/**
+ * A job's thread ended under it (`process.exit`, out of memory, a native crash), or the process in which it ran alone. Its
+ * attempt failed; the host goes on.
+ */
 export class ThreadCrashError extends BatonError {
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_BATON_THREAD_CRASH", message, options);
@@ -214,7 +220,7 @@ export class ThreadCrashError extends BatonError {
   }
 }
 
-/** The host that ran a job died or was cut off, and the job had no attempt left. */
+/** The host that ran a job was lost (it died, was frozen, or was cut off), and the job had no attempt left. */
 export class HostLostError extends BatonError {
   constructor(message: string) {
     super("ERR_BATON_HOST_LOST", message);
@@ -225,7 +231,7 @@ export class HostLostError extends BatonError {
   }
 }
 
-/** Stops of its hosts interrupted a job again and again before it could end, and it had no attempt left. */
+/** Stops of its hosts interrupted a job five times in a row or more before it could end, and it had no attempt left. */
 export class InterruptedError extends BatonError {
   constructor(message: string) {
     super("ERR_BATON_INTERRUPTED", message);
@@ -236,7 +242,10 @@ export class InterruptedError extends BatonError {
   }
 }
 
-/** A job took process after process down, and was discarded for it: it will not run again. */
+/**
+ * A job was discarded because two processes died while they ran it alone, and their hosts lived on. It ran alone because hosts
+ * had died with it before. The loss of a host alone quarantines no job.
+ */
 export class QuarantinedError extends BatonError {
   constructor(message: string) {
     super("ERR_BATON_QUARANTINED", message);
@@ -258,7 +267,7 @@ export class JobNotFoundError extends BatonError {
   }
 }
 
-/** Thrown by `call`: no outcome arrived in time. The job goes on. */
+/** Thrown by `call`: no outcome arrived in time. The job goes on; if no live host can run it, the message says which to start. */
 export class AwaitTimeoutError extends BatonError {
   constructor(message: string) {
     super("ERR_BATON_AWAIT_TIMEOUT", message);

@@ -11,7 +11,10 @@ export type QueueOption = number | { readonly limit: number; readonly paused?: b
 
 /** What `new Baton` takes. Only `connection` is required. */
 export interface BatonOptions {
-  /** A `postgres://` URL, or what pg's `Client` takes. */
+  /**
+   * A `postgres://` URL, or what pg's `Client` takes. It may name several hosts, as in libpq: Baton uses the first that takes
+   * writes, and follows a failover. Parameters of libpq that cannot be honoured are refused.
+   */
   readonly connection: Connection;
   /** This instance's name, for people: logs, telemetry, the hosts table. Default `"baton"`. */
   readonly name?: string;
@@ -19,7 +22,7 @@ export interface BatonOptions {
   readonly prefix?: string;
   /** The queues that this host runs. Default none: it inserts and awaits only, and starts no threads. */
   readonly queues?: Readonly<Record<string, QueueOption>>;
-  /** The workers whose jobs this host can run. Default none. */
+  /** The workers whose jobs this host can run. It claims no others. Default none. */
   readonly workers?: readonly AnyWorker[];
   /** How many threads run jobs. Default: the cores available. */
   readonly threads?: number;
@@ -49,9 +52,10 @@ export interface BatonOptions {
   /** ms that running jobs get to end when this host stops, before they are interrupted and given back. Default 15,000. */
   readonly shutdownGracePeriod?: number;
   /**
-   * What a crash of the database may undo. `"full"`, the default: nothing that anybody was told of. `"relaxed"`: claims and
-   * completions do not wait for the disk, as with `synchronous_commit = off`; after a crash of the database, not of a host, jobs
-   * that ended within about the last 0.6 s may run again, though their result was handed over. Inserts are durable either way.
+   * What a crash of the database may undo. `"full"`, the default: no insert that was resolved and no result that was handed
+   * over. `"relaxed"`: completions do not wait for the disk, as with `synchronous_commit = off`; after a crash of the database,
+   * not of a host, jobs that ended within about the last 0.6 s may run again, though their result was handed over. Inserts are
+   * durable either way, and claims never wait for the disk.
    */
   readonly durability?: "full" | "relaxed";
   /**

@@ -24,7 +24,10 @@ export interface TelemetryEvents {
     /** -1 where the thread died. */
     readonly threadId: number;
   };
-  /** Something thrown outside of its job: a stray timer or promise of an earlier job on the same thread. */
+  /**
+   * Something thrown outside of its job: a stray timer or promise of an earlier job on the same thread. Also a thread that
+   * ended, perhaps by such work: its jobs run again.
+   */
   "job:stray": { readonly id: number | null; readonly worker: string | null; readonly error: unknown };
   /** A write about a job was refused by the fence: another host has it, or it is over. Nothing was delivered. */
   "claim:lost": { readonly id: number; readonly claim: number };
@@ -34,7 +37,7 @@ export interface TelemetryEvents {
   rescue: { readonly host: string; readonly jobs: number; readonly discarded: number };
   /** This host was declared lost by others: it forgot the jobs it held, ended those it ran, and is there again. */
   "host:lost": { readonly host: string };
-  /** A job took down the process in which it ran alone, for the second time, and was discarded for it. */
+  /** A job took down the process in which it ran alone for the second time, and is discarded. */
   quarantine: { readonly id: number };
   /** Jobs wait that no live host can run. Looked for every 10 s, and reported once until they are served. */
   "queue:unserved": {
@@ -42,7 +45,7 @@ export interface TelemetryEvents {
     readonly worker: string;
     readonly reason: "no host serves this queue" | "no host has this worker";
   };
-  /** Finished rows were removed. */
+  /** Finished rows were removed, each once the retention that is stored with it was over. */
   prune: { readonly jobs: number };
   /** Scheduled and retryable jobs became available. */
   stage: { readonly jobs: number };

@@ -20,7 +20,10 @@ const WORKER = Symbol.for("pg-baton.worker");
 
 /** What `perform` gets beside the job. */
 export interface PerformContext {
-  /** Aborts when the host stops and the grace period is over, so that asynchronous work can end early. */
+  /**
+   * Aborts when the host stops and the grace period is over, so that asynchronous work can end early. A quarter of a second
+   * later the thread is ended, and the job goes back.
+   */
   readonly signal: AbortSignal;
   /** The thread it runs in (`worker_threads.threadId`). */
   readonly threadId: number;
