@@ -42,7 +42,7 @@ async function baton(bench: Bench): Promise<Contender> {
   await database.start();
   await migrate(database, "baton");
   const engine = new Engine(database, "baton", HOST);
-  await engine.register({ name: "bench", queues: {}, workers: [], version: "0", lockKey: null });
+  await engine.register({ name: "bench", queues: {}, workers: ["noop"], version: "0", lockKey: null });
   const threads = new Threads({ size: 1, resultLimit: 8_192, telemetry });
   await threads.start();
   const answer = answerWith("v", { encoding: "b", bytes: Buffer.from("result") });

@@ -76,6 +76,7 @@ type HostRow = readonly [id: string, beat: number, seen: number, lockKey: string
 export interface TendedRow {
   readonly staged: number;
   readonly queues: readonly string[];
+  readonly mixed: readonly string[];
   readonly hosts: string | null;
   readonly peers: string;
   readonly held: string | null;

@@ -7,28 +7,17 @@ import type { Statements } from "./statements.js";
 export interface Claim {
   /** In the order in which they are to run. */
   readonly jobs: ClaimedJob[];
-  /** Whether there were jobs beyond these. */
+  /** Whether there may be jobs beyond these: it brought all that it asked for. */
   readonly more: boolean;
 }
 
-/** A row of nulls stands for the jobs that a claim leaves behind. */
-type Row = ClaimedRow | { readonly id: null };
-
-/**
- * ms that a queue in which another host's jobs come first is claimed from worker by worker, before
- * the cheaper way is tried again.
- */
-const MIXED = 2_000;
-
-/**
- * Claims jobs for one host, by the cheapest statement that serves its workers in the queue at hand.
- */
+/** Claims jobs for one host, by the cheapest statement that serves its workers in the queue at hand. */
 export class Claims {
   readonly #database: Database;
   readonly #statements: Statements;
   readonly #host: string;
-  /** Until when, by `performance.now()`, jobs of foreign workers count as first in a queue. */
-  readonly #mixedUntil = new Map<string, number>();
+  /** The queues in which no foreign job was among the first at the last look. Any other may be full of them. */
+  #pure: ReadonlySet<string> = new Set();
 
   constructor(database: Database, statements: Statements, host: string) {
     this.#database = database;
@@ -36,19 +25,14 @@ export class Claims {
     this.#host = host;
   }
 
-  async take(queue: string, limit: number, begin: number): Promise<Claim> {
-    const values = [queue, limit, this.#host, begin];
-    if (performance.now() >= (this.#mixedUntil.get(queue) ?? 0)) {
-      const rows = await this.#database.query<Row>(this.#statements.claim, values);
-      const jobs = rows.filter((row) => row.id !== null);
-      if (jobs.length > 0 || rows.length === 0) return claimOf(jobs, jobs.length < rows.length);
-      this.#mixedUntil.set(queue, performance.now() + MIXED);
-    }
-    const jobs = await this.#database.query<ClaimedRow>(this.#statements.claimMixed, values);
-    return claimOf(jobs, jobs.length === limit);
+  /** A look has found foreign jobs among the first of the mixed queues, and of these queues in no others. */
+  notice(queues: readonly string[], mixed: readonly string[]): void {
+    this.#pure = new Set(queues.filter((queue) => !mixed.includes(queue)));
   }
-}
 
-function claimOf(rows: ClaimedRow[], more: boolean): Claim {
-  return { jobs: rows.map(toClaimed).sort(compareJobs), more };
+  async take(queue: string, limit: number, begin: number): Promise<Claim> {
+    const statement = this.#pure.has(queue) ? this.#statements.claim : this.#statements.claimMixed;
+    const rows = await this.#database.query<ClaimedRow>(statement, [queue, limit, this.#host, begin]);
+    return { jobs: rows.map(toClaimed).sort(compareJobs), more: rows.length === limit };
+  }
 }

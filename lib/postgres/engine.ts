@@ -223,6 +223,7 @@ export class Engine implements AnswerSource {
   async tend(limit: number, queues: readonly string[], compare: boolean): Promise<Tended> {
     const values = [this.host, limit, arrayOf(queues), compare];
     const [row] = await this.#notifying<TendedRow>(this.#statements.tend, values);
+    this.#claims.notice(queues, row?.mixed ?? queues);
     return toTended(row as TendedRow, compare);
   }
 

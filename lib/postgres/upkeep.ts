@@ -15,6 +15,9 @@ import {
 /** When a host was seen, in whole µs: compared for change only, so that nothing depends on the server's clock. */
 const SEEN = "(pg_catalog.date_part('epoch', seen_at) * 1000000::pg_catalog.float8)::bigint";
 
+/** Jobs at the head of a queue among which foreign ones decide how it is claimed from. */
+const FIRST = 64;
+
 /**
  * The statements that keep the table in order, and tell who lives.
  *
@@ -77,7 +80,8 @@ export function upkeep(prefix: string, retention: number) {
 
     /**
      * What a host looks after again and again, in one round trip. `staged`: how many scheduled and retryable jobs it has made
-     * available, $2 at most. `queues`: those of $3 with jobs that are available. `hosts`: each host's last sign of life, and
+     * available, $2 at most. `queues`: those of $3 with jobs of this host's workers that are available. `mixed`: those of $3 with
+     * jobs of other workers among the first. `hosts`: each host's last sign of life, and
      * whether the lock of its session is free. `held`, where $4: the jobs that this host holds by the table. `orphans`: hosts
      * that hold jobs without being registered.
      */
@@ -91,6 +95,9 @@ export function upkeep(prefix: string, retention: number) {
         returning ${wake(prefix, "$5")}
       ) select (select pg_catalog.count(*)::int from staged) as staged,
         array(select q from pg_catalog.unnest($3::pg_catalog.text[]) q where ${offered(prefix, "q", `(select workers from ${hosts} where id = $1)`)}) as queues,
+        array(select q from pg_catalog.unnest($3::pg_catalog.text[]) q where exists (select from (
+          select worker from ${jobs} where state = 1 and queue = q order by priority, scheduled_at, id limit ${FIRST}
+        ) first where worker <> all((select workers from ${hosts} where id = $1)::pg_catalog.text[]))) as mixed,
         (select pg_catalog.json_agg(pg_catalog.json_build_array(id, beat, ${SEEN}, lock_key::pg_catalog.text,
           lock_key is not null and pg_catalog.pg_try_advisory_xact_lock_shared(lock_key))) from ${hosts}) as hosts,
         ${peers(prefix, "$3::pg_catalog.text[]", "$1")} as peers,
