@@ -55,8 +55,8 @@ async function answer(message: string): Promise<unknown> {
 }
 
 async function figures(): Promise<SideFigures> {
-  await inFlight(500);
-  return { inFlight: await inFlight(4_000), noops: await noops(8_000), latency: await sequentially(300) };
+  await inFlight(4_000);
+  return { inFlight: await inFlight(12_000), noops: await noops(15_000), latency: await sequentially(400) };
 }
 
 async function call(int: number): Promise<void> {

@@ -7,8 +7,11 @@ import { BatonError, DatabaseError } from "../errors.js";
  * password or its database, as while these are changed), resources, shutdown, serialization.
  */
 const PASSING_CLASSES = new Set(["08", "28", "3D", "53", "58"]);
+/** How a server refuses writes that is a standby, or fenced off: a failover may be under way. */
+export const READ_ONLY = "25006";
+
 const PASSING_CODES = new Set([
-  "25006", // read-only: a failover under way
+  READ_ONLY,
   "40001", // serialization failure
   "40P01", // deadlock
   "55P03", // lock not available
@@ -20,9 +23,6 @@ const PASSING_CODES = new Set([
 ]);
 
 /** Our own errors of connecting: a server may come back, or be promoted. */
-/** What a server refuses writes with that is a standby, or fenced off: a failover under way. */
-export const READ_ONLY = "25006";
-
 const PASSING_ERRORS: ReadonlySet<string> = new Set(["ERR_BATON_DATABASE_UNREACHABLE", "ERR_BATON_DATABASE_READ_ONLY"]);
 
 /** Whether trying again may help. Errors without an SQLSTATE come from the socket or the driver, and pass too. */

@@ -92,7 +92,10 @@ export class Pulse {
     return this.#line?.lockKey ?? null;
   }
 
-  /** Whether the host may still believe that its jobs are its own: a verdict over it takes longer than this lasts. */
+  /**
+   * Whether the host may still believe that its jobs are its own. A verdict over it takes longer than this lasts: silence takes the
+   * lease, and where its link is down, the server keeps its lock for about as long.
+   */
   get fresh(): boolean {
     return performance.now() - this.#ackedAt < FRESH && this.#line !== undefined;
   }
