@@ -36,7 +36,7 @@ export function ms(time: string): string {
 }
 
 /** Selects available jobs through the index jobs_claim_worker and no other (see `migrations.ts`). */
-export const AVAILABLE = "state between 1 and 1";
+export const AVAILABLE = "state + 1 = 2";
 
 /**
  * Whether a queue has an available job of one of these workers: one index look-up a worker,

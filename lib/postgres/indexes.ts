@@ -8,7 +8,7 @@ import { named } from "./fragments.js";
  * slower, and no less right.
  */
 const INDEXES: Readonly<Record<string, string>> = {
-  jobs_claim_worker: "(queue, worker, priority, scheduled_at, id) where state between 1 and 1",
+  jobs_claim_worker: "(queue, worker, priority, scheduled_at, id) where state + 1 = 2",
   jobs_expire: "(expires_at) where state >= 4",
 };
 

@@ -21,7 +21,8 @@ export const LIMITS = {
 /**
  * Planner settings. A batch statement that is first planned on an empty table would keep its sequential scan, or a join that
  * reads all of the table, when that has grown to millions of rows; without the choice it takes the index for each row from the
- * start. And one plan for all calls: by itself PostgreSQL plans the batches anew each time, which takes as long as running them.
+ * start. A claim would sort what a bitmap brings, all that is available, instead of reading its first rows in order: 12 ms
+ * instead of 0.6 with 15,000 jobs waiting. And one plan for all calls: by itself PostgreSQL plans the batches anew each time, which takes as long as running them.
  */
 const PLANNER = {
   enable_seqscan: "off",
@@ -29,6 +30,7 @@ const PLANNER = {
   enable_mergejoin: "off",
   enable_nestloop: "on",
   enable_indexscan: "on",
+  enable_bitmapscan: "off",
   plan_cache_mode: "force_generic_plan",
   jit: "off",
 };

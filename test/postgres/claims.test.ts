@@ -2,6 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { Database, type Statement } from "../../lib/postgres/database.js";
 import { Engine } from "../../lib/postgres/engine.js";
+import { statements } from "../../lib/postgres/statements.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { Engines, registration } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
@@ -94,6 +95,33 @@ describe("claims by worker", () => {
     const { buffers } = await test.explain("claimMixed", ["default", 8, engine.host, 8]);
     expect(buffers).to.be.below(400);
     expect(await engine.claim("default", 8)).to.have.length(8);
+  });
+
+  it("read the first jobs in order, whatever the table was like when they were planned", async () => {
+    const engine = await host(["a", "b"]);
+    const fill = `insert into baton.jobs (queue, worker, ref, state, finished_at)
+      select 'default', 'a', gen_random_uuid(), $2::int, case when $2 = 4 then now() end from generate_series(1, $1::int)`;
+    const steps = [
+      async () => {},
+      async () => void (await test.sql.query(fill, [3_000, 4])),
+      async () => void (await test.sql.query(fill, [3_000, 1])),
+      async () => void (await test.sql.query("analyze baton.jobs")),
+      async () => void (await test.sql.query("delete from baton.jobs where state = 1")),
+      async () => void (await test.sql.query("analyze baton.jobs")),
+      async () => void (await test.sql.query(fill, [3_000, 1])),
+    ];
+    for (const [step, grow] of steps.entries()) {
+      await grow();
+      const plan = await test.database.alone(async (client) => {
+        await client.query(`prepare claim(text, int, text, int) as ${statements("baton").claim.text}`);
+        const { rows } = await client.query<{ "QUERY PLAN": string }>(
+          `explain execute claim('default', 64, '${engine.host}', 2)`,
+        );
+        return rows.map((row) => row["QUERY PLAN"]).join("\n");
+      });
+      expect(plan, `step ${step}`).to.match(/Index Scan using jobs_claim on/);
+      expect(plan, `step ${step}`).not.to.match(/Sort|Bitmap|Seq Scan/);
+    }
   });
 
   it("go by the last look: worker by worker while foreign jobs are among the first, else as if there were none", async () => {
