@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { unpack } from "./codec/codec.js";
 import { entry } from "./entry.js";
 import { StoppedError } from "./errors.js";
-import { Deadline } from "./host/deadline.js";
+import { Deadline } from "./deadline.js";
 import type { Host } from "./host/host.js";
 import type { CheckedJob } from "./job/draft.js";
 import type { CheckedOptions } from "./options.js";

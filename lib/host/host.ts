@@ -8,7 +8,7 @@ import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
 import { Acks } from "./acks.js";
 import { Coverage } from "./coverage.js";
-import { Deadline } from "./deadline.js";
+import { Deadline } from "../deadline.js";
 import { Executor, type ExecutorOptions } from "./executor.js";
 import { Holds, type Opening } from "./holds.js";
 import { Isolation } from "./isolation.js";

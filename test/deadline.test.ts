@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { Deadline } from "../../lib/host/deadline.js";
-import { rejection } from "../support/rejection.js";
+import { Deadline } from "../lib/deadline.js";
+import { rejection } from "./support/rejection.js";
 
 describe("A deadline", () => {
   it("waits for work that ends in time", async () => {
