@@ -32,9 +32,9 @@ export class Holds {
     this.#open.delete(opening);
   }
 
-  /** A claim is known from here on. */
+  /** A claim is known from here on. A later claim of the same job stays. */
   take({ id, claim }: ClaimKey): void {
-    this.#known.set(id, claim);
+    if (!this.#supersedes({ id, claim })) this.#known.set(id, claim);
   }
 
   /** Its end is written, or the fence has refused it. A later claim of the same job stays. */
@@ -45,18 +45,23 @@ export class Holds {
   /**
    * Compares what a look has read with what is known, as the look's answer arrives. Returns the strays that nothing under way can
    * explain: a claim in the look was sent before its answer arrived, so it is known, or its statement is still open. A job that
-   * ended after the look had read its row is among them too; the fence refuses to give it back.
+   * ended after the look had read its row is among them too, unless it is claimed again already; the fence refuses to give it back.
    */
   compare(held: readonly ClaimKey[]): ClaimKey[] {
     const before = this.#strays;
     this.#strays = new Map();
     return held.filter((row) => {
-      if (this.#known.get(row.id) === row.claim) return false;
+      if (this.#known.get(row.id) === row.claim || this.#supersedes(row)) return false;
       const key = `${row.id} ${row.claim}`;
       const explaining = before.get(key) ?? new Set(this.#open);
       for (const opening of explaining) if (!this.#open.has(opening)) explaining.delete(opening);
       if (explaining.size > 0) this.#strays.set(key, explaining);
       return explaining.size === 0;
     });
+  }
+
+  /** Whether a later claim of the same job is known. Claims only rise. */
+  #supersedes({ id, claim }: ClaimKey): boolean {
+    return (this.#known.get(id) ?? claim) > claim;
   }
 }

@@ -17,6 +17,15 @@ describe("what a host holds", () => {
     expect(holds.compare([row])).to.deep.equal([row]);
   });
 
+  it("keeps a later claim that an older look does not show", () => {
+    const holds = new Holds();
+    holds.take({ id: 1, claim: 4 });
+    expect(holds.compare([row])).to.deep.equal([]);
+    holds.take(row);
+    holds.drop(row);
+    expect(holds.compare([{ id: 1, claim: 4 }])).to.deep.equal([]);
+  });
+
   it("may come with any statement that was under way when the look was answered, and no other", () => {
     const holds = new Holds();
     const [first, second] = [holds.open(), holds.open()];
