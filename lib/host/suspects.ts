@@ -12,7 +12,7 @@ import type { Run } from "./threads.js";
 
 export interface SuspectsOptions {
   readonly isolation: Isolation;
-  readonly engine: Pick<Engine, "accuse" | "absolve">;
+  readonly engine: Pick<Engine, "accused" | "accuse" | "absolve">;
   /** Whether this host is known to be alive so many ms from now. */
   readonly survives: (ms: number) => Promise<boolean>;
   readonly resultLimit: number;
@@ -79,9 +79,11 @@ export class Suspects {
   /** How often the job has; null where it is not this host's any more, or the host ends. */
   async #accuse(job: ClaimedJob): Promise<number | null> {
     const { engine, survives, telemetry } = this.#options;
+    let before: number | null = null;
     for (let failures = 1; ; failures += 1) {
       try {
-        return await engine.accuse(job);
+        before ??= await engine.accused(job);
+        return before === null ? null : await engine.accuse(job, before + 1);
       } catch (error) {
         telemetry.emit("service:error", { service: "suspects", error });
         await sleep(retryDelay(failures), undefined, { ref: false });

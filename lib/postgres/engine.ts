@@ -236,9 +236,16 @@ export class Engine implements AnswerSource {
     return row ?? { jobs: 0, discarded: 0, gone: false };
   }
 
-  /** Counts against a job that it took down the process in which it ran alone. How often it has; null where the fence refused. */
-  async accuse({ id, claim }: ClaimKey): Promise<number | null> {
-    const rows = await this.#database.query<{ alone: number }>(this.#statements.accuse, [id, claim, this.host]);
+  /** How often a job has taken down the process in which it ran alone; null where the fence refused. */
+  async accused({ id, claim }: ClaimKey): Promise<number | null> {
+    const rows = await this.#database.query<{ alone: number }>(this.#statements.accused, [id, claim, this.host]);
+    return rows[0]?.alone ?? null;
+  }
+
+  /** Writes that it has done so `times` times. Idempotent. Null where the fence refused, else `times`. */
+  async accuse({ id, claim }: ClaimKey, times: number): Promise<number | null> {
+    const values = [id, claim, this.host, times];
+    const rows = await this.#database.query<{ alone: number }>(this.#statements.accuse, values);
     return rows[0]?.alone ?? null;
   }
 

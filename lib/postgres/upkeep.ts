@@ -143,10 +143,16 @@ export function upkeep(prefix: string, retention: number) {
       from done`,
     ),
 
-    /** Counts against a job that it took down the process in which it ran alone. Says how often it has. */
+    /** How often a job has taken down the process in which it ran alone. */
+    accused: named(
+      "accused",
+      `select alone from ${jobs} where id = $1 and claim = $2 and attempted_by = $3 and state + 0 = 2`,
+    ),
+
+    /** Sets that to $4: nobody else writes it meanwhile, and a retry after a lost reply counts nothing twice. */
     accuse: named(
       "accuse",
-      `update ${jobs} set alone = alone + 1 where id = $1 and claim = $2 and attempted_by = $3 and state + 0 = 2
+      `update ${jobs} set alone = $4 where id = $1 and claim = $2 and attempted_by = $3 and state + 0 = 2
       returning alone`,
     ),
 

@@ -10,13 +10,17 @@ describe("a suspect's run in a process of its own", () => {
   const job = claimedJob("a");
   let ending: Solitary;
   let survived: boolean;
-  let deaths: (number | null | Error)[];
+  /** What the row counts; null where it is another host's. */
+  let counted: number | null;
+  /** Of the writes to come, those whose replies are lost. */
+  let failures: Error[];
   let absolved: number;
   let suspects: Suspects;
 
   beforeEach(() => {
     survived = true;
-    deaths = [];
+    counted = 0;
+    failures = [];
     absolved = 0;
     const isolation: Pick<Isolation, "run" | "abort" | "kill" | "runs"> = {
       run: async () => ending,
@@ -27,10 +31,12 @@ describe("a suspect's run in a process of its own", () => {
     suspects = new Suspects({
       isolation: isolation as Isolation,
       engine: {
-        accuse: async () => {
-          const next = deaths.shift() ?? null;
-          if (next instanceof Error) throw next;
-          return next;
+        accused: async () => counted,
+        accuse: async (_job, times) => {
+          counted = times;
+          const lost = failures.shift();
+          if (lost !== undefined) throw lost;
+          return times;
         },
         absolve: async () => {
           absolved += 1;
@@ -69,7 +75,6 @@ describe("a suspect's run in a process of its own", () => {
 
   it("fails its attempt where its process dies and its host lives on, and quarantines it the second time", async () => {
     ending = { death: "SIGKILL" };
-    deaths = [1, 2];
     expect((await outcome()).type).to.equal("failed");
     const second = await outcome();
     if (second.type !== "quarantined") throw new Error(second.type);
@@ -82,13 +87,14 @@ describe("a suspect's run in a process of its own", () => {
     survived = false;
     expect(await outcome()).to.deep.equal({ type: "released" });
     survived = true;
-    deaths = [null];
+    counted = null;
     expect(await outcome()).to.deep.equal({ type: "released" });
   });
 
-  it("accuses it again where the database was away", async () => {
+  it("accuses it again where the database was away or its reply was lost, and counts one death once", async () => {
     ending = { death: "SIGKILL" };
-    deaths = [new Error("away"), new Error("away"), 1];
+    failures = [new Error("away"), new Error("away")];
     expect((await outcome()).type).to.equal("failed");
+    expect(counted).to.equal(1);
   });
 });

@@ -129,9 +129,12 @@ describe("the engine's services", () => {
     await test.one.insert([newRow()]);
     const job = await test.claimOne(test.one);
     await test.sql.query("update baton.jobs set deaths = 2, crashes = 1");
-    expect(await test.one.accuse(job)).to.equal(1);
-    expect(await test.one.accuse(job)).to.equal(2);
-    expect(await test.two.accuse(job), "not its host").to.equal(null);
+    expect(await test.one.accused(job)).to.equal(0);
+    expect(await test.one.accuse(job, 1)).to.equal(1);
+    expect(await test.one.accuse(job, 1), "a retry after a lost reply").to.equal(1);
+    expect(await test.one.accused(job)).to.equal(1);
+    expect(await test.two.accused(job), "not its host").to.equal(null);
+    expect(await test.two.accuse(job, 2), "not its host").to.equal(null);
     await test.two.absolve(job);
     await test.one.absolve(job);
     const { rows } = await test.sql.query("select deaths, crashes, alone from baton.jobs");
