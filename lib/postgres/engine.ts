@@ -206,9 +206,9 @@ export class Engine implements AnswerSource {
     return this.#database.query(this.#statements.unservedNow, []);
   }
 
-  /** The text of a heartbeat, with the host and its lock's key as parameters; it returns `beat`, or no row to a lost host. */
-  get heartbeat(): string {
-    return this.#statements.beat.text;
+  /** A heartbeat, with the host and its lock's key as parameters; it returns `beat`, or no row to a lost host. */
+  get heartbeat(): Statement {
+    return this.#statements.beat;
   }
 
   /** Takes this host off the list, and gives back whatever is still its by the table: it runs nothing any more. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Telemetry } from "../telemetry.js";
 import type { ServerClient } from "./client.js";
-import type { Database } from "./database.js";
+import type { Database, Statement } from "./database.js";
 import { dial } from "./dial.js";
 import { isTimeout, READ_ONLY, retryDelay, sqlState } from "./failure.js";
 import { LIMITS } from "./settings.js";
@@ -12,8 +12,8 @@ export interface PulseOptions {
   readonly telemetry: Telemetry;
   /** The host that lives. */
   readonly host: string;
-  /** A statement that takes the host and its lock's key, and returns `beat`, or no row. */
-  readonly heartbeat: string;
+  /** It takes the host and its lock's key, and returns `beat`, or no row. */
+  readonly heartbeat: Statement;
   /** A heartbeat was answered. */
   readonly onBeat: () => void;
   /** A heartbeat found no row: the host was declared lost. */
@@ -65,6 +65,8 @@ export class Pulse {
   #connections = 0n;
   #line: Line | undefined;
   #ackedAt = Number.NEGATIVE_INFINITY;
+  /** The lock that the last heartbeat which was answered has shown to others; null for none. */
+  #shown: string | null = null;
   #beat = 0;
   #hurry = new AbortController();
   #loop: Promise<void> = Promise.resolve();
@@ -94,26 +96,27 @@ export class Pulse {
 
   /**
    * Whether the host may still believe that its jobs are its own. A verdict over it takes longer than this lasts: silence takes the
-   * lease, and where its link is down, the server keeps its lock for about as long.
+   * lease, and where its link is down, the server keeps its lock for about as long. Where others see a lock that may be free by
+   * now, it takes half a second.
    */
   get fresh(): boolean {
-    return performance.now() - this.#ackedAt < FRESH && this.#line !== undefined;
+    return performance.now() - this.#ackedAt < FRESH && (this.#line !== undefined || this.#shown === null);
   }
 
   /** Connects. Rejects where that fails. Heartbeats begin with {@link begin}. */
   async connect(): Promise<void> {
-    this.#line = await this.#dial();
+    this.#adopt(await this.#dial(this.#stopping.signal));
   }
 
   /** The host is registered, which counts as its first heartbeat: beats from here on. */
   begin(sentAt: number, beat: number): void {
-    this.#acked(sentAt, beat);
+    this.#acked(sentAt, beat, this.lockKey);
     this.#loop = this.#run();
   }
 
   /** The registration was made anew. */
   renew(sentAt: number, beat: number): void {
-    this.#acked(sentAt, beat);
+    this.#acked(sentAt, beat, this.lockKey);
   }
 
   /** Beats now. */
@@ -149,44 +152,75 @@ export class Pulse {
     }
   }
 
+  /** Resolves once a heartbeat is answered, over whichever connection that takes. */
   async #round(): Promise<void> {
     if (this.#line?.client.outdated === true) this.#drop(this.#line);
-    this.#line ??= await this.#dial();
-    const line = this.#line;
-    const beating = this.#send(line);
-    const late = sleep(line.pid === null ? POOLED_ANSWER : ANSWER, "late" as const, { ref: false });
-    if ((await Promise.race([beating, late])) !== "late") return;
-    const successor = await this.#successorOf(line, beating);
-    if (successor === null) return;
-    this.#adopt(successor);
-    await this.#send(successor);
+    for (let line = this.#line ?? (await this.#connect()); ; ) {
+      const beating = this.#send(line);
+      const late = sleep(line.pid === null ? POOLED_ANSWER : ANSWER, "late" as const, { ref: false });
+      if ((await Promise.race([beating, late])) !== "late") return;
+      const successor = await this.#successorOf(line, beating);
+      if (successor === null) return;
+      line = this.#adopt(successor);
+    }
   }
 
-  /** Another connection, if it is through before the heartbeat is answered, and the server is not at work on that. */
-  async #successorOf({ pid }: Line, beating: Promise<void>): Promise<Line | null> {
-    const dialling = this.#dial();
-    const answered = beating.then(() => null);
-    const rival = await Promise.race([dialling, answered.catch(() => dialling)]).catch(() => null);
-    if (rival === null) {
-      dialling.then(({ client }) => closeClient(client)).catch(() => {});
-      return answered;
+  async #connect(): Promise<Line> {
+    try {
+      return this.#adopt(await this.#dial(this.#stopping.signal));
+    } catch (error) {
+      // The server refuses: it may have no room, or another password by now. It has connections of ours that work.
+      if (sqlState(error) !== null) await this.#borrow();
+      throw error;
     }
-    // One that waits for a lock would wait on any connection.
-    const busy = pid !== null && (await rival.client.query(AT_WORK, [pid])).rowCount === 1;
-    if (!busy) return rival;
-    void closeClient(rival.client);
-    return answered;
+  }
+
+  /**
+   * Another connection, once there is one and the server is not at work on the heartbeat; null if that is answered first. Rejects
+   * if it fails. Every step has its limit: a fault seldom comes alone.
+   */
+  async #successorOf({ pid }: Line, beating: Promise<void>): Promise<Line | null> {
+    const over = new AbortController();
+    const answered = beating.then(() => null).finally(() => over.abort());
+    const signal = AbortSignal.any([over.signal, this.#stopping.signal]);
+    for (let failures = 1; ; failures += 1) {
+      const rival = await Promise.race([answered, this.#dial(signal).catch(() => undefined)]);
+      if (rival === null) return null;
+      // One that waits for a lock would wait on any connection.
+      const busy = rival !== undefined && pid !== null ? await isAtWork(rival.client, pid) : false;
+      if (rival !== undefined && busy === false) return rival;
+      if (rival !== undefined) void closeClient(rival.client);
+      const pause = sleep(busy ? POOLED_ANSWER : retryDelay(failures), undefined, { ref: false });
+      if ((await Promise.race([answered, pause])) === null) return null;
+    }
+  }
+
+  /**
+   * Shows life over the pool, for as long as no connection of the pulse's own can be had: without a lock, so that others judge
+   * this host by its beat alone.
+   */
+  async #borrow(): Promise<void> {
+    await Promise.race([this.#sendBorrowed(), sleep(ANSWER, undefined, { ref: false })]);
+  }
+
+  async #sendBorrowed(): Promise<void> {
+    const { host, heartbeat, onMissing, database } = this.#options;
+    const sentAt = performance.now();
+    const [row] = await database.query<{ beat: number }>(heartbeat, [host, null]);
+    if (this.#stopping.signal.aborted || this.#line !== undefined) return;
+    if (row === undefined) await onMissing();
+    else this.#acked(sentAt, row.beat, null);
   }
 
   async #send(line: Line): Promise<void> {
     const { host, heartbeat, onMissing } = this.#options;
     const sentAt = performance.now();
     try {
-      const { rows } = await line.client.query<{ beat: number }>(heartbeat, [host, line.lockKey]);
+      const { rows } = await line.client.query<{ beat: number }>(heartbeat.text, [host, line.lockKey]);
       if (this.#line !== line) return;
       const [row] = rows;
       if (row === undefined) await onMissing();
-      else this.#acked(sentAt, row.beat);
+      else this.#acked(sentAt, row.beat, line.lockKey);
     } catch (error) {
       if (sqlState(error) === READ_ONLY) line.client.leave();
       if (this.#line === line && !isTimeout(error)) this.#drop(line);
@@ -194,31 +228,23 @@ export class Pulse {
     }
   }
 
-  #acked(sentAt: number, beat: number): void {
+  #acked(sentAt: number, beat: number, shown: string | null): void {
     this.#ackedAt = sentAt;
+    this.#shown = shown;
     this.#beat = beat;
     this.#options.onBeat();
   }
 
-  #adopt(line: Line): void {
+  /** Uses a connection from now on, until it is lost. */
+  #adopt(line: Line): Line {
+    const { client } = line;
+    if (this.#stopping.signal.aborted) {
+      void closeClient(client);
+      throw this.#stopping.signal.reason;
+    }
     const former = this.#line;
     this.#line = line;
     if (former !== undefined) void closeClient(former.client);
-  }
-
-  #drop(line: Line): void {
-    if (this.#line === line) this.#line = undefined;
-    void closeClient(line.client);
-  }
-
-  async #dial(): Promise<Line> {
-    const lines = new Map<ServerClient, Line>();
-    const client = await dial(async () => {
-      const line = await this.#open();
-      lines.set(line.client, line);
-      return line.client;
-    }, this.#stopping.signal);
-    const line = lines.get(client) as Line;
     const lost = (): void => {
       if (this.#line !== line) return;
       this.#drop(line);
@@ -229,22 +255,35 @@ export class Pulse {
     return line;
   }
 
-  async #open(): Promise<Line> {
-    const client = this.#options.database.client({}, LIMITS.heartbeat);
-    try {
-      await client.connect();
-      // A pooler's session serves others too: it is not ours to set, or to lock with.
-      if (!client.own) return { client, upSince: performance.now(), pid: null, lockKey: null };
-      for (const setting of SETTINGS) await client.query(`set ${setting}`).catch(refused);
-      this.#connections += 1n;
-      const lockKey = BigInt.asIntN(64, this.#base | (this.#connections & 0xffffn)).toString();
-      await client.query("select pg_catalog.pg_advisory_lock($1::bigint)", [lockKey]);
-      return { client, upSince: performance.now(), pid: client.pid, lockKey };
-    } catch (error) {
-      void closeClient(client);
-      throw error;
-    }
+  #drop(line: Line): void {
+    if (this.#line === line) this.#line = undefined;
+    void closeClient(line.client);
   }
+
+  #dial(signal: AbortSignal): Promise<Line> {
+    const make = (): ServerClient => this.#options.database.client({}, LIMITS.heartbeat);
+    return dial({ make, prepare: (client) => this.#prepare(client) }, signal);
+  }
+
+  async #prepare(client: ServerClient): Promise<Line> {
+    await client.connect();
+    // A pooler's session serves others too: it is not ours to set, or to lock with.
+    if (!client.own) return { client, upSince: performance.now(), pid: null, lockKey: null };
+    for (const setting of SETTINGS) await client.query(`set ${setting}`).catch(refused);
+    this.#connections += 1n;
+    const lockKey = BigInt.asIntN(64, this.#base | (this.#connections & 0xffffn)).toString();
+    await client.query("select pg_catalog.pg_advisory_lock($1::bigint)", [lockKey]);
+    return { client, upSince: performance.now(), pid: client.pid, lockKey };
+  }
+}
+
+/** Whether the server is at work on what its process was sent; undefined where this connection does not say. */
+async function isAtWork(client: ServerClient, pid: number): Promise<boolean | undefined> {
+  const asking = { text: AT_WORK, values: [pid], query_timeout: ANSWER };
+  return client.query(asking).then(
+    ({ rowCount }) => rowCount === 1,
+    () => undefined,
+  );
 }
 
 /** A setting that the server does not know or allow is done without. A connection that is lost is no refusal. */

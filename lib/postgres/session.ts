@@ -122,32 +122,27 @@ export class Session {
   }
 
   #dial(): Promise<ServerClient> {
-    return dial(() => this.#open(), this.#stopping.signal);
+    return dial({ make: () => this.#make(), prepare: (client) => this.#prepare(client) }, this.#stopping.signal);
   }
 
-  /** Connects and listens. */
-  async #open(): Promise<ServerClient> {
-    const { database, channels, onNotification } = this.#options;
+  #make(): ServerClient {
+    const { database, onNotification } = this.#options;
     const client = database.client({ query_timeout: STATEMENT_TIMEOUT }, LIMITS.control);
     client.on("notification", ({ channel, payload, processId }) => {
       this.#heardAt = performance.now();
       onNotification(channel, payload ?? "", processId);
     });
-    const { signal } = this.#stopping;
-    const onStop = (): void => void closeClient(client);
-    signal.addEventListener("abort", onStop);
-    try {
-      await client.connect();
-      // A pooler's session is others' too.
-      if (client.own) await client.query(KEEPALIVE);
-      await client.query([...channels()].map((channel) => `listen ${pg.escapeIdentifier(channel)}`).join("; "));
-      return client;
-    } catch (error) {
-      void closeClient(client);
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", onStop);
-    }
+    return client;
+  }
+
+  /** Connects and listens. */
+  async #prepare(client: ServerClient): Promise<ServerClient> {
+    await client.connect();
+    // A pooler's session is others' too.
+    if (client.own) await client.query(KEEPALIVE);
+    const channels = [...this.#options.channels()];
+    await client.query(channels.map((channel) => `listen ${pg.escapeIdentifier(channel)}`).join("; "));
+    return client;
   }
 
   /** Uses a connection from now on, until it is lost. */

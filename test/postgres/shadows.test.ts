@@ -101,7 +101,7 @@ describe("functions and operators of a role that may create some in schema publi
       expect(await of.complete(acks.slice(1))).to.deep.equal([true, true]);
       expect(await of.complete(acks, true)).to.deep.equal([true, true, true]);
       await of.fetchLarge(rows.map(({ ref }) => ref));
-      await database.query({ name: "beat", text: of.heartbeat }, [of.host, "42"]);
+      await database.query(of.heartbeat, [of.host, "42"]);
       await of.accused({ id: 1, claim: 1 });
       await of.accuse({ id: 1, claim: 1 }, 1);
       await of.absolve({ id: 1, claim: 1 });

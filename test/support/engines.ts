@@ -79,7 +79,7 @@ export class Engines {
 
   /** Shows life for a host. False where it is not on the list any more. */
   async beat(engine: Engine, lockKey: string | null = null): Promise<boolean> {
-    return (await this.sql.query(engine.heartbeat, [engine.host, lockKey])).rowCount === 1;
+    return (await this.sql.query(engine.heartbeat.text, [engine.host, lockKey])).rowCount === 1;
   }
 
   /** The attempts that their rows count, by id. */

@@ -34,6 +34,10 @@ export class FaultyProxy {
   deaf = false;
   /** Makes up the process of the handshake, as poolers do. */
   inventsProcesses = false;
+  /** Ends new connections at once, as a server does that has no room for them. */
+  full = false;
+  /** A connection that is sent such a statement swallows that, and whatever follows. Then null again. */
+  numbAt: string | null = null;
   /** Refuses connections with startup options, with this message. */
   refusesOptions: string | null = null;
   /** Bytes a second and direction that a line passes. */
@@ -58,6 +62,11 @@ export class FaultyProxy {
     url.hostname = "127.0.0.1";
     url.port = String((this.#server.address() as AddressInfo).port);
     return url.href;
+  }
+
+  /** How many connections there are. */
+  get lines(): number {
+    return this.#lines.size;
   }
 
   async stop(): Promise<void> {
@@ -133,11 +142,17 @@ export class FaultyProxy {
 
   #onRequest(line: Line, bytes: Buffer): void {
     if (bytes.includes('listen "')) line.kind = "listeners";
+    if (this.numbAt !== null && bytes.includes(this.numbAt)) {
+      line.dead = true;
+      this.numbAt = null;
+    }
     if (line.dead) return;
     if (this.#lost !== undefined && bytes.includes(`${this.#lost.statement}_`)) line.losing = true;
     if (!line.begun) {
       line.begun = true;
-      if (this.refusesOptions !== null && bytes.includes("\0options\0")) return this.#refuse(line, this.refusesOptions);
+      if (this.full) return this.#refuse(line, "53300", "sorry, too many clients already");
+      if (this.refusesOptions !== null && bytes.includes("\0options\0"))
+        return this.#refuse(line, "0A000", this.refusesOptions);
     }
     line.toServer.write(bytes, line.client);
   }
@@ -156,9 +171,9 @@ export class FaultyProxy {
     if (!this.deaf || message[0] !== NOTIFICATION) line.toClient.write(message);
   }
 
-  #refuse({ client }: Line, message: string): void {
+  #refuse({ client }: Line, state: string, message: string): void {
     this.refusals += 1;
-    const fields = Buffer.from(`SFATAL\0C0A000\0M${message}\0\0`);
+    const fields = Buffer.from(`SFATAL\0C${state}\0M${message}\0\0`);
     const head = Buffer.alloc(HEADER);
     head.write("E");
     head.writeInt32BE(fields.length + 4, 1);
