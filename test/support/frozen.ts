@@ -18,7 +18,14 @@ function signal({ directory }: Embedded, name: "SIGSTOP" | "SIGCONT"): void {
   const postmaster = Number(line);
   // The postmaster first, so that it starts no more of them.
   process.kill(postmaster, name);
-  for (const pid of childrenOf(postmaster)) process.kill(pid, name);
+  for (const pid of childrenOf(postmaster)) {
+    try {
+      process.kill(pid, name);
+    } catch (error) {
+      // It has ended meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
 }
 
 function childrenOf(pid: number): number[] {
