@@ -28,6 +28,8 @@ export class Membership {
   /** Resolved at the next heartbeat that is answered. */
   readonly #onBeat: (() => void)[] = [];
   readonly #leaving = new AbortController();
+  /** The registration under way, if any; what it comes to is told elsewhere. */
+  #registering: Promise<unknown> = Promise.resolve();
   #losses = 0;
 
   constructor(options: MembershipOptions) {
@@ -94,14 +96,18 @@ export class Membership {
     return this.#pulse.stop();
   }
 
-  /** Takes the host off the list, once it holds no jobs any more. */
+  /** Takes the host off the list, once it holds no jobs any more. A registration under way must not put it there again. */
   async leave(): Promise<void> {
+    this.resign();
+    await this.#registering;
     await this.#options.engine.unregister();
   }
 
   #register(): Promise<number> {
     const { engine, name, queues, workers, version } = this.#options;
-    return engine.register({ name, queues, workers, version, lockKey: this.#pulse.lockKey });
+    const registering = engine.register({ name, queues, workers, version, lockKey: this.#pulse.lockKey });
+    this.#registering = registering.catch(() => {});
+    return registering;
   }
 
   #beaten(): void {
@@ -120,7 +126,14 @@ export class Membership {
     this.#losses += 1;
     onLost();
     telemetry.emit("host:lost", { host: engine.host });
+    const { signal } = this.#leaving;
+    if (signal.aborted) return;
     const sentAt = performance.now();
-    this.#pulse.renew(sentAt, await this.#register());
+    // A host that leaves waits for no registration.
+    const leaving = new Promise<null>((resolve) =>
+      signal.addEventListener("abort", () => resolve(null), { once: true }),
+    );
+    const beat = await Promise.race([this.#register(), leaving]);
+    if (beat !== null) this.#pulse.renew(sentAt, beat);
   }
 }
