@@ -44,6 +44,8 @@ export class Lifeline {
   readonly #periodic: Periodic;
   readonly #judge = new Judge();
   #comparedAt = Number.NEGATIVE_INFINITY;
+  /** Whether a doubt came up since the last look that compares was sent. */
+  #doubtful = false;
   /** Looks that have failed in a row. */
   #failures = 0;
   #peers: ReadonlyMap<string, readonly string[]> = new Map();
@@ -60,7 +62,7 @@ export class Lifeline {
 
   /** The table may say that this host holds jobs that it does not know of: looks, and compares, now. */
   doubt(): void {
-    this.#comparedAt = Number.NEGATIVE_INFINITY;
+    this.#doubtful = true;
     this.#periodic.hurry();
   }
 
@@ -76,7 +78,8 @@ export class Lifeline {
   async #look(): Promise<number | undefined> {
     const { engine, membership, holds, queues, onJobs, onStrays, polling, telemetry } = this.#options;
     const sentAt = performance.now();
-    const compare = sentAt - this.#comparedAt > COMPARE;
+    const compare = this.#doubtful || sentAt - this.#comparedAt > COMPARE;
+    if (compare) this.#doubtful = false;
     try {
       const { staged, queues: waiting, hosts, peers, held, orphans } = await engine.tend(BATCH, queues, compare);
       const answeredAt = performance.now();
@@ -97,6 +100,7 @@ export class Lifeline {
       return polling() ? LOOK_UNTOLD : undefined;
     } catch (error) {
       this.#failures += 1;
+      this.#doubtful ||= compare;
       // One failure may be one connection's; so it looks again at once. Two are the database's, or the way to it.
       if (this.#failures === 1) this.#periodic.hurry();
       throw error;
