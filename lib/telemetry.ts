@@ -97,8 +97,6 @@ const EVENTS: Readonly<Record<TelemetryEvent, true>> = {
   "service:error": true,
 };
 
-const GUARDED = Symbol.for("pg-baton.guarded");
-
 /** Held here, since Node forgets a channel that nobody holds, and with it its guard. */
 const CHANNELS = new Map(
   (Object.keys(EVENTS) as TelemetryEvent[]).map((event) => [event, guarded(channel(PREFIX + event))]),
@@ -132,15 +130,16 @@ export class Telemetry {
  */
 function guarded(target: Channel): Channel {
   // Channels belong to the process: another copy of this module, as each test file has it under
-  // Jest, has guarded them already.
-  if (GUARDED in target) return target;
+  // Jest, or another release of the package, has guarded them already.
+  if (Object.hasOwn(target, "subscribe")) return target;
   const wrapped = new WeakMap<ChannelListener, ChannelListener>();
   const wrappers = new WeakSet<ChannelListener>();
   // The prototype of a channel changes with its first subscriber, so it is looked up each time.
   const own = (): Channel => Object.getPrototypeOf(target) as Channel;
   return Object.defineProperties(target, {
-    [GUARDED]: { value: true },
     subscribe: {
+      // Older releases guard a channel again, and fail to load where they cannot.
+      configurable: true,
       value: (listener: ChannelListener): void => {
         // The first subscription comes by here twice.
         if (wrappers.has(listener) || typeof listener !== "function") return own().subscribe.call(target, listener);
@@ -151,6 +150,7 @@ function guarded(target: Channel): Channel {
       },
     },
     unsubscribe: {
+      configurable: true,
       value: (listener: ChannelListener): boolean =>
         own().unsubscribe.call(target, wrapped.get(listener) ?? listener) as unknown as boolean,
     },

@@ -69,4 +69,13 @@ describe("telemetry", () => {
       { instance: "second", jobs: 2 },
     ]);
   });
+
+  it("another release in the process may have guarded the channels before, or guard them again", async () => {
+    const foreign = channel("pg-baton:stage");
+    Object.defineProperties(foreign, { subscribe: { value: foreign.subscribe.bind(foreign) } });
+    const copy = (await import(`${new URL("../lib/telemetry.js", import.meta.url).href}?release`)) as {
+      Telemetry: typeof Telemetry;
+    };
+    expect(copy.Telemetry).to.be.a("function");
+  });
 });

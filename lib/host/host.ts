@@ -299,6 +299,7 @@ export class Host {
     const deadline = new Deadline(Math.max(patience, LAST_WRITES));
     await deadline.within(quiet);
     await this.#acks.close(deadline.left);
+    for (const producer of this.#producers.values()) producer.leave();
     await this.#leave(deadline);
     await this.#endThreads();
   }

@@ -42,6 +42,8 @@ export const CALM = 6_000;
 export const GRACE = 500;
 /** Of good service without a sign of life, after which a host is lost whatever its session does. */
 export const LEASE = 14_000;
+/** Of good service without a sign of life, after which a host starts no jobs: it has missed a heartbeat. */
+const ABSENT = 4_000;
 
 /** What the judge remembers of a host. */
 interface Record {
@@ -62,6 +64,12 @@ export class Judge {
   /** Whether a second look, soon, may prove hosts lost. */
   get suspects(): boolean {
     return this.#suspects;
+  }
+
+  /** Whether a host, by the last look, can hardly claim: its session has ended, or it has missed a heartbeat. */
+  absent(host: string): boolean {
+    const record = this.#records.get(host);
+    return record !== undefined && (record.freeSince !== null || record.quiet >= ABSENT);
   }
 
   /** Takes in a look, and says who is lost by it. A host is named again at each look until it shows life or is off the list. */

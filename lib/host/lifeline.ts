@@ -84,7 +84,6 @@ export class Lifeline {
       const { staged, queues: waiting, hosts, peers, held, orphans } = await engine.tend(BATCH, queues, compare);
       const answeredAt = performance.now();
       this.#failures = 0;
-      this.#noticePeers(peers);
       if (held !== null) {
         this.#comparedAt = sentAt;
         const strays = holds.compare(held);
@@ -93,6 +92,7 @@ export class Lifeline {
       if (staged > 0) telemetry.emit("stage", { jobs: staged });
       for (const queue of waiting) onJobs(queue);
       const verdicts = this.#judge.judge({ sentAt, answeredAt, hosts }, membership.pulse);
+      this.#noticePeers(peers);
       for (const { sighting, kind } of verdicts) await this.#rescue(lossOf(sighting, kind));
       for (const id of orphans) await this.#rescue({ id, sighting: null, unlocked: false, died: false });
       if (staged === BATCH) return 0;
@@ -107,14 +107,10 @@ export class Lifeline {
     }
   }
 
-  /** Keeps the lists of queues whose hosts are the same: ranks are remembered by them. */
+  /** Leaves out hosts that are dead or frozen, so that no call is left to them until they are found lost. */
   #noticePeers(peers: Tended["peers"]): void {
-    this.#peers = new Map(
-      Object.entries(peers).map(([queue, ids]) => {
-        const before = this.#peers.get(queue);
-        return [queue, before?.join() === ids.join() ? before : ids];
-      }),
-    );
+    const present = (id: string): boolean => !this.#judge.absent(id);
+    this.#peers = new Map(Object.entries(peers).map(([queue, ids]) => [queue, ids.filter(present)]));
   }
 
   async #rescue(loss: Loss): Promise<void> {

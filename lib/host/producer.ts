@@ -88,10 +88,14 @@ export class Producer {
   /** Claims no more, and gives back what it holds; that is written with the last outcomes. Running jobs go on. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#options.turns.stop();
     this.#giveBack(this.#backlog.clear());
     await this.#claiming;
     this.#giveBack(this.#backlog.clear());
+  }
+
+  /** This host is about to be off the list: others need not wait for it. */
+  leave(): void {
+    this.#options.turns.leave();
   }
 
   /** There may be jobs. */
@@ -102,10 +106,10 @@ export class Producer {
 
   /** A notification says that there are jobs, for this host or for others to claim. */
   answer(call: Call): void {
-    const { turns } = this.#options;
+    const { paused, turns } = this.#options;
     if (!this.#started || !turns.take(call)) return;
-    if (this.#room > 0 || this.#soon || !turns.decline()) this.wake();
-    else if (this.#hunger === "none") this.#hunger = "later";
+    if (paused || this.#stopping.signal.aborted) turns.decline();
+    else this.wake();
   }
 
   /** A look at the table found jobs. */
@@ -117,10 +121,14 @@ export class Producer {
   /** Starts and claims what there is room for. */
   advance(): void {
     if (this.#stopping.signal.aborted) return;
-    const { paused } = this.#options;
+    const { paused, turns } = this.#options;
     while (this.#backlog.size > 0 && this.#room > 0)
       void this.#run(this.#backlog.next(this.#options.batchOf, this.#room));
+    // A claim under way may have missed the jobs of a call: that is answered, or passed on, after it.
+    if (this.#hunger === "later" && this.#room > 0) this.#hunger = "now";
     if (this.#claiming !== undefined || this.#hunger !== "now" || paused) return;
+    if (this.#room === 0 && !this.#soon && turns.decline()) this.#hunger = "later";
+    if (this.#hunger !== "now") return;
     const demand = this.#demand();
     if (demand > 0) this.#claiming = this.#fetch(demand);
   }
@@ -186,7 +194,8 @@ export class Producer {
       await sleep(retryDelay(5), undefined, { signal: this.#stopping.signal }).catch(() => {});
     }
     this.#claiming = undefined;
-    if (!this.#stopping.signal.aborted) this.advance();
+    // Threads that were promised to this claim and got no job are free for other queues too.
+    if (!this.#stopping.signal.aborted) this.#options.onFree();
   }
 
   async #claim(demand: number): Promise<void> {
@@ -199,7 +208,7 @@ export class Producer {
       this.#pace.claimed(performance.now() - start);
       for (const job of claim.jobs) holds.take(job);
       this.#backlog.add(claim.jobs);
-      turns.claimed(claim);
+      turns.claimed(claim, start);
       if (claim.more) {
         this.#hunger = "now";
         turns.share(call);
@@ -225,7 +234,6 @@ export class Producer {
     this.#pace.ran(performance.now() - start, jobs.length, batchOf(first.worker));
     this.#running -= 1;
     this.#backlog.freed();
-    turns.freed();
     if (this.#hunger === "later") this.#hunger = "now";
     onFree();
   }

@@ -33,19 +33,20 @@ export interface TurnsOptions {
   readonly send: (payload: string) => void;
 }
 
-/** Nobody passes on this wave. It calls 2^15 hosts. */
+/** Nobody passes on this wave. It calls 2^15 hosts: a host that leaves sends it. */
 const LAST_WAVE = 16;
 /**
  * ms between two calls that a host passes on: under load calls are many, and every host has work.
  */
 const PAUSE = 20;
 /**
- * ms that others pass over a host which passed a call on, and that it does so itself. It is the
- * first to think that its turn may have come again, so that no call is left to a host which leaves
- * it to others.
+ * ms that others pass over a host which passed a call on, and that it passes no further call on for
+ * want of room. The first is longer, so that no call is left to a host which leaves it to others.
  */
 const BUSY = 600;
-const BUSY_ITSELF = 400;
+const PASSED = 400;
+/** ms that others pass over a host which has left, until their looks no longer show it. */
+const LEFT = 3_000;
 /**
  * ms that a host claims at every call, after it found a job that the host whose turn it was did not
  * take.
@@ -94,20 +95,24 @@ function weight(host: string, sender: number): number {
 
 /**
  * The turns of one host in one queue. The first in rank claims at once, the others leave the job to
- * it. A host that has no room, or leaves jobs behind, passes the call on, and is passed over for a
- * while. What nobody took, since a host was frozen or a call lost, the others find in the table at
- * their next look. Then they answer every call for a while.
+ * it. A host that has no room, or leaves jobs behind, passes the call on, and the others pass it
+ * over for a while. No host passes itself over: each call is answered by a host, or passed on, or
+ * all hosts have passed one on a moment ago, have no room, and claim once they do. What nobody took,
+ * since a host was frozen or a call lost, the others find in the table at their next look. Then they
+ * answer every call for a while.
  */
 export class Turns {
   readonly #options: TurnsOptions;
   /**
-   * Until when, by `performance.now()`, hosts are passed over. Those that have left stay in it:
-   * they are few.
+   * Until when, by `performance.now()`, other hosts are passed over. Those that have left stay in
+   * it: they are few.
    */
   readonly #busy = new Map<string, number>();
   /** The call that this host is to answer. */
   #call: Call | null = null;
   #passedAt = Number.NEGATIVE_INFINITY;
+  /** When the last of the calls that wait to be passed on was heard. */
+  #owedAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #distrustUntil = Number.NEGATIVE_INFINITY;
   /**
@@ -125,16 +130,13 @@ export class Turns {
   take(call: Call): boolean {
     const { host, peers: list } = this.#options;
     const [peers, now] = [list(), performance.now()];
-    if (peers === null || now < this.#distrustUntil) return true;
+    if (peers === null) return true;
     const { from, sender, wave } = call;
-    if (from !== null && peers.includes(from)) this.#busy.set(from, now + (from === host ? BUSY_ITSELF : BUSY));
-    const idle = this.#idle(peers);
-    if (!idle.includes(host)) return false;
-    const rank = rankOf(host, idle, sender);
-    if (rank >= calledBy(wave)) return false;
+    if (from !== null && peers.includes(from)) this.#busy.set(from, now + (wave === LAST_WAVE ? LEFT : BUSY));
+    const rank = rankOf(host, this.#idle(peers), sender);
     // One host of a wave passes the call on.
     if (rank === 0) this.#call = call;
-    return true;
+    return rank < calledBy(wave) || now < this.#distrustUntil;
   }
 
   /**
@@ -148,12 +150,13 @@ export class Turns {
   }
 
   /**
-   * This host has no room: calls the next hosts instead. False without a call to answer, or without
-   * other hosts.
+   * This host has no room: calls the next hosts instead, unless they pass this host over already.
+   * False without a call to answer, or without other hosts.
    */
   decline(): boolean {
     const call = this.answer();
-    return call !== null && this.#others().length > 0 && this.#passOn(call);
+    if (call === null || this.#others().length === 0) return false;
+    return performance.now() - this.#passedAt < PASSED || this.#passOn(call);
   }
 
   /**
@@ -169,11 +172,6 @@ export class Turns {
     this.#busyAt = performance.now();
   }
 
-  /** A thread has come free. This host takes its turn again, before the others know. */
-  freed(): void {
-    this.#busy.delete(this.#options.host);
-  }
-
   /** A look at the table found jobs; `idle`: while this host ran none. */
   found(idle: boolean): void {
     const now = performance.now();
@@ -181,16 +179,24 @@ export class Turns {
   }
 
   /**
-   * A claim has brought these jobs. One that waited though this host was idle was overlooked by the
+   * A claim that was sent then has brought these jobs. One that waited though this host was idle was overlooked by the
    * host whose turn it was.
    */
-  claimed({ jobs, more }: Claim): void {
-    // A call that was to be passed on has become idle.
-    if (!more) this.stop();
+  claimed({ jobs, more }: Claim, sentAt: number): void {
+    // Nothing is left of a call that this claim was sent after.
+    if (!more && this.#owedAt < sentAt) this.stop();
     if (this.#foundAt !== null && jobs.some(overlooked)) this.#distrustUntil = performance.now() + DISTRUST;
     this.#foundAt = null;
   }
 
+  /** This host leaves: calls all others, which pass it over until they see that it is gone. */
+  leave(): void {
+    this.stop();
+    const { host, queue } = this.#options;
+    if (this.#others().length > 0) this.#send({ queue, sender: 0, wave: LAST_WAVE, from: host });
+  }
+
+  /** Passes on nothing that waits to be passed on. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -199,6 +205,7 @@ export class Turns {
   #passOn(call: Call): boolean {
     if (call.wave >= LAST_WAVE) return false;
     const next = { ...call, wave: call.wave + 1, from: this.#options.host };
+    this.#owedAt = performance.now();
     // Further calls within the pause are the same to those who hear them.
     this.#timer ??= setTimeout(() => this.#send(next), this.#passedAt + PAUSE - performance.now());
     return true;
@@ -214,10 +221,11 @@ export class Turns {
     return (this.#options.peers() ?? []).filter((peer) => peer !== this.#options.host);
   }
 
-  /** Those that are not known to be busy. */
+  /** Those that are not known to be busy, this host among them. */
   #idle(peers: readonly string[]): readonly string[] {
+    if (this.#busy.size === 0) return peers;
     const now = performance.now();
-    return this.#busy.size === 0 ? peers : peers.filter((peer) => (this.#busy.get(peer) ?? 0) < now);
+    return peers.filter((peer) => peer === this.#options.host || (this.#busy.get(peer) ?? 0) < now);
   }
 }
 

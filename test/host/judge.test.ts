@@ -104,6 +104,22 @@ describe("the judge of hosts", () => {
     expect((world.lost.get("a")?.at ?? 0) - still).to.be.within(LEASE - BEAT, LEASE + 1_000);
   });
 
+  it("finds a host absent at the first look at its free lock, or after a missed heartbeat, and no live one", () => {
+    const world = new World(["dead", "frozen", "alive"]);
+    world.run(10_000);
+    world.kill("dead");
+    world.peer("frozen").beatAt = null;
+    world.look();
+    const absent = (): string[] => ["dead", "frozen", "alive", "unknown"].filter((id) => world.judge.absent(id));
+    expect(absent()).to.deep.equal(["dead"]);
+    for (let looks = 0; looks < 7; looks += 1) {
+      world.run(800);
+      expect(absent()).not.to.include("alive");
+    }
+    expect(absent()).to.include("frozen");
+    expect(world.lost.has("frozen")).to.equal(false);
+  });
+
   for (const ms of [1_500, 20_000, 40_000, 300_000]) {
     it(`takes nobody for lost while the database is silent for ${ms / 1_000} s, nor after it`, () => {
       const world = new World(["a", "b"]);

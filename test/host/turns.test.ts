@@ -87,17 +87,17 @@ describe("turns", () => {
     }
 
     it("let one host answer a call, and others what it passes on, until all have", async () => {
-      const busy = new Set<string>();
-      let call = FIRST;
-      for (; busy.size < peers.length; call = await passed()) {
-        const hosts = answering(call);
-        expect(hosts).to.have.length(Math.min(calledBy(call.wave), peers.length - busy.size));
-        for (const host of hosts) expect(busy.has(host)).to.equal(false);
-        const passing = hosts.filter(decline);
-        expect(passing).to.have.length(1);
-        busy.add(passing[0] as string);
+      const busy: string[] = [];
+      for (let call = FIRST; busy.length < peers.length; call = await passed()) {
+        const hosts = answering(call).filter((host) => !busy.includes(host));
+        expect(hosts).to.have.length(Math.min(calledBy(call.wave), peers.length - busy.length));
+        const rest = peers.filter((host) => !busy.includes(host));
+        const [passing] = hosts.filter((host) => rankOf(host, rest, call.sender) === 0) as [string];
+        expect(decline(passing)).to.equal(true);
+        busy.push(passing);
+        for (const host of hosts) if (host !== passing) expect(decline(host), "one of a wave does").to.equal(false);
       }
-      expect(answering(call), "all are busy, and claim when they are not").to.deep.equal([]);
+      expect(answering(FIRST), "all are passed over by the others, and none by itself").to.deep.equal(peers);
     });
 
     it("share what a claim leaves behind with hosts that may be idle", async () => {
@@ -110,23 +110,45 @@ describe("turns", () => {
       expect(sent, "it has answered no further call").to.deep.equal([]);
     });
 
-    it("come again to a host as soon as it has a free thread", async () => {
-      const [host] = answering(FIRST) as [string];
-      decline(host);
-      expect(answering(await passed())).not.to.include(host);
-      turns.get(host)?.freed();
-      expect(answering(FIRST)).to.include(host);
+    it("come again at once to a host that has passed one on, and to the next beside it", async () => {
+      const [first] = answering(FIRST) as [string];
+      decline(first);
+      const next = answering(await passed()).find((host) => host !== first) as string;
+      expect(answering(FIRST)).to.have.members([first, next]);
     });
 
-    it("pass over a host that has no room, so that the next call needs not be passed on", async () => {
+    it("are passed on again by a host without room only once the others pass it over no more", async () => {
       const [busy] = answering(FIRST) as [string];
       expect(decline(busy)).to.equal(true);
-      const [idle] = answering(await passed()) as [string];
-      expect(answering(FIRST)).to.deep.equal([idle]);
-      await until(() => answering(FIRST).includes(busy), "its turn to come again");
-      expect(answering(FIRST), "the others still pass it over: nobody leaves a call to it in vain").to.include(idle);
-      await until(() => !answering(FIRST).includes(idle), "the others to see so");
-      expect(answering(FIRST)).to.deep.equal([busy]);
+      answering(await passed());
+      const again = async (): Promise<boolean> => {
+        expect(answering(FIRST), "nobody leaves a call to it in vain").to.satisfy(
+          (hosts: string[]) => hosts.length > 1 || sent.length > 0,
+        );
+        return decline(busy) && sent.length > 0;
+      };
+      await until(again, "its turn to come again");
+    });
+
+    it("are passed on although a claim that was sent before them finds nothing", async () => {
+      const [first] = answering(FIRST) as [string];
+      const of = turns.get(first) as Turns;
+      const sentAt = performance.now() - 1;
+      decline(first);
+      of.claimed({ jobs: [], more: false }, sentAt);
+      expect(await passed()).to.include({ wave: 1, from: first });
+    });
+
+    it("pass over a host that has left", () => {
+      const [first] = answering(FIRST) as [string];
+      turns.get(first)?.leave();
+      const farewell = readCall(sent.shift() as string, 1);
+      expect(
+        answering(farewell).filter((host) => host !== first),
+        "all see what it was called for",
+      ).to.have.length(4);
+      const others = answering(FIRST).filter((host) => host !== first);
+      expect(others).to.have.length(1);
     });
 
     it("pass calls on together that come close to each other", async () => {
@@ -156,13 +178,13 @@ describe("turns", () => {
       const of = turns.get(idle) as Turns;
       const job = claimedJob("double", {}, { insertedAt: 1_000, scheduledAt: 1_000, attemptedAt: 1_200 });
       of.found(true);
-      of.claimed({ jobs: [job], more: false });
+      of.claimed({ jobs: [job], more: false }, performance.now());
       expect(of.take(FIRST), "it waited 200 ms").to.equal(false);
       of.found(false);
-      of.claimed({ jobs: [{ ...job, attemptedAt: 2_000 }], more: false });
+      of.claimed({ jobs: [{ ...job, attemptedAt: 2_000 }], more: false }, performance.now());
       expect(of.take(FIRST), "this host was busy").to.equal(false);
       of.found(true);
-      of.claimed({ jobs: [{ ...job, attemptedAt: 2_000 }], more: false });
+      of.claimed({ jobs: [{ ...job, attemptedAt: 2_000 }], more: false }, performance.now());
       expect(of.take(FIRST)).to.equal(true);
     });
   });
