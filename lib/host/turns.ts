@@ -14,7 +14,7 @@ export interface Call {
    * for all of them.
    */
   readonly sender: number;
-  /** How often the call was passed on. The first two times it calls one host, then 2, 4, 8 … */
+  /** How often the call was passed on. It calls one host at first, then 2, 4, 8 … */
   readonly wave: number;
   /** The host that passed it on, as it had no room or left jobs behind; null where none has. */
   readonly from: string | null;
@@ -33,7 +33,7 @@ export interface TurnsOptions {
   readonly send: (payload: string) => void;
 }
 
-/** Nobody passes on this wave. It calls 2^15 hosts: a host that leaves sends it. */
+/** Nobody passes on this wave. It calls 2^16 hosts: a host that leaves sends it. */
 const LAST_WAVE = 16;
 /**
  * ms between two calls that a host passes on: under load calls are many, and every host has work.
@@ -82,7 +82,7 @@ export function rankOf(host: string, peers: readonly string[], sender: number): 
 
 /** How many hosts a wave calls, of those that are not known to be busy. Pure. */
 export function calledBy(wave: number): number {
-  return wave < 2 ? 1 : 2 ** (wave - 1);
+  return 2 ** wave;
 }
 
 /** FNV-1a, with a last mix so that neighbouring process ids lead to different orders. */

