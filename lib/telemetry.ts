@@ -133,14 +133,17 @@ export class Telemetry {
 function guarded(target: Channel): Channel {
   // Channels belong to the process: another copy of this module, as each test file has it under
   // Jest, has guarded them already.
-  if (GUARDED in target) return target;
+  // An earlier release left no mark, only the methods, which cannot be defined anew.
+  if (GUARDED in target || Object.hasOwn(target, "subscribe")) return target;
   const wrapped = new WeakMap<ChannelListener, ChannelListener>();
   const wrappers = new WeakSet<ChannelListener>();
   // The prototype of a channel changes with its first subscriber, so it is looked up each time.
   const own = (): Channel => Object.getPrototypeOf(target) as Channel;
   return Object.defineProperties(target, {
-    [GUARDED]: { value: true },
+    [GUARDED]: { value: true, configurable: true },
+    // Configurable, since an earlier release that is loaded later defines both again.
     subscribe: {
+      configurable: true,
       value: (listener: ChannelListener): void => {
         // The first subscription comes by here twice.
         if (wrappers.has(listener) || typeof listener !== "function") return own().subscribe.call(target, listener);
@@ -151,6 +154,7 @@ function guarded(target: Channel): Channel {
       },
     },
     unsubscribe: {
+      configurable: true,
       value: (listener: ChannelListener): boolean =>
         own().unsubscribe.call(target, wrapped.get(listener) ?? listener) as unknown as boolean,
     },
