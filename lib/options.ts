@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { type ErrorClass, isError } from "./codec/exception.js";
 import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT, RESULT_LIMIT } from "./codec/limits.js";
+import { show } from "./codec/show.js";
 import { InvalidOptionError } from "./errors.js";
 import { queueProblem } from "./job/draft.js";
 import { addressOf, type Connection } from "./postgres/address.js";
@@ -116,7 +117,10 @@ const DAY = 86_400_000;
 /** Checks what `new Baton` was given. Throws {@link InvalidOptionError} for the first thing that cannot be used. */
 export function checkOptions(options: BatonOptions): CheckedOptions {
   if (typeof options !== "object" || options === null) {
-    throw new InvalidOptionError("options", "must be an object: new Baton({ connection: process.env.DATABASE_URL })");
+    throw new InvalidOptionError(
+      "options",
+      `must be an object, as in new Baton({ connection: process.env.DATABASE_URL }), not ${kindOf(options)}`,
+    );
   }
   checkKeys("", options, KNOWN);
   return Object.freeze({
@@ -142,6 +146,11 @@ export function checkOptions(options: BatonOptions): CheckedOptions {
   });
 }
 
+/** The kind only: a text here is most likely a URL, with a password in it. */
+function kindOf(value: unknown): string {
+  return value === null || value === undefined ? String(value) : `a ${typeof value}`;
+}
+
 function checkConnection(connection: unknown): Connection {
   if (typeof connection === "string" && UNENCODED.test(connection)) {
     throw new InvalidOptionError(
@@ -155,26 +164,35 @@ function checkConnection(connection: unknown): Connection {
 
 function checkName(name: unknown = "baton"): string {
   if (typeof name === "string" && /^[^\0]{1,128}$/u.test(name)) return name;
-  throw new InvalidOptionError("name", "must be a text of 1 to 128 characters");
+  throw new InvalidOptionError("name", `must be a text of 1 to 128 characters, not ${show(name)}`);
 }
 
 function checkPrefix(prefix: unknown = "baton"): string {
   if (typeof prefix === "string" && /^[a-z_][a-z0-9_]{0,31}$/.test(prefix)) return prefix;
-  throw new InvalidOptionError("prefix", "must be lower case letters, digits and _, at most 32, no digit first");
+  throw new InvalidOptionError(
+    "prefix",
+    `must be lower case letters, digits and _, at most 32, no digit first, not ${show(prefix)}`,
+  );
 }
 
 function checkQueues(queues: unknown): CheckedOptions["queues"] {
   if (typeof queues !== "object" || queues === null || Array.isArray(queues)) {
-    throw new InvalidOptionError("queues", "must be an object of limits by name: { default: 4 }");
+    throw new InvalidOptionError(
+      "queues",
+      `must be an object of limits by name, such as { default: 4 }, not ${show(queues)}`,
+    );
   }
   const entries = Object.entries(queues as Record<string, QueueOption>).map(([queue, option]) => {
     const problem = queueProblem(queue);
     if (problem !== null)
       throw new InvalidOptionError(`queues[${JSON.stringify(queue)}]`, `has a name that ${problem}`);
-    if (typeof option === "object" && option !== null) checkKeys(`queues.${queue}.`, option, QUEUE_KEYS);
-    const { limit, paused = false } = typeof option === "object" && option !== null ? option : { limit: option };
-    if (typeof paused !== "boolean") throw new InvalidOptionError(`queues.${queue}.paused`, "must be true or false");
-    return [queue, { limit: checkInteger(`queues.${queue}`, limit, 1, 10_000), paused }] as const;
+    const inner = typeof option === "object" && option !== null;
+    if (inner) checkKeys(`queues.${queue}.`, option, QUEUE_KEYS);
+    const { limit, paused = false } = inner ? option : { limit: option };
+    if (typeof paused !== "boolean")
+      throw new InvalidOptionError(`queues.${queue}.paused`, `must be true or false, not ${show(paused)}`);
+    const path = inner ? `queues.${queue}.limit` : `queues.${queue}`;
+    return [queue, { limit: checkInteger(path, limit, 1, 10_000), paused }] as const;
   });
   return new Map(entries);
 }
@@ -187,13 +205,14 @@ function checkKeys(path: string, options: object, known: ReadonlySet<string>): v
 }
 
 function checkWorkers(workers: unknown): readonly AnyWorker[] {
-  if (!Array.isArray(workers)) throw new InvalidOptionError("workers", "must be an array of workers: [Double]");
+  if (!Array.isArray(workers))
+    throw new InvalidOptionError("workers", `must be an array of workers, such as [Double], not ${show(workers)}`);
   const names = new Set<string>();
   for (const [index, worker] of workers.entries()) {
     if (!isWorker(worker)) {
       throw new InvalidOptionError(
         `workers[${index}]`,
-        "is no worker: pass what defineWorker returned, not its module or a class",
+        `is no worker but ${show(worker)}: pass what defineWorker returned, not its module or a class`,
       );
     }
     if (names.has(worker.name)) {
@@ -207,25 +226,32 @@ function checkWorkers(workers: unknown): readonly AnyWorker[] {
 function checkErrors(errors: unknown): readonly ErrorClass[] {
   const isErrorClass = (value: unknown) => typeof value === "function" && isError(value.prototype);
   if (Array.isArray(errors) && errors.every(isErrorClass)) return [...errors] as ErrorClass[];
-  throw new InvalidOptionError("errors", "must be an array of classes that extend Error");
+  throw new InvalidOptionError("errors", `must be an array of classes that extend Error, not ${show(errors)}`);
 }
 
 function checkMaxJobs(value: unknown): number {
   if (value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && (value as number) >= 1)) return value as number;
-  throw new InvalidOptionError("maxJobsPerThread", "must be an integer from 1, or Infinity");
+  throw new InvalidOptionError("maxJobsPerThread", `must be an integer from 1, or Infinity, not ${show(value)}`);
 }
 
 function checkOneOf<Choice extends string>(option: string, value: unknown, choices: readonly Choice[]): Choice {
   if (choices.includes(value as Choice)) return value as Choice;
-  throw new InvalidOptionError(option, `must be one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`);
+  throw new InvalidOptionError(
+    option,
+    `must be one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}, not ${show(value)}`,
+  );
 }
 
 function checkInteger(option: string, value: unknown, min: number, max: number): number {
-  if (Number.isInteger(value)) return checkNumber(option, value, min, max);
-  throw new InvalidOptionError(option, `must be an integer from ${min} to ${max}`);
+  if (Number.isInteger(value) && isWithin(value, min, max)) return value;
+  throw new InvalidOptionError(option, `must be an integer from ${min} to ${max}, not ${show(value)}`);
 }
 
 function checkNumber(option: string, value: unknown, min: number, max: number): number {
-  if (typeof value === "number" && value >= min && value <= max) return value;
-  throw new InvalidOptionError(option, `must be a number from ${min} to ${max}`);
+  if (isWithin(value, min, max)) return value;
+  throw new InvalidOptionError(option, `must be a number from ${min} to ${max}, not ${show(value)}`);
+}
+
+function isWithin(value: unknown, min: number, max: number): value is number {
+  return typeof value === "number" && value >= min && value <= max;
 }

@@ -5,6 +5,7 @@
 import type { Arrived } from "./codec/arrived.js";
 import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT } from "./codec/limits.js";
 import type { Control } from "./control.js";
+import { show } from "./codec/show.js";
 import { InvalidOptionError } from "./errors.js";
 import { type JobOptions, type NewJob, type NewJobOptions, optionProblems, workerNameProblem } from "./job/draft.js";
 import type { Job } from "./job/job.js";
@@ -172,20 +173,33 @@ function checkDefinition(url: unknown, definition: WorkerDefinition<never, unkno
     );
   }
   if (typeof definition !== "object" || definition === null) {
-    throw new InvalidOptionError("definition", "of defineWorker must be an object with name and perform");
+    throw new InvalidOptionError(
+      "definition",
+      `of defineWorker must be an object with name and perform, not ${show(definition)}`,
+    );
   }
   const { name, perform, backoff, resultLimit, batch, ...defaults } = definition;
   checkDefaults("defineWorker", name, defaults);
-  if (typeof perform !== "function") throw new InvalidOptionError("perform", `of worker ${name} must be a function`);
+  if (typeof perform !== "function")
+    throw new InvalidOptionError("perform", `of worker ${name} must be a function, not ${show(perform)}`);
   if (backoff !== undefined && typeof backoff !== "function") {
-    throw new InvalidOptionError("backoff", `of worker ${name} must be a function that returns ms`);
+    throw new InvalidOptionError(
+      "backoff",
+      `of worker ${name} must be a function that returns ms, not ${show(backoff)}`,
+    );
   }
   if (resultLimit !== undefined && !isIntegerFrom(MIN_RESULT_LIMIT, MAX_RESULT_LIMIT, resultLimit)) {
     const range = `from ${MIN_RESULT_LIMIT} to ${MAX_RESULT_LIMIT}`;
-    throw new InvalidOptionError("resultLimit", `of worker ${name} must be an integer ${range}, in bytes`);
+    throw new InvalidOptionError(
+      "resultLimit",
+      `of worker ${name} must be an integer ${range}, in bytes, not ${show(resultLimit)}`,
+    );
   }
   if (batch !== undefined && !isIntegerFrom(1, MAX_BATCH, batch)) {
-    throw new InvalidOptionError("batch", `of worker ${name} must be an integer from 1 to ${MAX_BATCH}`);
+    throw new InvalidOptionError(
+      "batch",
+      `of worker ${name} must be an integer from 1 to ${MAX_BATCH}, not ${show(batch)}`,
+    );
   }
 }
 

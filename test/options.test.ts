@@ -35,7 +35,12 @@ const REFUSED: readonly (readonly [what: string, options: unknown, option: strin
     "queues.default",
     "integer",
   ],
-  ["a queue without limit", { connection: URL_, queues: { default: { paused: true } } }, "queues.default", "integer"],
+  [
+    "a queue without limit",
+    { connection: URL_, queues: { default: { paused: true } } },
+    "queues.default.limit",
+    "integer",
+  ],
   [
     "paused as text",
     { connection: URL_, queues: { a: { limit: 1, paused: "no" } } },
@@ -54,7 +59,11 @@ const REFUSED: readonly (readonly [what: string, options: unknown, option: strin
   ["a worker twice", { connection: URL_, workers: [double, echo, double] }, "workers[2]", "double"],
   ["no threads", { connection: URL_, threads: 0 }, "threads", "from 1"],
   ["half a thread", { connection: URL_, threads: 1.5 }, "threads", "integer"],
-  ["NaN threads", { connection: URL_, threads: Number.NaN }, "threads", "integer"],
+  ["NaN threads", { connection: URL_, threads: Number.NaN }, "threads", "not NaN"],
+  ["threads as text", { connection: URL_, threads: "4" }, "threads", "not '4'"],
+  ["a limit in an object", { connection: URL_, queues: { a: { limit: 0 } } }, "queues.a.limit", "10000, not 0"],
+  ["a durability that there is not", { connection: URL_, durability: "half" }, "durability", "not 'half'"],
+  ["a grace period as text", { connection: URL_, shutdownGracePeriod: "5s" }, "shutdownGracePeriod", "not '5s'"],
   ["a resultLimit of nothing", { connection: URL_, resultLimit: 0 }, "resultLimit", "from 64"],
   ["a resultLimit over 64 MiB", { connection: URL_, resultLimit: 64 * 1_024 * 1_024 + 1 }, "resultLimit", "from 64"],
   ["a resultLimit under 64 bytes", { connection: URL_, resultLimit: 63 }, "resultLimit", "from 64"],
@@ -85,6 +94,12 @@ describe("new Baton", () => {
         });
     });
   }
+
+  it("keeps a URL given in the place of its options out of the error", () => {
+    expect(() => new Baton("postgres://me:secret@host/db" as never))
+      .to.throw(InvalidOptionError, "not a string")
+      .that.satisfies(({ message }: Error) => !message.includes("secret"));
+  });
 
   it("needs a connection only", () => {
     const { threads, ...rest } = checkOptions({ connection: URL_ });

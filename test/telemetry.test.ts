@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
+import { promisify } from "node:util";
 import { expect } from "chai";
 import { Telemetry } from "../lib/telemetry.js";
 
@@ -70,12 +72,21 @@ describe("telemetry", () => {
     ]);
   });
 
-  it("another release in the process may have guarded the channels before, or guard them again", async () => {
-    const foreign = channel("pg-baton:stage");
-    Object.defineProperties(foreign, { subscribe: { value: foreign.subscribe.bind(foreign) } });
-    const copy = (await import(`${new URL("../lib/telemetry.js", import.meta.url).href}?release`)) as {
-      Telemetry: typeof Telemetry;
-    };
-    expect(copy.Telemetry).to.be.a("function");
-  });
+  for (const [order, first, second] of [
+    ["after", "earlier()", "await import(url)"],
+    ["before", "await import(url)", "earlier()"],
+  ] as const) {
+    it(`loads ${order} an earlier release in the same process, which marks no channel`, async () => {
+      const url = JSON.stringify(new URL("../lib/telemetry.js", import.meta.url).href);
+      const script = `
+        import { channel } from "node:diagnostics_channel";
+        const url = ${url};
+        const value = () => {};
+        const held = channel("pg-baton:stage");
+        const earlier = () => Object.defineProperties(held, { subscribe: { value }, unsubscribe: { value } });
+        ${first};
+        ${second};`;
+      await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script]);
+    });
+  }
 });

@@ -1,4 +1,5 @@
 import { types } from "node:util";
+import { show } from "../codec/show.js";
 import { InvalidJobError, type JobProblem } from "../errors.js";
 import type { JsonObject } from "./job.js";
 import { jsonProblems } from "./json.js";
@@ -66,13 +67,13 @@ const CENTURY = 100 * 365 * 86_400_000;
 /** Says what is wrong with a worker's name, or null. */
 export function workerNameProblem(name: unknown): string | null {
   if (typeof name === "string" && NAME.test(name)) return null;
-  return "must be 1 to 128 letters, digits or any of _ . / : @ -";
+  return `must be 1 to 128 letters, digits or any of _ . / : @ -, not ${show(name)}`;
 }
 
 /** Says what is wrong with a queue's name, or null. */
 export function queueProblem(queue: unknown): string | null {
   if (typeof queue === "string" && QUEUE.test(queue)) return null;
-  return "must be 1 to 64 letters, digits or any of _ . -";
+  return `must be 1 to 64 letters, digits or any of _ . -, not ${show(queue)}`;
 }
 
 /** Lists what is wrong with the options that a worker may have defaults for. */
@@ -87,7 +88,8 @@ export function optionProblems(options: JobOptions): JobProblem[] {
   if (maxAttempts !== undefined) check("maxAttempts", integerProblem(maxAttempts, 1, MAX_SMALLINT));
   if (tags !== undefined) check("tags", tagsProblem(tags));
   if (meta !== undefined) {
-    if (typeof meta !== "object" || meta === null || Array.isArray(meta)) check("meta", "must be a JSON object");
+    if (typeof meta !== "object" || meta === null || Array.isArray(meta))
+      check("meta", `must be a JSON object, not ${show(meta)}`);
     else problems.push(...metaProblems(meta));
   }
   return problems;
@@ -96,7 +98,9 @@ export function optionProblems(options: JobOptions): JobProblem[] {
 /** Checks a new job and fills in the defaults. Throws {@link InvalidJobError} with every problem found. */
 export function checkJob(job: NewJob): CheckedJob {
   if (typeof job !== "object" || job === null || typeof job.options !== "object" || job.options === null) {
-    throw new InvalidJobError("?", [{ field: "job", problem: "must be made by a worker: Double.new({ int: 2 })" }]);
+    throw new InvalidJobError("?", [
+      { field: "job", problem: `must be made by a worker, as in Double.new({ int: 2 }), and is ${show(job)}` },
+    ]);
   }
   const { worker, options } = job;
   const args = job.args === undefined ? {} : job.args;
@@ -131,7 +135,8 @@ export function checkJob(job: NewJob): CheckedJob {
  * {@link InvalidJobError} for the first that cannot be inserted, and for a list over a limit.
  */
 export function checkJobs(jobs: readonly NewJob[]): CheckedJob[] {
-  if (!Array.isArray(jobs)) throw jobsError("must be an array of jobs: [Double.new({ int: 2 })]");
+  if (!Array.isArray(jobs))
+    throw jobsError(`must be an array of jobs, such as [Double.new({ int: 2 })], not ${show(jobs)}`);
   if (jobs.length > MAX_JOBS) throw jobsError(`are ${jobs.length}, over ${MAX_JOBS}: ${PARTS}`);
   const checked: CheckedJob[] = [];
   let length = 0;
@@ -170,14 +175,17 @@ function timeProblems({ scheduledAt, scheduleIn }: NewJobOptions): JobProblem[] 
     const time = types.isDate(scheduledAt) ? scheduledAt.getTime() : Number.NaN;
     // Years 0 to 9999: what both PostgreSQL and ISO 8601 write without ado.
     if (!(time >= -62_167_219_200_000 && time < 253_402_300_800_000)) {
-      problems.push({ field: "scheduledAt", problem: "must be a valid Date" });
+      problems.push({ field: "scheduledAt", problem: `must be a valid Date, not ${show(scheduledAt)}` });
     }
     if (scheduleIn !== undefined) problems.push({ field: "scheduleIn", problem: "cannot be given beside scheduledAt" });
   } else if (
     scheduleIn !== undefined &&
     !(typeof scheduleIn === "number" && scheduleIn >= 0 && scheduleIn <= CENTURY)
   ) {
-    problems.push({ field: "scheduleIn", problem: "must be a number of ms, 0 or more, up to a century" });
+    problems.push({
+      field: "scheduleIn",
+      problem: `must be a number of ms from 0 to a century, not ${show(scheduleIn)}`,
+    });
   }
   return problems;
 }
@@ -185,12 +193,12 @@ function timeProblems({ scheduledAt, scheduleIn }: NewJobOptions): JobProblem[] 
 function integerProblem(value: unknown, min: number, max: number): string | null {
   return Number.isInteger(value) && (value as number) >= min && (value as number) <= max
     ? null
-    : `must be an integer from ${min} to ${max}`;
+    : `must be an integer from ${min} to ${max}, not ${show(value)}`;
 }
 
 function tagsProblem(tags: unknown): string | null {
   const fits = (tag: unknown) => typeof tag === "string" && /^[^\0]{1,255}$/su.test(tag) && tag.isWellFormed();
   return Array.isArray(tags) && tags.length <= 64 && tags.every(fits)
     ? null
-    : "must be an array of at most 64 strings of 1 to 255 characters";
+    : `must be an array of at most 64 strings of 1 to 255 characters, not ${show(tags)}`;
 }

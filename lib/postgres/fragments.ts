@@ -126,7 +126,8 @@ export function withError(error: string): string {
 
 /** When a row that finished at a time may be pruned. `retention` in ms; a constant, since it is the same for all of a host's statements. */
 export function expiry(finishedAt: string, retention: number): string {
-  return `${finishedAt} + interval '${Math.ceil(retention)} ms'`;
+  // PostgreSQL before 15 takes no field of an interval over 2^31: 25 days in ms.
+  return `${finishedAt} + ${Math.ceil(retention)}::pg_catalog.float8 * interval '1 ms'`;
 }
 
 /**

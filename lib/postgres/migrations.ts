@@ -4,7 +4,7 @@ import type { Database } from "./database.js";
 import { retryDelay, sqlState } from "./failure.js";
 import { named } from "./fragments.js";
 import { buildSmall } from "./indexes.js";
-import { rightsError } from "./rights.js";
+import { type Progress, rightsError } from "./rights.js";
 
 /**
  * The schema, in numbered steps. A step that was released is never changed: a new one is added. The columns have no checks: the
@@ -115,10 +115,12 @@ const ABSENT: ReadonlySet<string> = new Set(["3F000", "42P01"]);
  * `ERR_BATON_DATABASE_REFUSED` if rights are missing, or if somebody keeps a table locked for `patience` ms.
  */
 export async function migrate(database: Database, prefix: string, patience = PATIENCE): Promise<void> {
+  let progress: Progress = "unread";
   try {
-    if (!(await isCurrent(database, prefix))) await applyPatiently(database, prefix, patience);
+    progress = await progressOf(database, prefix);
+    if (progress !== "current") await applyPatiently(database, prefix, patience);
   } catch (error) {
-    throw rightsError(error, prefix, database.user);
+    throw rightsError(error, prefix, database.user, progress);
   }
 }
 
@@ -176,8 +178,8 @@ function stepsOf(prefix: string): string {
     union all select step, false from "${prefix}".additions`;
 }
 
-/** Whether every step was applied. Throws where one was that this release must know and does not. */
-async function isCurrent(database: Database, prefix: string): Promise<boolean> {
+/** How far the schema is. Throws where a step was applied that this release must know and does not. */
+async function progressOf(database: Database, prefix: string): Promise<Progress> {
   const rows = await rowsOrNone<{ step: number; required: boolean }>(database, stepsOf(prefix));
   // An older release has made no table of additions: the steps that it had to record say whether it is an older one.
   const known = rows ?? (await rowsOrNone<{ step: number }>(database, `select step from "${prefix}".migrations`)) ?? [];
@@ -189,7 +191,8 @@ async function isCurrent(database: Database, prefix: string): Promise<boolean> {
     );
   }
   const done = new Set(known.map(({ step }) => step));
-  return rows !== null && STEPS.every((_, index) => done.has(index + 1));
+  if (rows !== null && STEPS.every((_, index) => done.has(index + 1))) return "current";
+  return done.size > 0 ? "earlier" : "absent";
 }
 
 /** Null where a table or the schema is not there. */

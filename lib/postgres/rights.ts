@@ -25,25 +25,44 @@ export async function checkRights(database: Database, prefix: string, hosting: b
     if (missing.length === 0) continue;
     throw refusal(
       `Role ${database.user} lacks rights on table ${prefix}.${table}: ${missing.join(", ")}`,
-      `grant ${rights.join(", ")} on "${prefix}".${table} to "${database.user}"`,
+      `grant ${rights.join(", ")} on "${prefix}".${table} to ${quoted(database.user)}`,
     );
   }
 }
 
-/** An error of bringing the schema up to date, as one that says which grant is needed, if it is for lack of rights. */
-export function rightsError(error: unknown, prefix: string, user: string): unknown {
+/** How far a schema is: every step applied, those of an earlier release, none, or not known yet. */
+export type Progress = "current" | "earlier" | "absent" | "unread";
+
+/**
+ * An error of reading the schema's steps, or of applying those that it lacks, as one that says which grant is needed, if it is
+ * for lack of rights.
+ */
+export function rightsError(error: unknown, prefix: string, user: string, progress: Progress): unknown {
   if (sqlState(error) !== INSUFFICIENT_PRIVILEGE) return error;
   const { message } = error as Error;
-  const [, database] = /denied for database (.+)/.exec(message) ?? [];
-  const [, owned] = /must be owner of (.+)/.exec(message) ?? [];
+  const role = quoted(user);
   const problem = `Role ${user} lacks rights on schema ${prefix} (${message})`;
-  if (database !== undefined) {
-    return refusal(problem, `grant create on database "${database}" to "${user}"`, error);
-  }
-  if (owned !== undefined) return refusal(problem, `grant the role that owns ${owned} to "${user}"`, error);
+  if (progress === "earlier") return outdated(problem, prefix, error);
+  const [, database] = /denied for database (.+)/.exec(message) ?? [];
+  if (database !== undefined) return refusal(problem, `grant create on database ${quoted(database)} to ${role}`, error);
   const [, table] = /denied for (?:table|relation|view) (.+)/.exec(message) ?? [];
-  if (table !== undefined) return refusal(problem, `grant select on "${prefix}".${table} to "${user}"`, error);
-  return refusal(problem, `grant usage, create on schema "${prefix}" to "${user}"`, error);
+  if (table !== undefined) return refusal(problem, `grant select on "${prefix}".${table} to ${role}`, error);
+  // Whoever cannot read the steps may need no more than to read them.
+  const rights = progress === "unread" ? "usage" : "usage, create";
+  return refusal(problem, `grant ${rights} on schema "${prefix}" to ${role}`, error);
+}
+
+/** No grant on the tables is enough to change them. */
+function outdated(problem: string, prefix: string, cause: unknown): DatabaseError {
+  const remedy =
+    `The schema is of an earlier release. Start this release once as the role that owns ${prefix}.jobs: ` +
+    "it brings the schema up to date, and then rights on its tables are enough";
+  return new DatabaseError("ERR_BATON_DATABASE_REFUSED", `${problem}. ${remedy}`, { cause });
+}
+
+/** A name as an identifier. */
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
 }
 
 function refusal(problem: string, remedy: string, cause?: unknown): DatabaseError {

@@ -1,3 +1,4 @@
+import { show } from "../codec/show.js";
 import { InvalidOptionError } from "../errors.js";
 import { Deadlines } from "./deadlines.js";
 import type { Mailbox } from "./mailbox.js";
@@ -58,7 +59,8 @@ export class Awaiter {
   awaitMany(relays: readonly Relay[], options?: number | AwaitOptions): Promise<AwaitResult[]> {
     // Thousands may be open: one promise each, and no frame of an async function.
     return new Promise((resolve, reject) => {
-      if (!Array.isArray(relays)) throw new InvalidOptionError("relays", "must be an array of relays");
+      if (!Array.isArray(relays))
+        throw new InvalidOptionError("relays", `must be an array of relays, not ${show(relays)}`);
       for (const relay of relays) checkRelay(relay);
       const checked = checkAwaitOptions(options);
       checked.signal?.throwIfAborted();
@@ -92,11 +94,15 @@ export function checkAwaitOptions(options: number | AwaitOptions | undefined): C
     throw new InvalidOptionError(unknown, `of await is not known. There are: ${KNOWN.join(", ")}`);
   const { timeout = DEFAULT_TIMEOUT, withRetries = false, signal } = given as AwaitOptions;
   if (typeof timeout !== "number" || !(timeout >= 0)) {
-    throw new InvalidOptionError("timeout", "of await must be a number of ms, 0 or more, or Infinity");
+    throw new InvalidOptionError(
+      "timeout",
+      `of await must be a number of ms, 0 or more, or Infinity, not ${show(timeout)}`,
+    );
   }
-  if (typeof withRetries !== "boolean") throw new InvalidOptionError("withRetries", "of await must be true or false");
+  if (typeof withRetries !== "boolean")
+    throw new InvalidOptionError("withRetries", `of await must be true or false, not ${show(withRetries)}`);
   if (signal !== undefined && !isAbortSignal(signal)) {
-    throw new InvalidOptionError("signal", "of await must be an AbortSignal");
+    throw new InvalidOptionError("signal", `of await must be an AbortSignal, not ${show(signal)}`);
   }
   return { timeout, withRetries, signal };
 }

@@ -42,7 +42,7 @@ export function makeRelay(job: Relay["job"], host: string, ref: string): Relay {
 /** Checks that a value is a relay, or was one before it went through JSON. Throws {@link InvalidRelayError}. */
 export function checkRelay(value: unknown): asserts value is Relay {
   if (typeof value !== "object" || value === null)
-    throw new InvalidRelayError(`it is ${value === null ? "null" : `a ${typeof value}`}`);
+    throw new InvalidRelayError(`it is ${value === null || value === undefined ? String(value) : `a ${typeof value}`}`);
   if (types.isPromise(value)) throw new InvalidRelayError("it is a promise: await async() first");
   const { job, host, ref } = value as Partial<Relay>;
   if (typeof ref !== "string" || !REF.test(ref)) throw new InvalidRelayError("its ref is missing or malformed");

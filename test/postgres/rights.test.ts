@@ -9,7 +9,9 @@ describe("a role without the rights that it needs", () => {
   let test: TestDatabase;
   let sql: pg.Client;
   let connection: string;
-  const role = `baton_poor_${process.pid}`;
+  /** With what an identifier needs quotes for. */
+  const name = `Baton "poor"-${process.pid}`;
+  const role = pg.escapeIdentifier(name);
 
   before(async () => {
     test = await createDatabase();
@@ -17,7 +19,7 @@ describe("a role without the rights that it needs", () => {
     await sql.connect();
     await sql.query(`create role ${role} login password 'secret'`);
     const url = new URL(test.url);
-    url.username = role;
+    url.username = encodeURIComponent(name);
     url.password = "secret";
     connection = url.href;
   });
@@ -44,16 +46,16 @@ describe("a role without the rights that it needs", () => {
 
   it("is told which to grant, one by one, until start succeeds", async () => {
     const create = await refused();
-    expect(create).to.equal(`grant create on database "${test.name}" to "${role}"`);
+    expect(create).to.equal(`grant create on database "${test.name}" to ${role}`);
     // Made by somebody else instead.
     const owner = await new Baton({ connection: test.url }).start();
     await owner.stop();
     const usage = await refused();
-    expect(usage).to.match(/^grant usage, create on schema "baton"/);
-    await sql.query(`grant usage on schema baton to ${role}`);
+    expect(usage, "no more than it needs").to.equal(`grant usage on schema "baton" to ${role}`);
+    await sql.query(usage);
     for (const table of ["migrations", "additions"]) {
       const grant = await refused();
-      expect(grant).to.equal(`grant select on "baton".${table} to "${role}"`).and.to.be.a("string");
+      expect(grant).to.equal(`grant select on "baton".${table} to ${role}`).and.to.be.a("string");
       await sql.query(grant);
     }
     for (const table of ["jobs", "hosts"]) {
@@ -72,6 +74,21 @@ describe("a role without the rights that it needs", () => {
     const host = await new Baton({ connection, workers: WORKERS, queues: { default: 1 }, threads: 1 }).start();
     expect(await host.call(double.new({ int: 2 }), 20_000)).to.equal(4);
     await host.stop();
+  }).timeout(60_000);
+
+  it("is told to grant create, where the schema exists and holds nothing", async () => {
+    await sql.query(`create schema empty; grant usage on schema empty to ${role}`);
+    const error: unknown = await new Baton({ connection, prefix: "empty" }).start().catch((reason: unknown) => reason);
+    expect((error as Error).message).to.match(/superuser: grant usage, create on schema "empty" to /);
+  });
+
+  it("is told to have the owner start this release once, where the schema is of an earlier one", async () => {
+    await sql.query("delete from baton.additions");
+    const error: unknown = await new Baton({ connection }).start().catch((reason: unknown) => reason);
+    expect(error).to.include({ code: "ERR_BATON_DATABASE_REFUSED" });
+    expect((error as Error).message).to.include("Start this release once as the role that owns baton.jobs");
+    await (await new Baton({ connection: test.url }).start()).stop();
+    await (await new Baton({ connection }).start()).stop();
   }).timeout(60_000);
 
   it("has typed errors of counts() and jobs(), which never throw at once", async () => {

@@ -229,7 +229,7 @@ function suite(program: PgBouncerProgram): void {
       await expectDoubled(caller, "notify");
     });
 
-    it("a host is killed: its session goes with it, and another has its jobs at once", async () => {
+    it("a host is killed: its sessions are the pooler's, so another has its jobs when its lease has run out", async () => {
       using gate = new Gate();
       const [caller, { process }] = await Promise.all([hosts.start(), hosts.spawn({ queues: QUEUES })]);
       const relay = await caller.async(gated.new({ gate: gate.path }));
