@@ -184,7 +184,7 @@ function timeProblems({ scheduledAt, scheduleIn }: NewJobOptions): JobProblem[] 
   ) {
     problems.push({
       field: "scheduleIn",
-      problem: `must be a number of ms from 0 to a century, not ${show(scheduleIn)}`,
+      problem: `must be a number of ms, 0 or more, up to a century, not ${show(scheduleIn)}`,
     });
   }
   return problems;

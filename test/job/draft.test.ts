@@ -129,7 +129,7 @@ describe("checkJob", () => {
     const given: readonly (readonly [options: object, says: string])[] = [
       [{ queue: "a b" }, "queue must be 1 to 64 letters, digits or any of _ . -, not 'a b'"],
       [{ priority: "1" }, "priority must be an integer from 0 to 32767, not '1'"],
-      [{ scheduleIn: -5 }, "scheduleIn must be a number of ms from 0 to a century, not -5"],
+      [{ scheduleIn: -5 }, "scheduleIn must be a number of ms, 0 or more, up to a century, not -5"],
       [{ scheduledAt: 7 }, "scheduledAt must be a valid Date, not 7"],
       [{ tags: [1] }, "not [ 1 ]"],
       [{ meta: "x" }, "meta must be a JSON object, not 'x'"],
