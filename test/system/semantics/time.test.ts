@@ -33,12 +33,13 @@ for (const way of WAYS) {
       await database.drop();
     });
 
-    it("3. a timeout is a value, not a throw, and says that the job is not begun", async () => {
+    it("3. a timeout is a value, not a throw, and says that the job is not begun, and why", async () => {
       const relay = await caller.async(double.new({ int: 1 }, { queue: "nobody" }));
       const result = await caller.await(relay, 1);
       expect(result).to.deep.equal({
         ok: false,
         error: "timeout",
+        reason: "no host serves this queue",
         job: { id: relay.job.id, state: "available", attempt: 0 },
       });
     });
