@@ -39,13 +39,14 @@ export class Suspects {
   async run(job: ClaimedJob, url: string): Promise<Run> {
     const start = performance.now();
     const ended = await this.#options.isolation.run(job, url);
+    const interrupted = this.#interrupted.delete(job.id);
     if ("death" in ended) {
       const duration = performance.now() - start;
       return { outcome: await this.#judge(job, ended.death), duration, threadId: -1 };
     }
     const { type } = ended.run.outcome;
-    const interrupted = this.#interrupted.delete(job.id) && type === "failed";
-    if (type !== "released" && type !== "interrupted" && !interrupted) await this.#absolve(job);
+    const provesNothing = type === "released" || type === "interrupted" || (interrupted && type === "failed");
+    if (!provesNothing) await this.#absolve(job);
     return ended.run;
   }
 

@@ -109,8 +109,7 @@ export class Engine implements AnswerSource {
 
   /** Counts the attempts of jobs that this host only held and has begun now; of those that it holds no more, none. */
   async begin(jobs: readonly ClaimKey[]): Promise<void> {
-    const sorted = inLockOrder(jobs);
-    const [ids, claims] = [sorted.map(({ id }) => id), sorted.map(({ claim }) => claim)];
+    const [ids, claims] = keyColumns(jobs);
     await this.#database.query(this.#statements.begin, [ids, claims, this.host]);
   }
 
@@ -130,8 +129,7 @@ export class Engine implements AnswerSource {
    * row; `exhausted` is for those that have no attempt left then. Like {@link complete}, false where the fence refused.
    */
   async interrupt(keys: readonly ClaimKey[], exhausted: Verdict, again = false): Promise<boolean[]> {
-    const sorted = inLockOrder(keys);
-    const [ids, claims] = [sorted.map(({ id }) => id), sorted.map(({ claim }) => claim)];
+    const [ids, claims] = keyColumns(keys);
     const { answer, error } = exhausted;
     const values = [ids, claims, this.host, error, answer.kind + answer.encoding, Buffer.from(answer.bytes)];
     const done = await this.#notifying<ClaimKey>(this.#statements.interrupt, values);
@@ -327,6 +325,12 @@ function among(done: readonly ClaimKey[], keys: readonly ClaimKey[]): boolean[] 
 /** By id: statements that wait for each other's rows lock them in one order, so none waits for one that waits for it. */
 function inLockOrder<Key extends ClaimKey>(keys: readonly Key[]): Key[] {
   return [...keys].sort((a, b) => a.id - b.id);
+}
+
+/** Keys as the columns that a batch takes, in the order of locks. */
+function keyColumns(keys: readonly ClaimKey[]): [ids: number[], claims: number[]] {
+  const sorted = inLockOrder(keys);
+  return [sorted.map(({ id }) => id), sorted.map(({ claim }) => claim)];
 }
 
 /** The values of `completeOne`, and with arrays of them of `completeMany`, less the bytes and the host. */
