@@ -1,7 +1,7 @@
 /**
- * Compares this build with another one, side by side, in turns: `npm run bench:pairs -- --against DIR`,
- * where DIR is a checkout of the other commit, built. Prints ratios (this build to the other; more is
- * better but for latency), and what a job costs in statements and wire bytes.
+ * Compares this build with another one in turns: `npm run bench:pairs -- --against DIR`, where DIR
+ * is a built checkout of the other commit. Prints the ratios of this build to the other (more is
+ * better, but for latency), and the statements and wire bytes of a job.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server } from "node:net";
 const READY = "Z".charCodeAt(0);
 const HEADER = 5;
 
-/** A way to a server that counts the bytes which pass, in both directions, and the statements that end. */
+/** A TCP proxy that counts the bytes in both directions, and the statements that end. */
 export class CountingProxy {
   bytes = 0;
   statements = 0;

@@ -1,6 +1,6 @@
 /**
- * One build at work, in a process of its own: a host or a caller, of whichever build's `dist` folder
- * is given. So that two builds are measured by the same code.
+ * One build at work in a process of its own, as a host or as a caller. Both builds are measured by
+ * this code: the `dist` folder that is given says which one it loads.
  */
 import { once } from "node:events";
 import type * as Library from "../../lib/index.js";
