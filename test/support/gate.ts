@@ -1,7 +1,13 @@
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "./until.js";
+
+// A run that a test leaves behind may log once more after its gate has gone. All gates therefore share one folder, which
+// is removed when the process of the tests ends, after the last host.
+const folder = mkdtempSync(join(tmpdir(), "baton-gates-"));
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 /** One line of a gate's log: `start`, `stop` or `abort`, of which job and attempt. */
 export interface GateEvent {
@@ -15,16 +21,12 @@ export interface GateEvent {
  * tells what they did. Files are what all of them can reach.
  */
 export class Gate implements Disposable {
-  readonly #folder = mkdtempSync(join(tmpdir(), "baton-gate-"));
+  /** For the args of the job. */
+  readonly path = join(folder, randomUUID());
 
   constructor() {
     writeFileSync(this.path, "closed");
     writeFileSync(`${this.path}.log`, "");
-  }
-
-  /** For the args of the job. */
-  get path(): string {
-    return join(this.#folder, "gate");
   }
 
   get events(): readonly GateEvent[] {
@@ -57,6 +59,7 @@ export class Gate implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    this.open();
+    rmSync(`${this.path}.log`, { force: true });
   }
 }
