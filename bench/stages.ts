@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import pg from "pg";
-import { Threads } from "../lib/host/threads.js";
+import { Threads } from "../lib/runner/threads/threads.js";
 import { answerWith } from "../lib/job/answer.js";
 import type { ClaimedJob } from "../lib/job/job.js";
 import { Database } from "../lib/postgres/database.js";
-import { Engine } from "../lib/postgres/engine.js";
-import { migrate } from "../lib/postgres/migrations.js";
-import type { InsertRow } from "../lib/postgres/rows.js";
+import { Engine } from "../lib/engine/engine.js";
+import { migrate } from "../lib/engine/migrations.js";
+import type { InsertRow } from "../lib/engine/rows.js";
 import { Telemetry } from "../lib/telemetry.js";
 import { TABLE } from "./support/floor.js";
 import type { Bench, Contender, Figures, Line, Question } from "./support/question.js";

@@ -9,7 +9,7 @@
  */
 import { Baton, workerRef } from "../lib/index.js";
 // The type alone: gone once this is compiled.
-import type Double from "../workers/double.js";
+import type Double from "./workers/double.js";
 import { borrowHost } from "./borrowed-host.js";
 
 const double = workerRef<typeof Double>("double");

@@ -7,8 +7,8 @@
  */
 import { subscribe } from "node:diagnostics_channel";
 import { Baton, type TelemetryEvents } from "../lib/index.js";
-import Compress from "../workers/compress.js";
-import Double from "../workers/double.js";
+import Compress from "./workers/compress.js";
+import Double from "./workers/double.js";
 import { openDatabase } from "./database.js";
 
 const database = await openDatabase();

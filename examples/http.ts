@@ -9,8 +9,8 @@
  */
 import { createServer, type ServerResponse } from "node:http";
 import { Baton, InvalidRelayError, type Relay } from "../lib/index.js";
-import Burn from "../workers/burn.js";
-import Double from "../workers/double.js";
+import Burn from "./workers/burn.js";
+import Double from "./workers/double.js";
 import { openDatabase } from "./database.js";
 
 const WAIT = Number(process.env.WAIT ?? 2_000);

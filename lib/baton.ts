@@ -1,20 +1,20 @@
 import { InsideThreadError, NotStartedError, StoppedError } from "./errors.js";
-import type { Host, HostStatus } from "./host/host.js";
-import { Instance } from "./instance.js";
+import type { Runner, RunnerStatus } from "./runner/runner.js";
+import { Host } from "./host.js";
 import { checkJob, checkJobs, type NewJob } from "./job/draft.js";
 import type { JobRow } from "./job/job.js";
 import type { NotifierMode } from "./notifier.js";
 import { type BatonOptions, type CheckedOptions, checkOptions } from "./options.js";
-import type { QueueCount } from "./postgres/engine.js";
+import type { QueueCount } from "./engine/engine.js";
 import { databaseError } from "./postgres/failure.js";
-import type { JobFilter } from "./postgres/filter.js";
-import { scanJobs } from "./postgres/scan.js";
+import type { JobFilter } from "./engine/filter.js";
+import { scanJobs } from "./engine/scan.js";
 import { type AwaitOptions, checkAwaitOptions } from "./relay/awaiter.js";
 import type { Relay } from "./relay/relay.js";
 import type { AwaitResult } from "./relay/result.js";
 import { Telemetry, type TelemetryEvent } from "./telemetry.js";
 import { insideThread } from "./thread/inside.js";
-import { unwrap } from "./unwrap.js";
+import { unwrap } from "./relay/unwrap.js";
 
 /** The results of `awaitMany`, each typed by its relay: tuple in, tuple out. */
 export type AwaitResults<Relays extends readonly Relay[]> = {
@@ -45,14 +45,14 @@ export interface BatonStatus {
   /** Whether results come over NOTIFY, or by polling because LISTEN does not work. */
   readonly notifier: NotifierMode;
   /** What this host runs now, by queue; empty without queues. */
-  readonly queues: HostStatus["queues"];
+  readonly queues: RunnerStatus["queues"];
   /**
    * Its threads, how many are busy, and how many of these were told to end and have not yet. A job in a process of its own
    * counts as a busy thread.
    */
-  readonly threads: HostStatus["threads"];
+  readonly threads: RunnerStatus["threads"];
   /** Jobs in any queue that no live host can run, by queue and worker; looked for every 10 s by instances with queues. */
-  readonly unserved: HostStatus["unserved"];
+  readonly unserved: RunnerStatus["unserved"];
   /** Outcomes that wait to be written: while there are many, it claims no jobs. */
   readonly unwritten: number;
   /** Relays that are being awaited, and those whose slot is held. */
@@ -75,11 +75,11 @@ export interface BatonStatus {
 export class Baton {
   readonly #options: CheckedOptions;
   #telemetry: Telemetry;
-  #instance: Instance | undefined;
+  #host: Host | undefined;
   /** Set while it starts. */
-  #starting: Instance | undefined;
+  #starting: Host | undefined;
   /** The host of the last run, which may have threads that have not ended. */
-  #left: Host | undefined;
+  #left: Runner | undefined;
   #state: BatonStatus["state"] = "idle";
   /** Starts and stops take their turns, in the order in which they were called. */
   #turn: Promise<void> = Promise.resolve();
@@ -209,14 +209,14 @@ export class Baton {
 
   /** How this instance is doing, as one plain object. Asks nothing of the database. */
   status(): BatonStatus {
-    const instance = this.#instance;
+    const host = this.#host;
     return {
       name: this.#options.name,
-      host: instance?.id ?? null,
+      host: host?.id ?? null,
       state: this.#state,
-      notifier: instance?.notifier.mode ?? "polling",
-      ...(instance?.host?.status() ?? noHost(this.#left?.ending ?? 0)),
-      relays: { awaited: instance?.mailbox.awaited ?? 0, held: instance?.mailbox.size ?? 0 },
+      notifier: host?.notifier.mode ?? "polling",
+      ...(host?.runner?.status() ?? noRunner(this.#left?.ending ?? 0)),
+      relays: { awaited: host?.mailbox.awaited ?? 0, held: host?.mailbox.size ?? 0 },
       events: this.#telemetry.counts(),
     };
   }
@@ -228,14 +228,14 @@ export class Baton {
   }
 
   async #start(): Promise<void> {
-    if (this.#instance !== undefined) return;
+    if (this.#host !== undefined) return;
     this.#state = "starting";
     this.#telemetry = new Telemetry(this.#options.name);
-    const instance = new Instance(this.#options, this.#telemetry);
-    this.#starting = instance;
+    const host = new Host(this.#options, this.#telemetry);
+    this.#starting = host;
     try {
-      await instance.start();
-      this.#instance = instance;
+      await host.start();
+      this.#host = host;
       this.#state = "started";
     } catch (error) {
       this.#state = "idle";
@@ -246,22 +246,22 @@ export class Baton {
   }
 
   async #stop(): Promise<void> {
-    if (this.#instance === undefined) return;
+    if (this.#host === undefined) return;
     this.#state = "stopping";
-    await this.#instance.stop();
-    this.#left = this.#instance.host;
-    this.#instance = undefined;
+    await this.#host.stop();
+    this.#left = this.#host.runner;
+    this.#host = undefined;
     this.#state = "stopped";
   }
 
-  #running(call: string): Instance {
-    if (this.#instance !== undefined && this.#state === "started") return this.#instance;
+  #running(call: string): Host {
+    if (this.#host !== undefined && this.#state === "started") return this.#host;
     if (this.#state === "stopping" || this.#state === "stopped") throw new StoppedError(call);
     throw new NotStartedError(call);
   }
 }
 
 /** The status of an instance that runs none, but may have threads of its last run that have not ended. */
-function noHost(ending: number): HostStatus {
+function noRunner(ending: number): RunnerStatus {
   return { queues: [], threads: { size: ending, busy: ending, ending }, unserved: [], unwritten: 0 };
 }

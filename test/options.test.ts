@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { type AnyWorker, Baton, type BatonOptions, InvalidOptionError } from "../lib/index.js";
 import { checkOptions } from "../lib/options.js";
-import double from "../workers/double.js";
-import echo from "../workers/echo.js";
+import double from "../examples/workers/double.js";
+import echo from "../examples/workers/echo.js";
 
 const URL_ = "postgres://localhost/db";
 

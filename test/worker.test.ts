@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { defineWorker, InvalidOptionError, isWorker, snooze, workerRef } from "../lib/index.js";
-import double from "../workers/double.js";
+import double from "../examples/workers/double.js";
 
 const perform = (): void => {};
 const url = import.meta.url;

@@ -1,5 +1,5 @@
 import type { Baton } from "../../lib/index.js"; // yours: "pg-baton"
-import Compress from "../../workers/compress.js";
+import Compress from "../workers/compress.js";
 import { Ending } from "./ending.js";
 import type { SourceFile } from "./files.js";
 import { Tally } from "./tally.js";

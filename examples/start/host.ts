@@ -3,9 +3,9 @@
  * serves to say that it is up, and to notice when the parent has ended, however that was.
  */
 import { Baton } from "../../lib/index.js"; // yours: "pg-baton"
-import Burn from "../../workers/burn.js";
-import Compress from "../../workers/compress.js";
-import Double from "../../workers/double.js";
+import Burn from "../workers/burn.js";
+import Compress from "../workers/compress.js";
+import Double from "../workers/double.js";
 import type { HostReport, HostSettings } from "./neighbour.js";
 import { dropSchema } from "./schema.js";
 import { Blob, Patient, Picky, Spender } from "./situations.js";

@@ -1,5 +1,5 @@
 import type { Baton } from "../../lib/index.js"; // yours: "pg-baton"
-import Double from "../../workers/double.js";
+import Double from "../workers/double.js";
 import { Tally } from "./tally.js";
 
 const WARM_UP = 5;

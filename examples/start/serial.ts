@@ -1,7 +1,7 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Job } from "../../lib/index.js"; // yours: "pg-baton"
-import Compress from "../../workers/compress.js";
+import Compress from "../workers/compress.js";
 import type { Crunched } from "./crunch.js";
 import { Ending } from "./ending.js";
 

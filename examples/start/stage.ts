@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { Baton } from "../../lib/index.js"; // yours: "pg-baton"
-import Compress from "../../workers/compress.js";
-import Double from "../../workers/double.js";
+import Compress from "../workers/compress.js";
+import Double from "../workers/double.js";
 import { openDatabase } from "../database.js";
 import { Neighbour } from "./neighbour.js";
 import { QuotaError } from "./quota-error.js";

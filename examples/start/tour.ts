@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import type { AwaitResult, Baton } from "../../lib/index.js"; // yours: "pg-baton"
-import Burn from "../../workers/burn.js";
+import Burn from "../workers/burn.js";
 import { Ending } from "./ending.js";
 import { QuotaError } from "./quota-error.js";
 import type { Screen } from "./screen.js";

@@ -1,6 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { showThrown } from "../codec/show.js";
 import { type AnyWorker, isWorker } from "../worker.js";
 import { UsageError } from "./usage.js";
@@ -8,8 +8,6 @@ import { UsageError } from "./usage.js";
 const MODULE = /\.[cm]?js$/;
 /** Hidden folders, and what is installed. */
 const LEFT_OUT = /^(\..*|node_modules)$/;
-/** Lies among the sample workers of this repository, and imports in threads only. */
-const ENTRY = fileURLToPath(new URL("../../workers/thread.js", import.meta.url));
 
 /**
  * Imports modules, or all modules of folders and of those within, and collects the workers that they export. Throws
@@ -54,7 +52,7 @@ async function modulesIn(folder: string): Promise<string[]> {
   for (const entry of entries.toSorted((a, b) => a.name.localeCompare(b.name))) {
     const path = join(folder, entry.name);
     if (entry.isDirectory() && !LEFT_OUT.test(entry.name)) modules.push(...(await modulesIn(path)));
-    else if (!entry.isDirectory() && MODULE.test(entry.name) && path !== ENTRY) modules.push(path);
+    else if (!entry.isDirectory() && MODULE.test(entry.name)) modules.push(path);
   }
   return modules;
 }

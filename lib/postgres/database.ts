@@ -7,7 +7,7 @@ import { ServerClient } from "./client.js";
 import { type CopiedRow, CopyOut } from "./copy.js";
 import { type Room, readRows } from "./cursor.js";
 import { READ_ONLY, sqlState } from "./failure.js";
-import { connectError, inspect } from "./inspection.js";
+import { connectError, inspect } from "./preflight.js";
 import { Route } from "./route.js";
 import { type Limits, LIMITS } from "./settings.js";
 import { closeClient, Sockets, type Wait } from "./sockets.js";

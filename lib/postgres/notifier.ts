@@ -5,7 +5,7 @@ import type { Notifier, NotifierMode } from "../notifier.js";
 import type { Telemetry } from "../telemetry.js";
 import type { Database } from "./database.js";
 import { sqlState } from "./failure.js";
-import { Session } from "./session.js";
+import { Listener } from "./listener.js";
 
 export interface PostgresNotifierOptions {
   readonly database: Database;
@@ -38,7 +38,7 @@ const UNCLOG = { name: "baton_unclog", text: "select pg_catalog.pg_notification_
  */
 export class PostgresNotifier implements Notifier {
   readonly #options: PostgresNotifierOptions;
-  readonly #session: Session;
+  readonly #listener: Listener;
   readonly #handlers = new Map<string, ((payload: string, sender: number) => void)[]>();
   readonly #restored: (() => void)[] = [];
   #started: Promise<void> | undefined;
@@ -57,7 +57,7 @@ export class PostgresNotifier implements Notifier {
   constructor(options: PostgresNotifierOptions) {
     this.#options = options;
     this.#handlers.set(options.probeChannel, []);
-    this.#session = new Session({
+    this.#listener = new Listener({
       ...options,
       channels: () => this.#handlers.keys(),
       onNotification: (channel, payload, sender) => this.#dispatch(channel, payload, sender),
@@ -71,13 +71,13 @@ export class PostgresNotifier implements Notifier {
   }
 
   start(): Promise<void> {
-    this.#started ??= this.#session.start();
+    this.#started ??= this.#listener.start();
     return this.#started;
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.#session.stop();
+    await this.#listener.stop();
   }
 
   async listen(channel: string, handler: (payload: string, sender: number) => void): Promise<void> {
@@ -104,7 +104,7 @@ export class PostgresNotifier implements Notifier {
 
   /** If this fails the connection is lost, and what brings it back listens to all channels. */
   async #listen(channel: string): Promise<void> {
-    await this.#session.client?.query(`listen ${pg.escapeIdentifier(channel)}`).catch(() => {});
+    await this.#listener.client?.query(`listen ${pg.escapeIdentifier(channel)}`).catch(() => {});
   }
 
   async #opened(again: boolean): Promise<void> {
@@ -146,7 +146,7 @@ export class PostgresNotifier implements Notifier {
     const heard = await Promise.race([arrived, timeout]);
     done.abort();
     this.#probe = undefined;
-    if (this.#session.client === undefined) return;
+    if (this.#listener.client === undefined) return;
     this.#reprove = heard ? REPROVE : Math.min(2 * this.#reprove, PROVE);
     if (heard) this.#setMode("notify", "a notification to itself arrived");
     else this.#setMode("polling", `a notification to itself did not arrive within ${PROBE_TIMEOUT} ms`);

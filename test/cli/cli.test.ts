@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import pg from "pg";
 import { Baton, type Relay } from "../../lib/index.js";
-import burn from "../../workers/burn.js";
+import burn from "../../examples/workers/burn.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { type NodeProcess, spawnNode } from "../support/process.js";
 import { until } from "../support/until.js";
@@ -31,7 +31,7 @@ describe("pg-baton", function () {
     ["no database", ["host", "--workers", "x", "--queue", "default:4"], /DATABASE_URL is not set/],
     [
       "a connection that does not name a database server",
-      ["host", "--workers", file("workers/double.js"), "--queue", "a:1", "--connection", "mysql://x"],
+      ["host", "--workers", file("examples/workers/double.js"), "--queue", "a:1", "--connection", "mysql://x"],
       /Option connection must be a postgres:\/\/ URL/,
     ],
     [
@@ -57,7 +57,7 @@ describe("pg-baton", function () {
     ["a URL as a command", ["postgres://u:secret@x/y"], /there is no command "postgres:\/\/u:\*\*\*@x\/y"/],
     [
       "a queue without a limit",
-      ["host", "--workers", file("workers/double.js"), "--queue", "default", "--connection", "postgres://x"],
+      ["host", "--workers", file("examples/workers/double.js"), "--queue", "default", "--connection", "postgres://x"],
       /write name:limit/,
     ],
     [
@@ -67,7 +67,7 @@ describe("pg-baton", function () {
     ],
     [
       "a limit of no use",
-      ["host", "--workers", file("workers/double.js"), "--queue", "a:0", "--connection", "postgres://x"],
+      ["host", "--workers", file("examples/workers/double.js"), "--queue", "a:0", "--connection", "postgres://x"],
       /Option queues.a must be/,
     ],
     [
@@ -104,7 +104,7 @@ describe("pg-baton", function () {
     await using run = cli([
       "host",
       "--workers",
-      file("workers/double.js"),
+      file("examples/workers/double.js"),
       "--queue",
       "a:1",
       "--connection",
@@ -134,7 +134,7 @@ describe("pg-baton", function () {
     }
 
     it("runs jobs; at SIGTERM it lets the running one end, and exits with 0", async () => {
-      await using process = host("workers/burn.js", "--name", "cruncher");
+      await using process = host("examples/workers/burn.js", "--name", "cruncher");
       expect(await process.nextLine()).to.match(
         /^pg-baton: host cruncher \(\S+\) is up: queues default:1; workers burn; threads 1$/,
       );
@@ -151,7 +151,7 @@ describe("pg-baton", function () {
     });
 
     it("ends at once, with 1, at the second signal", async () => {
-      await using process = host("workers/burn.js", "--prefix", "second");
+      await using process = host("examples/workers/burn.js", "--prefix", "second");
       await process.nextLine();
       await using baton = await new Baton({ connection: database.url, prefix: "second" }).start();
       await running(baton, await baton.async(burn.new({ ms: 60_000 })));
@@ -169,7 +169,7 @@ describe("pg-baton", function () {
     });
 
     it("writes to stderr what goes wrong with the database", async () => {
-      await using process = host("workers/double.js", "--name", "unlucky");
+      await using process = host("examples/workers/double.js", "--name", "unlucky");
       await process.nextLine();
       const client = new pg.Client(database.url);
       await client.connect();

@@ -63,7 +63,15 @@ describe("the connection of a command line", () => {
     after(() => database.drop());
 
     function host(args: string[]): NodeProcess {
-      const options = ["--workers", file("workers/double.js"), "--queue", "default:1", "--threads", "1", ...args];
+      const options = [
+        "--workers",
+        file("examples/workers/double.js"),
+        "--queue",
+        "default:1",
+        "--threads",
+        "1",
+        ...args,
+      ];
       return spawnNode(file("lib/cli/main.js"), ["host", ...options], { env: { DATABASE_URL: "" } });
     }
 

@@ -61,8 +61,8 @@ describe("loadWorkers", () => {
     expect(await names(folder, file)).to.deep.equal(["one"]);
   });
 
-  it("takes the workers of this repository, whose folder holds the threads' entry too", async () => {
-    const workers = fileURLToPath(new URL("../../workers", import.meta.url));
+  it("takes the workers of this repository's examples, and passes over other modules", async () => {
+    const workers = fileURLToPath(new URL("../../examples/workers", import.meta.url));
     expect(await names(workers)).to.include.members(["burn", "compress", "double", "echo"]);
   });
 

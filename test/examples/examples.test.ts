@@ -21,7 +21,7 @@ describe("the examples", function () {
     await using host = start("lib/cli/main.js", [
       "host",
       "--workers",
-      file("workers/double.js"),
+      file("examples/workers/double.js"),
       "--queue",
       "default:2",
       "--threads",

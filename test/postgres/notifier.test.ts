@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import pg from "pg";
-import { MemoryNotifier, type Notifier } from "../../lib/notifier.js";
+import type { Notifier } from "../../lib/notifier.js";
+import { MemoryNotifier } from "../support/memory-notifier.js";
 import { Database, type Statement } from "../../lib/postgres/database.js";
 import { PostgresNotifier } from "../../lib/postgres/notifier.js";
 import { Telemetry } from "../../lib/telemetry.js";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { Database } from "../../lib/postgres/database.js";
-import { Engine } from "../../lib/postgres/engine.js";
+import { Engine } from "../../lib/engine/engine.js";
 import { Pulse } from "../../lib/postgres/pulse.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { Engines, registration } from "../support/engines.js";

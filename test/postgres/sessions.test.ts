@@ -5,7 +5,7 @@ import { Telemetry } from "../../lib/telemetry.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { FaultyProxy } from "../support/faulty-proxy.js";
 import { Hosts } from "../support/hosts.js";
-import double from "../../workers/double.js";
+import double from "../../examples/workers/double.js";
 
 /** What a role or a database may have set, and what our statements need instead. */
 const HOSTILE = {

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { InvalidOptionError, InvalidRelayError, JobNotFoundError, StoppedError } from "../../lib/errors.js";
 import { ANSWER_KINDS } from "../../lib/job/answer.js";
-import { MemoryNotifier } from "../../lib/notifier.js";
+import { MemoryNotifier } from "../support/memory-notifier.js";
 import { Awaiter } from "../../lib/relay/awaiter.js";
 import { Dispatcher } from "../../lib/relay/dispatcher.js";
 import { formatEnvelope } from "../../lib/relay/envelope.js";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { JobNotFoundError } from "../../lib/errors.js";
-import { MemoryNotifier } from "../../lib/notifier.js";
+import { MemoryNotifier } from "../support/memory-notifier.js";
 import { Awaiter } from "../../lib/relay/awaiter.js";
 import { Dispatcher } from "../../lib/relay/dispatcher.js";
 import { FETCH, VERSION } from "../../lib/relay/envelope.js";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Relay } from "../../lib/relay/relay.js";
-import { unwrap } from "../../lib/unwrap.js";
+import { unwrap } from "../../lib/relay/unwrap.js";
 import { Awaiting } from "../support/awaiting.js";
 
 describe("a timeout says why", () => {

@@ -1,5 +1,5 @@
 import { type Answer } from "../../lib/job/answer.js";
-import { MemoryNotifier } from "../../lib/notifier.js";
+import { MemoryNotifier } from "./memory-notifier.js";
 import { Awaiter } from "../../lib/relay/awaiter.js";
 import { Dispatcher } from "../../lib/relay/dispatcher.js";
 import { formatEnvelope } from "../../lib/relay/envelope.js";

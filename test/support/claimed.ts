@@ -36,7 +36,7 @@ export function testModule(name: string): string {
 
 /** The URL of a sample worker's module, compiled. */
 export function sampleModule(name: string): string {
-  return new URL(`../../workers/${name}`, import.meta.url).href;
+  return new URL(`../../examples/workers/${name}`, import.meta.url).href;
 }
 
 /** The value that an outcome carries, decoded; undefined where it has none. */

@@ -3,10 +3,10 @@ import { type Answer, ANSWER_KINDS, answerWith, bareAnswer } from "../../lib/job
 import type { ClaimedJob } from "../../lib/job/job.js";
 import type { Transition } from "../../lib/job/transition.js";
 import { Database } from "../../lib/postgres/database.js";
-import type { Loss, Registration } from "../../lib/postgres/census.js";
-import { Engine } from "../../lib/postgres/engine.js";
-import { migrate } from "../../lib/postgres/migrations.js";
-import { type Statements, statements } from "../../lib/postgres/statements.js";
+import type { Loss, Registration } from "../../lib/engine/census.js";
+import { Engine } from "../../lib/engine/engine.js";
+import { migrate } from "../../lib/engine/migrations.js";
+import { type Statements, statements } from "../../lib/engine/statements.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { createDatabase, type TestDatabase } from "./database.js";
 import { until } from "./until.js";

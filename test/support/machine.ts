@@ -4,7 +4,7 @@ import { COUNTED_FROM } from "../../lib/job/interruptions.js";
 import { type ClaimedJob, JOB_STATES, type JobState } from "../../lib/job/job.js";
 import type { EndedOutcome } from "../../lib/job/outcome.js";
 import { transition } from "../../lib/job/transition.js";
-import { Engine } from "../../lib/postgres/engine.js";
+import { Engine } from "../../lib/engine/engine.js";
 import { type Engines, registration } from "./engines.js";
 import { newRow } from "./rows.js";
 

@@ -17,7 +17,7 @@ const BODY =
 
 /** The names of PostgreSQL's functions that the sources call. */
 function called(): string[] {
-  const texts = sources(root, ["lib/postgres"]).map((path) => readFileSync(new URL(path, root), "utf8"));
+  const texts = sources(root, ["lib/engine", "lib/postgres"]).map((path) => readFileSync(new URL(path, root), "utf8"));
   return [
     ...new Set(texts.flatMap((text) => [...text.matchAll(/pg_catalog\.([a-z_]\w*)\(/g)].map(([, name = ""]) => name))),
   ];

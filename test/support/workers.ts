@@ -1,6 +1,6 @@
 import type { AnyWorker } from "../../lib/index.js";
-import double from "../../workers/double.js";
-import echo from "../../workers/echo.js";
+import double from "../../examples/workers/double.js";
+import echo from "../../examples/workers/echo.js";
 import { batched } from "../workers/batched.js";
 import { clock } from "../workers/clocks.js";
 import { exit } from "../workers/crash.js";

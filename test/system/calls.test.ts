@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Baton, BatonOptions } from "../../lib/index.js";
-import { Engine } from "../../lib/postgres/engine.js";
-import double from "../../workers/double.js";
+import { Engine } from "../../lib/engine/engine.js";
+import double from "../../examples/workers/double.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
 import { Hosts } from "../support/hosts.js";

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { type Baton, DatabaseError, StoppedError } from "../../lib/index.js";
 import { type Embedded, startEmbedded } from "../../lib/embedded.js";
-import double from "../../workers/double.js";
+import double from "../../examples/workers/double.js";
 import { FaultyProxy } from "../support/faulty-proxy.js";
 import { Gate } from "../support/gate.js";
 import { Hosts } from "../support/hosts.js";

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import pg from "pg";
 import { type Embedded, startEmbedded } from "../../lib/embedded.js";
 import type { BatonOptions } from "../../lib/index.js";
-import double from "../../workers/double.js";
+import double from "../../examples/workers/double.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
 import { Hosts } from "../support/hosts.js";

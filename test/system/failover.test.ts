@@ -5,7 +5,7 @@ import { Baton, DatabaseError } from "../../lib/index.js";
 import { Database } from "../../lib/postgres/database.js";
 import { sqlState } from "../../lib/postgres/failure.js";
 import { Telemetry } from "../../lib/telemetry.js";
-import double from "../../workers/double.js";
+import double from "../../examples/workers/double.js";
 import { Hosts } from "../support/hosts.js";
 import { until } from "../support/until.js";
 

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import pg from "pg";
 import { Baton, DatabaseError, InvalidOptionError, type JobFilter, NotStartedError } from "../../lib/index.js";
-import double from "../../workers/double.js";
-import echo from "../../workers/echo.js";
+import double from "../../examples/workers/double.js";
+import echo from "../../examples/workers/echo.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Hosts } from "../support/hosts.js";
 import { rejection } from "../support/rejection.js";

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import pg from "pg";
 import { type Embedded, startEmbedded } from "../../lib/embedded.js";
 import type { Baton, BatonStatus } from "../../lib/index.js";
-import double from "../../workers/double.js";
+import double from "../../examples/workers/double.js";
 import { freeze, thaw } from "../support/frozen.js";
 import { Gate } from "../support/gate.js";
 import { Hosts } from "../support/hosts.js";

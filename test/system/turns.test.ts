@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import pg from "pg";
 import type { Baton } from "../../lib/index.js";
-import { Engine } from "../../lib/postgres/engine.js";
-import double from "../../workers/double.js";
+import { Engine } from "../../lib/engine/engine.js";
+import double from "../../examples/workers/double.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
 import { Hosts } from "../support/hosts.js";

@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { expect } from "chai";
 import { type AnyWorker, Baton, type BatonOptions } from "../../lib/index.js";
-import double from "../../workers/double.js";
-import echo from "../../workers/echo.js";
+import double from "../../examples/workers/double.js";
+import echo from "../../examples/workers/echo.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { until } from "../support/until.js";
 

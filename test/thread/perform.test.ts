@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { unpack } from "../../lib/codec/codec.js";
-import { type Run, Threads } from "../../lib/host/threads.js";
+import { type Run, Threads } from "../../lib/runner/threads/threads.js";
 import type { FailedOutcome, Outcome } from "../../lib/job/outcome.js";
 import { Telemetry, type TelemetryEvents } from "../../lib/telemetry.js";
 import { claimedJob, sampleModule, testModule, valueIn } from "../support/claimed.js";

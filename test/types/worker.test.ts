@@ -10,8 +10,8 @@ import {
   workerRef,
 } from "../../lib/index.js";
 import type { NewJob, Relay } from "../../lib/index.js";
-import type Double from "../../workers/double.js";
-import double from "../../workers/double.js";
+import type Double from "../../examples/workers/double.js";
+import double from "../../examples/workers/double.js";
 
 // What is stated here is checked by the compiler: a test that compiles has passed. Nothing is run.
 const baton = null as unknown as Baton;

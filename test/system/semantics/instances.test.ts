@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import double from "../../../workers/double.js";
+import double from "../../../examples/workers/double.js";
 import { createDatabase, type TestDatabase } from "../../support/database.js";
 import { Gate } from "../../support/gate.js";
 import { Hosts } from "../../support/hosts.js";

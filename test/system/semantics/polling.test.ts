@@ -1,7 +1,7 @@
 import { channel } from "node:diagnostics_channel";
 import { expect } from "chai";
 import type { Baton } from "../../../lib/index.js";
-import double from "../../../workers/double.js";
+import double from "../../../examples/workers/double.js";
 import { createDatabase, type TestDatabase } from "../../support/database.js";
 import { FaultyProxy } from "../../support/faulty-proxy.js";
 import { Gate } from "../../support/gate.js";

@@ -1,0 +1,47 @@
+import type { Engine } from "../engine/engine.js";
+import { pairKey, type Unserved } from "../engine/serving.js";
+import type { Telemetry } from "../telemetry.js";
+import { Periodic } from "./periodic.js";
+
+/** ms between two looks. */
+const INTERVAL = 10_000;
+
+/**
+ * Looks for available jobs that no live host can run: of a queue that no host serves, or a worker
+ * that none of its hosts has. Each such pair is reported once, until it is served again.
+ */
+export class Coverage {
+  readonly #engine: Pick<Engine, "unservedNow">;
+  readonly #telemetry: Telemetry;
+  readonly #periodic: Periodic;
+  #unserved: readonly Unserved[] = [];
+
+  constructor(engine: Pick<Engine, "unservedNow">, telemetry: Telemetry, interval = INTERVAL) {
+    this.#engine = engine;
+    this.#telemetry = telemetry;
+    this.#periodic = new Periodic({ name: "coverage", interval, work: () => this.#look(), telemetry });
+  }
+
+  /** As of the last look. */
+  get unserved(): readonly Unserved[] {
+    return this.#unserved;
+  }
+
+  start(): void {
+    this.#periodic.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#periodic.stop();
+  }
+
+  async #look(): Promise<undefined> {
+    const known = new Set(this.#unserved.map(keyOf));
+    this.#unserved = await this.#engine.unservedNow();
+    for (const found of this.#unserved) if (!known.has(keyOf(found))) this.#telemetry.emit("queue:unserved", found);
+  }
+}
+
+function keyOf(unserved: Unserved): string {
+  return `${pairKey(unserved)}\n${unserved.reason}`;
+}

@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { failure } from "../codec/failure.js";
+import { QuarantinedError, ThreadCrashError } from "../errors.js";
+import type { ClaimedJob } from "../job/job.js";
+import type { Outcome } from "../job/outcome.js";
+import { QUARANTINED_AT } from "../job/suspicion.js";
+import type { Engine } from "../engine/engine.js";
+import { retryDelay } from "../postgres/failure.js";
+import type { Telemetry } from "../telemetry.js";
+import type { Isolation } from "./threads/isolation.js";
+import type { Run } from "./threads/threads.js";
+
+export interface SuspectsOptions {
+  readonly isolation: Isolation;
+  readonly engine: Pick<Engine, "accused" | "accuse" | "absolve">;
+  /** Whether this host is known to be alive so many ms from now. */
+  readonly survives: (ms: number) => Promise<boolean>;
+  readonly resultLimit: number;
+  readonly telemetry: Telemetry;
+}
+
+/** ms for which a host must outlive a process that died before the death is the job's doing: not the machine's, nor the end of both. */
+const OUTLIVE = 2_000;
+
+/**
+ * Runs jobs with which hosts have died, each alone in a process of its own, and decides what its end proves. A process that dies
+ * while its host lives on was taken down by its job. One that ends in an outcome clears the job of all suspicion.
+ */
+export class Suspects {
+  readonly #options: SuspectsOptions;
+  /** Jobs that were asked to end early: that they failed then proves nothing. */
+  readonly #interrupted = new Set<number>();
+
+  constructor(options: SuspectsOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects. */
+  async run(job: ClaimedJob, url: string): Promise<Run> {
+    const start = performance.now();
+    const ended = await this.#options.isolation.run(job, url);
+    const interrupted = this.#interrupted.delete(job.id);
+    if ("death" in ended) {
+      const duration = performance.now() - start;
+      return { outcome: await this.#judge(job, ended.death), duration, threadId: -1 };
+    }
+    const { type } = ended.run.outcome;
+    const provesNothing = type === "released" || type === "interrupted" || (interrupted && type === "failed");
+    if (!provesNothing) await this.#absolve(job);
+    return ended.run;
+  }
+
+  /** Whether a job is under way here. */
+  runs(jobId: number): boolean {
+    return this.#options.isolation.runs(jobId);
+  }
+
+  /** Asks a job to end early, by its signal. */
+  abort(jobId: number, reason: string): void {
+    this.#interrupted.add(jobId);
+    this.#options.isolation.abort(jobId, reason);
+  }
+
+  /** Ends a job's process, and the job with this outcome unless it ends by itself just now. Resolves when the process has ended. */
+  kill(jobId: number, outcome: Outcome): Promise<void> {
+    return this.#options.isolation.kill(jobId, outcome);
+  }
+
+  async #judge(job: ClaimedJob, how: string): Promise<Outcome> {
+    const { survives, resultLimit } = this.#options;
+    if (!(await survives(OUTLIVE))) return { type: "released" };
+    const deaths = await this.#accuse(job);
+    if (deaths === null) return { type: "released" };
+    const what = `Job ${job.id} of worker ${JSON.stringify(job.worker)} took down the process in which it ran alone (${how})`;
+    if (deaths < QUARANTINED_AT) return failure(new ThreadCrashError(`${what}: it runs alone again`), resultLimit);
+    const message = `${what}, ${deaths} times now, after hosts had died with it: it will not run again`;
+    return { ...failure(new QuarantinedError(message), resultLimit), type: "quarantined" };
+  }
+
+  /** How often the job has; null where it is not this host's any more, or the host ends. */
+  async #accuse(job: ClaimedJob): Promise<number | null> {
+    const { engine, survives, telemetry } = this.#options;
+    let before: number | null = null;
+    for (let failures = 1; ; failures += 1) {
+      try {
+        before ??= await engine.accused(job);
+        return before === null ? null : await engine.accuse(job, before + 1);
+      } catch (error) {
+        telemetry.emit("service:error", { service: "suspects", error });
+        await sleep(retryDelay(failures), undefined, { ref: false });
+        if (!(await survives(0))) return null;
+      }
+    }
+  }
+
+  /** It is written before the outcome. Where that fails the job stays suspected, which costs it no more than another process. */
+  async #absolve(job: ClaimedJob): Promise<void> {
+    const { engine, telemetry } = this.#options;
+    await engine
+      .absolve(job)
+      .catch((error: unknown) => telemetry.emit("service:error", { service: "suspects", error }));
+  }
+}

@@ -1,0 +1,214 @@
+import type { ClaimedJob } from "../../job/job.js";
+import type { Outcome } from "../../job/outcome.js";
+import type { Run } from "../../thread/perform.js";
+import { Thread, type ThreadOptions } from "./thread.js";
+
+export type { Run } from "../../thread/perform.js";
+
+export interface ThreadsOptions extends ThreadOptions {
+  /** How many threads. */
+  readonly size: number;
+}
+
+interface Waiting {
+  readonly jobs: readonly ClaimedJob[];
+  readonly url: string;
+  readonly started: (() => void) | undefined;
+  readonly settle: (runs: Run[]) => void;
+}
+
+/**
+ * The threads of a host and the jobs that wait for one, first come first served. Each thread has one job, or batch of them, at a time, and
+ * counts as busy until it has really ended, which a killed one in native code may not do for long.
+ */
+export class Threads {
+  readonly #threads: readonly Thread[];
+  readonly #waiting = new Set<Waiting>();
+  /** Jobs that run a second time, each alone in a fresh thread: theirs has ended under them, perhaps by another's doing. */
+  readonly #again = new Set<Waiting>();
+  readonly #onFree: (() => void)[] = [];
+  #starting: Promise<void> | null = null;
+  #started: { resolve(): void; reject(error: unknown): void } | null = null;
+  #stopping: Promise<void> | null = null;
+
+  constructor({ size, ...options }: ThreadsOptions) {
+    const events = { free: () => this.#freed(), failed: (error: unknown) => this.#started?.reject(error) };
+    this.#threads = Array.from({ length: size }, () => new Thread(options, events));
+  }
+
+  /** How many threads there are, busy or free. */
+  get size(): number {
+    return this.#threads.length;
+  }
+
+  /** How many of them could take a job now. */
+  get free(): number {
+    return this.#threads.reduce((free, thread) => (thread.free ? free + 1 : free), 0);
+  }
+
+  /** How many of them were told to end and have not yet. They count as busy until they have. */
+  get ending(): number {
+    return this.#threads.filter((thread) => thread.ending).length;
+  }
+
+  /** How many jobs, or batches of them, wait for a thread. */
+  get waiting(): number {
+    return this.#waiting.size + this.#again.size;
+  }
+
+  /** Resolves when every thread is up. Rejects with the reason if one cannot start. Idempotent. */
+  start(): Promise<void> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  /** Ends every thread, whatever it does, and resolves when all have ended. Jobs in them or waiting are released. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** Keeps the process alive no longer for threads that were told to end and have not. */
+  disown(): void {
+    for (const thread of this.#threads) thread.disown();
+  }
+
+  /** Whether a job is under way, rather than before or after its turn in a batch. */
+  runs(jobId: number): boolean {
+    return this.#threadOf(jobId)?.runs(jobId) ?? false;
+  }
+
+  /** Runs a job as soon as a thread is free, like {@link runBatch}. */
+  async run(job: ClaimedJob, url: string, started?: () => void): Promise<Run> {
+    const [run] = await this.runBatch([job], url, started);
+    return run as Run;
+  }
+
+  /**
+   * Runs jobs of one module, one after the other, as soon as a thread is free; `started` is called when they go in. Resolves to a
+   * run for each. Never rejects because of what a job does: whatever that is, even the end of its thread, is an outcome.
+   */
+  runBatch(jobs: readonly ClaimedJob[], url: string, started?: () => void): Promise<Run[]> {
+    if (this.#stopping !== null) return Promise.resolve(jobs.map(released));
+    return new Promise((settle) => {
+      this.#waiting.add({ jobs, url, started, settle });
+      this.#dispatch();
+    });
+  }
+
+  /** Asks a job that runs to end early: its `context.signal` aborts, with this message. Does nothing to one that waits. */
+  abort(jobId: number, reason: string): void {
+    this.#threadOf(jobId)?.abort(jobId, reason);
+  }
+
+  /**
+   * Ends a job with an outcome, and the thread it runs in; one that waits just never starts. Those in a batch with it are
+   * released. Resolves, as the job's `run` does, when the thread has really ended. A job that ends by itself at the same moment
+   * keeps its own outcome.
+   */
+  async kill(jobId: number, outcome: Outcome): Promise<void> {
+    for (const waiting of [...this.#again, ...this.#waiting]) {
+      if (!waiting.jobs.some(({ id }) => id === jobId)) continue;
+      this.#drop(waiting);
+      waiting.settle(waiting.jobs.map(({ id }) => (id === jobId ? { ...released(), outcome } : released())));
+    }
+    await this.#threadOf(jobId)?.kill(jobId, outcome);
+  }
+
+  /** Calls back whenever a thread is free and no job waits for it. */
+  onFree(callback: () => void): void {
+    this.#onFree.push(callback);
+  }
+
+  async #start(): Promise<void> {
+    if (this.#stopping !== null) return;
+    const started = new Promise<void>((resolve, reject) => {
+      this.#started = { resolve, reject };
+    });
+    for (const thread of this.#threads) thread.start();
+    try {
+      await started;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    } finally {
+      this.#started = null;
+    }
+  }
+
+  async #stop(): Promise<void> {
+    for (const waiting of [...this.#again, ...this.#waiting]) {
+      this.#drop(waiting);
+      waiting.settle(waiting.jobs.map(released));
+    }
+    await Promise.all(this.#threads.map((thread) => thread.stop()));
+    this.#started?.resolve();
+  }
+
+  #freed(): void {
+    this.#dispatch();
+    if (this.#started !== null && this.#threads.every((thread) => thread.free || thread.busy)) {
+      this.#started.resolve();
+    }
+    if (this.free > 0) for (const callback of this.#onFree) callback();
+  }
+
+  #dispatch(): void {
+    for (const waiting of this.#again) {
+      const thread = this.#threads.find((thread) => thread.free && thread.fresh);
+      if (thread === undefined) break;
+      this.#begin(waiting, thread);
+    }
+    this.#freshen();
+    for (const waiting of this.#waiting) {
+      const thread = this.#threads.find((thread) => thread.free);
+      if (thread === undefined) return;
+      this.#begin(waiting, thread);
+    }
+  }
+
+  /** Sees to it that there will be a fresh thread for each job that waits for one. */
+  #freshen(): void {
+    let missing = this.#again.size;
+    for (const { starting } of this.#threads) if (starting) missing -= 1;
+    for (const thread of this.#threads) {
+      if (missing < 1) return;
+      if (!thread.free) continue;
+      thread.recycle();
+      missing -= 1;
+    }
+  }
+
+  #begin(waiting: Waiting, thread: Thread): void {
+    this.#drop(waiting);
+    void this.#run(waiting, thread);
+    waiting.started?.();
+  }
+
+  async #run({ jobs, url, settle }: Waiting, thread: Thread): Promise<void> {
+    const runs = await thread.run(jobs, url);
+    if (!runs.includes(null)) return settle(runs as Run[]);
+    settle(await Promise.all(runs.map(async (run, at) => run ?? this.#runAgain(jobs[at] as ClaimedJob, url))));
+  }
+
+  #runAgain(job: ClaimedJob, url: string): Promise<Run> {
+    if (this.#stopping !== null) return Promise.resolve(released());
+    return new Promise((resolve) => {
+      this.#again.add({ jobs: [job], url, started: undefined, settle: ([run]) => resolve(run as Run) });
+      this.#dispatch();
+    });
+  }
+
+  #drop(waiting: Waiting): void {
+    this.#again.delete(waiting);
+    this.#waiting.delete(waiting);
+  }
+
+  #threadOf(jobId: number): Thread | undefined {
+    return this.#threads.find((thread) => thread.has(jobId));
+  }
+}
+
+function released(): Run {
+  return { outcome: { type: "released" }, duration: 0, threadId: -1 };
+}

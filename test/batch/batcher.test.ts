@@ -1,0 +1,181 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+import { StoppedError } from "../../lib/errors.js";
+import { Batcher, type BatcherOptions } from "../../lib/batch/batcher.js";
+import { Telemetry } from "../../lib/telemetry.js";
+import { until } from "../support/until.js";
+
+/** As pg throws what the server refuses. */
+function refusal(message: string): Error {
+  return Object.assign(new Error(message), { code: "22P02", severity: "ERROR" });
+}
+
+describe("a batcher", () => {
+  let batches: string[][];
+  let gates: (() => void)[];
+  let telemetry: Telemetry;
+
+  beforeEach(() => {
+    batches = [];
+    gates = [];
+    telemetry = new Telemetry("test");
+  });
+
+  /** Each batch waits until its gate is opened. */
+  function gated(options: Partial<BatcherOptions<string, string>> = {}): Batcher<string, string> {
+    return make({
+      flush: async (items) => {
+        batches.push(items);
+        await new Promise<void>((resolve) => gates.push(resolve));
+        return items.map((item) => item.toUpperCase());
+      },
+      ...options,
+    });
+  }
+
+  function make(options: Partial<BatcherOptions<string, string>>): Batcher<string, string> {
+    const flush = async (items: string[]): Promise<string[]> => items;
+    return new Batcher({ name: "test", limit: 100, patience: Infinity, telemetry, flush, ...options });
+  }
+
+  async function openGate(): Promise<void> {
+    while (gates.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    gates.shift()?.();
+  }
+
+  it("sends the first at once, and together in the next what arrives meanwhile", async () => {
+    const batcher = gated();
+    const first = batcher.push("a");
+    await Promise.resolve();
+    const rest = [batcher.push("b"), batcher.push("c")];
+    await openGate();
+    expect(await first).to.equal("A");
+    await openGate();
+    expect(await Promise.all(rest)).to.deep.equal(["B", "C"]);
+    expect(batches).to.deep.equal([["a"], ["b", "c"]]);
+  });
+
+  it("sends together what is pushed in one go", async () => {
+    const batcher = gated();
+    const all = Promise.all(["a", "b"].map((item) => batcher.push(item)));
+    await openGate();
+    expect(await all).to.deep.equal(["A", "B"]);
+    expect(batches).to.deep.equal([["a", "b"]]);
+  });
+
+  it("gathers under load: what comes after a batch of many waits for company, for no longer than that took", async () => {
+    const batcher = gated();
+    const many = Promise.all(["a", "b", "c", "d"].map((item) => batcher.push(item)));
+    await until(() => gates.length > 0, "the batch to leave");
+    await sleep(20);
+    await openGate();
+    await many;
+    const next = batcher.push("e");
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    expect(batches, "not at once").to.have.length(1);
+    await openGate();
+    expect(await next).to.equal("E");
+  });
+
+  it("lets what is in no hurry wait for company, until something is, or it drains", async () => {
+    const batcher = gated({ leisurely: (item) => item === "slow" });
+    const first = [batcher.push("slow"), batcher.push("slow")];
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    expect(batches, "not at once").to.deep.equal([]);
+    const urgent = batcher.push("urgent");
+    await openGate();
+    await Promise.all([...first, urgent]);
+    expect(batches).to.deep.equal([["slow", "slow", "urgent"]]);
+    const last = batcher.push("slow");
+    const drained = batcher.drain();
+    await openGate();
+    await Promise.all([last, drained]);
+    const alone = batcher.push("slow");
+    await openGate();
+    expect(await alone, "nor does it wait for ever").to.equal("SLOW");
+  });
+
+  it("keeps to its limits of number and weight; one item alone may be over", async () => {
+    const batcher = make({
+      limit: 2,
+      weigh: (item) => item.length,
+      maxWeight: 4,
+      flush: async (items) => {
+        batches.push(items);
+        return items;
+      },
+    });
+    const items = ["a", "b", "c", "dddd", "ee", "ff", "gggggg"];
+    expect(await Promise.all(items.map((item) => batcher.push(item)))).to.deep.equal(items);
+    expect(batches).to.deep.equal([["a", "b"], ["c"], ["dddd"], ["ee", "ff"], ["gggggg"]]);
+  });
+
+  it("sends a batch again after a passing failure, and says so", async () => {
+    let failures = 2;
+    const batcher = make({
+      flush: async (items) => {
+        failures -= 1;
+        if (failures >= 0) throw Object.assign(new Error("gone"), { code: "ECONNRESET" });
+        return items;
+      },
+    });
+    expect(await batcher.push("a")).to.equal("a");
+    expect(telemetry.counts()).to.deep.equal({ "batch:retry": 2 });
+  });
+
+  it("lets one bad item fail alone", async () => {
+    const batcher = make({
+      flush: async (items) => {
+        if (items.includes("bad")) throw refusal("bad row");
+        return items;
+      },
+    });
+    const items = ["a", "b", "bad", "c", "d"];
+    const results = await Promise.allSettled(items.map((item) => batcher.push(item)));
+    expect(results.map(({ status }) => status === "fulfilled")).to.deep.equal([true, true, false, true, true]);
+  });
+
+  it("loses its patience with what it has tried for too long", async () => {
+    const batcher = make({
+      patience: 0,
+      flush: async () => {
+        throw new Error("away");
+      },
+    });
+    expect(((await batcher.push("a").catch((error: unknown) => error)) as Error).message).to.equal("away");
+  });
+
+  it("drains: resolves when everything has arrived", async () => {
+    const batcher = gated();
+    const push = batcher.push("a");
+    expect(batcher.pending).to.equal(1);
+    const drained = batcher.drain();
+    await openGate();
+    await drained;
+    expect(batcher.pending).to.equal(0);
+    expect(await push).to.equal("A");
+  });
+
+  it("stops: rejects what waits and what is pushed later, and lets arrive what is on its way", async () => {
+    const batcher = gated();
+    const flying = batcher.push("a");
+    await Promise.resolve();
+    const waiting = batcher.push("b").catch((error: unknown) => error);
+    batcher.stop();
+    expect(await waiting).to.be.instanceOf(StoppedError);
+    expect(await batcher.push("c").catch((error: unknown) => error)).to.be.instanceOf(StoppedError);
+    await openGate();
+    expect(await flying).to.equal("A");
+  });
+
+  it("closes in time, though nothing arrives", async () => {
+    const batcher = make({
+      flush: async () => {
+        throw new Error("away");
+      },
+    });
+    const push = batcher.push("a").catch((error: unknown) => error);
+    await batcher.close(10);
+    expect(await push).to.be.instanceOf(Error);
+  });
+});

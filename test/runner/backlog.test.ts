@@ -1,0 +1,109 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { Backlog } from "../../lib/runner/backlog.js";
+import { patienceFor } from "../../lib/runner/rates.js";
+import type { ClaimedJob } from "../../lib/job/job.js";
+import { claimedJob } from "../support/claimed.js";
+import { until } from "../support/until.js";
+
+describe("the backlog", () => {
+  let overdue: (readonly ClaimedJob[])[];
+  let patience: number;
+  let backlog: Backlog;
+
+  beforeEach(() => {
+    overdue = [];
+    patience = 60_000;
+    backlog = new Backlog({ patience: () => patience, onOverdue: (jobs) => overdue.push(jobs) });
+  });
+
+  afterEach(() => {
+    backlog.clear();
+  });
+
+  const one = () => 1;
+
+  it("hands jobs out by priority, time and id, whatever the order in which claims bring them", () => {
+    const job = fc.record({
+      id: fc.nat(50),
+      priority: fc.integer({ min: 0, max: 2 }),
+      scheduledAt: fc.integer({ min: 0, max: 3 }),
+    });
+    const key = ({ priority, scheduledAt, id }: Pick<ClaimedJob, "priority" | "scheduledAt" | "id">) =>
+      priority * 1e6 + scheduledAt * 1e3 + id;
+    fc.assert(
+      fc.property(fc.array(fc.array(job, { maxLength: 6 }), { maxLength: 5 }), (claims) => {
+        for (const claim of claims) {
+          backlog.add(claim.map((rest) => claimedJob("a", {}, rest)).sort((a, b) => key(a) - key(b)));
+        }
+        const out = Array.from({ length: backlog.size }, () => backlog.next(one, 1)).flat();
+        const wanted = claims
+          .flat()
+          .map(key)
+          .sort((a, b) => a - b);
+        expect(out.map(key)).to.deep.equal(wanted);
+      }),
+    );
+  });
+
+  it("batches jobs of one worker that stand together, and leaves the other threads their share", () => {
+    backlog.add(["a", "a", "a", "a", "b", "a"].map((worker) => claimedJob(worker)));
+    const batches = [3, 2, 1, 1].map((threads) => backlog.next(() => 3, threads).map(({ worker }) => worker));
+    expect(batches).to.deep.equal([["a", "a"], ["a", "a"], ["b"], ["a"]]);
+  });
+
+  it("hands out alone what a host has died with", () => {
+    backlog.add(([0, 1, 0] as const).map((suspicion) => claimedJob("a", {}, { suspicion })));
+    expect(Array.from({ length: 3 }, () => backlog.next(() => 8, 1).length)).to.deep.equal([1, 1, 1]);
+  });
+
+  it("gives everything back at once when a job was held for too long", async () => {
+    patience = 20;
+    backlog.add([claimedJob("a"), claimedJob("a")]);
+    backlog.add([claimedJob("a")]);
+    await until(() => overdue.length > 0, "the jobs to be given back");
+    expect(overdue.map(({ length }) => length)).to.deep.equal([3]);
+    expect(backlog.size).to.equal(0);
+  });
+
+  it("gives nothing back that begins in time, and nothing that came later", async () => {
+    patience = 30;
+    backlog.add([claimedJob("a")]);
+    patience = 60_000;
+    backlog.add([claimedJob("b", {}, { priority: 1 })]);
+    expect(backlog.next(one, 1).map(({ worker }) => worker)).to.deep.equal(["a"]);
+    const probe = new Backlog({ patience: () => 60, onOverdue: (jobs) => overdue.push(jobs) });
+    probe.add([claimedJob("probe")]);
+    await until(() => overdue.length > 0, "the probe");
+    expect(overdue.flat().map(({ worker }) => worker)).to.deep.equal(["probe"]);
+    expect(backlog.size).to.equal(1);
+  });
+
+  it("holds nothing after a slow spell until a thread comes free, then one a thread, then twice as many each time", async () => {
+    patience = 5;
+    expect(backlog.allowance).to.equal(Number.POSITIVE_INFINITY);
+    backlog.add([claimedJob("a")]);
+    await until(() => overdue.length > 0, "the job to be given back");
+    expect(backlog.allowance).to.equal(0);
+    patience = 60_000;
+    backlog.freed();
+    for (let allowance = 1; allowance <= 256; allowance *= 2) {
+      expect(backlog.allowance).to.equal(allowance);
+      backlog.add([claimedJob("a")]);
+      backlog.next(one, 1);
+      backlog.freed();
+    }
+    expect(backlog.allowance).to.equal(Number.POSITIVE_INFINITY);
+  });
+
+  it("is patient for 250 ms to a second, and never shorter than jobs are meant to be held", () => {
+    const times = fc.double({ min: 0, max: 1e5, noNaN: true });
+    fc.assert(
+      fc.property(times, times, (roundTrip, jobTime) => {
+        const patience = patienceFor(roundTrip, jobTime);
+        expect(patience).to.be.within(250, 1_000);
+        expect(patience).to.be.at.least(Math.min(1_000, 2 * jobTime, 4 * roundTrip));
+      }),
+    );
+  });
+});

@@ -1,0 +1,88 @@
+import { expect } from "chai";
+import { Acks } from "../../lib/runner/acks.js";
+import type { Ack } from "../../lib/engine/engine.js";
+import { Telemetry } from "../../lib/telemetry.js";
+import { completed } from "../support/engines.js";
+import { until } from "../support/until.js";
+
+/** An error as the server raises it. */
+function raised(code: string): Error {
+  return Object.assign(new Error(`raised ${code}`), { code, severity: "ERROR" });
+}
+
+const TOO_LONG = raised("57014");
+const REFUSED = raised("22001");
+
+describe("an outcome that the database does not take", () => {
+  let acks: Acks;
+  /** What a try to write a job's outcome fails with. */
+  let faults: Map<number, Error>;
+  let tries: Map<number, number>;
+  let writable: boolean;
+
+  beforeEach(() => {
+    faults = new Map();
+    tries = new Map();
+    writable = true;
+    const complete = async (batch: readonly Ack[]): Promise<boolean[]> => {
+      for (const { id } of batch) tries.set(id, (tries.get(id) ?? 0) + 1);
+      for (const { id } of batch) if (faults.has(id)) throw faults.get(id) as Error;
+      return batch.map(() => true);
+    };
+    acks = new Acks({
+      engine: {
+        complete,
+        interrupt: () => Promise.reject(new Error("nothing is interrupted here")),
+        writable: async () => {
+          if (!writable) throw TOO_LONG;
+        },
+      },
+      telemetry: new Telemetry("test"),
+      leisurely: () => false,
+      onEased: () => {},
+      pause: 5,
+    });
+  });
+
+  afterEach(() => acks.close(0));
+
+  function ack(id: number): Ack {
+    return { id, claim: 1, transition: completed(), awaited: true };
+  }
+
+  it("for time is given up after three tries of its own, and holds nobody up", async () => {
+    faults.set(77, TOO_LONG);
+    const others = Array.from({ length: 100 }, (_, at) => at).filter((id) => id !== 77);
+    const written = others.map((id) => acks.push(ack(id)));
+    const faulty = acks.push(ack(77)).catch((error: unknown) => error);
+    expect(await Promise.all(written)).to.deep.equal(others.map(() => true));
+    const before = tries.get(77) ?? 0;
+    expect(await faulty).to.equal(TOO_LONG);
+    expect(await acks.push(ack(200))).to.equal(true);
+    expect((tries.get(77) ?? 0) - before, "the last try in a batch was its first alone").to.be.within(1, 2);
+  });
+
+  it("for time is tried on while the database takes nobody's", async () => {
+    writable = false;
+    faults.set(1, TOO_LONG);
+    const written = acks.push(ack(1));
+    await until(() => (tries.get(1) ?? 0) > 10, "many tries");
+    expect(acks).to.include({ pending: 1, clogged: false });
+    faults.clear();
+    expect(await written).to.equal(true);
+  });
+
+  it("for good is given up at once", async () => {
+    faults.set(1, REFUSED);
+    expect(await acks.push(ack(1)).catch((error: unknown) => error)).to.equal(REFUSED);
+    expect(tries.get(1)).to.equal(1);
+  });
+
+  it("is never given up where it stands for one that was", async () => {
+    faults.set(1, REFUSED);
+    const written = acks.insist(ack(1));
+    await until(() => (tries.get(1) ?? 0) > 5, "many tries");
+    faults.clear();
+    expect(await written).to.equal(true);
+  });
+});
