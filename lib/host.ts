@@ -62,7 +62,7 @@ export class Host {
       probeChannel: relayChannel(prefix, this.id),
       busy: () => this.mailbox.awaited > 0 || (this.#runner?.running ?? 0) > 0,
     });
-    this.notifier.onRestore(() => this.#inserts.hurry());
+    this.notifier.onRestore(() => this.#inserts.retryNow());
     this.mailbox = new Mailbox(telemetry);
     this.#reconciler = new Reconciler(this.mailbox, this.engine, this.notifier, telemetry);
     this.#dispatcher = new Dispatcher(this.mailbox, this.#reconciler, telemetry);

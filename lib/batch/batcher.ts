@@ -37,7 +37,7 @@ const PIECES = 8;
 interface Entry<Item, Result> {
   readonly item: Item;
   readonly weight: number;
-  readonly hurried: boolean;
+  readonly urgent: boolean;
   readonly since: number;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
@@ -62,13 +62,13 @@ export class Batcher<Item, Result> {
   readonly #stopping = new AbortController();
   readonly #idle: (() => void)[] = [];
   /** Ends the pause before another try. */
-  #hurry = new AbortController();
+  #retryPause = new AbortController();
   #waiting: Entry<Item, Result>[] = [];
   #flying = 0;
   #weight = 0;
   #scheduled = false;
   /** How many of those that wait are in a hurry. */
-  #hurried = 0;
+  #urgent = 0;
   /** When the next batch leaves, unless it is as large as `enough` before. */
   #gatherUntil = 0;
   #enough = 0;
@@ -94,18 +94,18 @@ export class Batcher<Item, Result> {
     if (this.#stopping.signal.aborted) return Promise.reject(new StoppedError(this.#options.name));
     return new Promise((resolve, reject) => {
       const weight = this.#options.weigh?.(item) ?? 0;
-      const hurried = !(this.#options.leisurely?.(item) ?? false);
+      const urgent = !(this.#options.leisurely?.(item) ?? false);
       this.#weight += weight;
-      if (hurried) this.#hurried += 1;
-      this.#waiting.push({ item, weight, hurried, since: performance.now(), resolve, reject });
+      if (urgent) this.#urgent += 1;
+      this.#waiting.push({ item, weight, urgent, since: performance.now(), resolve, reject });
       this.#schedule();
     });
   }
 
   /** The reason of the last failure may have passed: tries again now. */
-  hurry(): void {
-    this.#hurry.abort();
-    this.#hurry = new AbortController();
+  retryNow(): void {
+    this.#retryPause.abort();
+    this.#retryPause = new AbortController();
   }
 
   /** Resolves when nothing waits and nothing is on its way. */
@@ -127,7 +127,7 @@ export class Batcher<Item, Result> {
   /** Rejects what waits and ends retries; what is on its way is let arrive. */
   stop(): void {
     this.#stopping.abort();
-    this.hurry();
+    this.retryNow();
     const waiting = this.#waiting;
     this.#waiting = [];
     clearTimeout(this.#timer);
@@ -153,7 +153,7 @@ export class Batcher<Item, Result> {
   #due(): number {
     const { length } = this.#waiting;
     if (this.#draining || length >= this.#options.limit) return 0;
-    if (this.#hurried === 0) return (this.#waiting[0]?.since ?? 0) + LEISURE;
+    if (this.#urgent === 0) return (this.#waiting[0]?.since ?? 0) + LEISURE;
     return length >= this.#enough ? 0 : this.#gatherUntil;
   }
 
@@ -173,7 +173,7 @@ export class Batcher<Item, Result> {
   async #send(): Promise<void> {
     const batch = this.#take();
     this.#flying = batch.length;
-    this.#hurried = this.#waiting.reduce((count, { hurried }) => (hurried ? count + 1 : count), 0);
+    this.#urgent = this.#waiting.reduce((count, { urgent }) => (urgent ? count + 1 : count), 0);
     const start = performance.now();
     await this.#deliver(batch);
     const now = performance.now();
@@ -256,8 +256,9 @@ export class Batcher<Item, Result> {
   async #pause(batch: Entry<Item, Result>[], error: unknown, failures: number): Promise<void> {
     const delay = retryDelay(failures);
     this.#report(batch, error, delay);
-    // Cut short by hurry(), and by stop(), after which the batch has its last try.
-    if (!this.#stopping.signal.aborted) await sleep(delay, undefined, { signal: this.#hurry.signal }).catch(() => {});
+    // Cut short by retryNow(), and by stop(), after which the batch has its last try.
+    if (!this.#stopping.signal.aborted)
+      await sleep(delay, undefined, { signal: this.#retryPause.signal }).catch(() => {});
   }
 
   #report({ length }: Entry<Item, Result>[], error: unknown, delay: number): void {

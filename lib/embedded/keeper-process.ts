@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { showThrown } from "../codec/show.js";
 import { unprivilegedAccount } from "./account.js";
-import type { Answer, Command, Facts, KeeperOptions } from "./keeper.js";
+import type { KeeperReply, Command, Facts, KeeperOptions } from "./keeper.js";
 import { Kit, PASSWORD_FILE } from "./kit.js";
 import { Server } from "./server.js";
 
@@ -81,6 +81,6 @@ async function stop(): Promise<void> {
   await server?.stop(made === undefined ? "fast" : "immediate");
 }
 
-function answer(message: Answer): void {
+function answer(message: KeeperReply): void {
   if (process.connected) process.send?.(message);
 }

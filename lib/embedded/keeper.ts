@@ -16,7 +16,7 @@ export type Command =
   | { readonly do: "start"; readonly port: number | undefined; readonly settings: Readonly<Record<string, string>> }
   | { readonly do: "stop"; readonly mode: StopMode };
 
-export type Answer = ({ readonly ok: true } & Facts) | { readonly ok: false; readonly message: string };
+export type KeeperReply = ({ readonly ok: true } & Facts) | { readonly ok: false; readonly message: string };
 
 export interface Facts {
   readonly port?: number;
@@ -86,8 +86,8 @@ export class Keeper {
   async #exchange(command: Command): Promise<Facts> {
     if (this.#gone) throw this.#gone;
     const keeper = this.#process;
-    let settle: ((answer: Answer) => void) | undefined;
-    const answered = new Promise<Answer>((resolve) => {
+    let settle: ((answer: KeeperReply) => void) | undefined;
+    const answered = new Promise<KeeperReply>((resolve) => {
       settle = resolve;
       keeper.once("message", settle);
     });

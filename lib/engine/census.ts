@@ -65,7 +65,7 @@ export interface Rescued {
 }
 
 /** What those are told, and the row's history, whose job is discarded by a rescue. */
-export interface Verdict {
+export interface Ending {
   readonly answer: Answer;
   readonly error: string;
 }

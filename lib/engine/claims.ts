@@ -4,7 +4,7 @@ import { type ClaimedRow, toClaimed } from "./rows.js";
 import type { Statements } from "./statements.js";
 
 /** What a claim brought. */
-export interface Claim {
+export interface ClaimResult {
   /** In the order in which they are to run. */
   readonly jobs: ClaimedJob[];
   /** Whether there may be jobs beyond these: it brought all that it asked for. */
@@ -30,7 +30,7 @@ export class Claims {
     this.#pure = new Set(queues.filter((queue) => !mixed.includes(queue)));
   }
 
-  async take(queue: string, limit: number, begin: number): Promise<Claim> {
+  async take(queue: string, limit: number, begin: number): Promise<ClaimResult> {
     const statement = this.#pure.has(queue) ? this.#statements.claim : this.#statements.claimMixed;
     const rows = await this.#database.query<ClaimedRow>(statement, [queue, limit, this.#host, begin]);
     return { jobs: rows.map(toClaimed).sort(compareJobs), more: rows.length === limit };

@@ -1,4 +1,4 @@
-import type { AnswerSource, StoredAnswer } from "../job/answer.js";
+import type { StoredAnswer } from "../job/answer.js";
 import { type ClaimedJob, type JobState, stateNumber } from "../job/job.js";
 import type { Transition } from "../job/transition.js";
 import {
@@ -9,9 +9,9 @@ import {
   type Tended,
   type TendedRow,
   toTended,
-  type Verdict,
+  type Ending,
 } from "./census.js";
-import { type Claim, Claims } from "./claims.js";
+import { type ClaimResult, Claims } from "./claims.js";
 import type { Database, Statement } from "../postgres/database.js";
 import { sqlState } from "../postgres/failure.js";
 import {
@@ -25,7 +25,7 @@ import {
   type StoredRow,
   stateOf,
   toStored,
-  uuidOf,
+  uuidFromRef,
 } from "./rows.js";
 import { type Pair, pairKey, type Unserved } from "./serving.js";
 import { type Statements, statements } from "./statements.js";
@@ -65,7 +65,7 @@ interface InsertedRow {
 }
 
 /** The table of jobs as operations. */
-export class Engine implements AnswerSource {
+export class Engine {
   readonly #database: Database;
   readonly #statements: Statements;
   readonly #claims: Claims;
@@ -98,7 +98,7 @@ export class Engine implements AnswerSource {
    * Takes up to `limit` available jobs of the workers that this host has registered, first by priority, then by time. The first
    * `begin` are begun by it.
    */
-  take(queue: string, limit: number, begin = limit): Promise<Claim> {
+  take(queue: string, limit: number, begin = limit): Promise<ClaimResult> {
     return this.#claims.take(queue, limit, begin);
   }
 
@@ -128,7 +128,7 @@ export class Engine implements AnswerSource {
    * Gives back jobs that a stop of this host interrupts, each attempt not counted until there have been too many stops in a
    * row; `exhausted` is for those that have no attempt left then. Like {@link complete}, false where the fence refused.
    */
-  async interrupt(keys: readonly ClaimKey[], exhausted: Verdict, again = false): Promise<boolean[]> {
+  async interrupt(keys: readonly ClaimKey[], exhausted: Ending, again = false): Promise<boolean[]> {
     const [ids, claims] = keyColumns(keys);
     const { answer, error } = exhausted;
     const values = [ids, claims, this.host, error, answer.kind + answer.encoding, Buffer.from(answer.bytes)];
@@ -143,27 +143,24 @@ export class Engine implements AnswerSource {
     await this.#database.query(this.#statements.writable, []);
   }
 
-  async fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]> {
-    const uuids = refs.map(uuidOf);
-    if (!subscribe) {
-      return (await this.#database.query<StoredRow>(this.#statements.fetch, [uuids])).map(toStored);
-    }
-    const subscribed = await this.#database.query<StoredRow>(this.#statements.subscribe, [uuids, this.host]);
-    const answers = subscribed.map(toStored);
-    if (answers.length === refs.length) return answers;
-    const found = new Set(answers.map(({ ref }) => ref));
-    return [
-      ...answers,
-      ...(await this.fetch(
-        refs.filter((ref) => !found.has(ref)),
-        false,
-      )),
-    ];
+  /** Reads the answers of these refs. A ref without a row is absent from the result. */
+  async readAnswers(refs: readonly string[]): Promise<StoredAnswer[]> {
+    const rows = await this.#database.query<StoredRow>(this.#statements.fetch, [refs.map(uuidFromRef)]);
+    return rows.map(toStored);
   }
 
-  async fetchLarge(refs: readonly string[], progress: () => void = () => {}): Promise<StoredAnswer[]> {
+  /** Adds this host to those that are notified of the next outcome, then reads like {@link readAnswers}. */
+  async subscribe(refs: readonly string[]): Promise<StoredAnswer[]> {
+    const values = [refs.map(uuidFromRef), this.host];
+    const answers = (await this.#database.query<StoredRow>(this.#statements.subscribe, values)).map(toStored);
+    if (answers.length === refs.length) return answers;
+    const found = new Set(answers.map(({ ref }) => ref));
+    return [...answers, ...(await this.readAnswers(refs.filter((ref) => !found.has(ref))))];
+  }
+
+  async readLargeAnswers(refs: readonly string[], progress: () => void = () => {}): Promise<StoredAnswer[]> {
     const pieces = new Pieces();
-    await this.#database.copy(this.#statements.large(refs.map(uuidOf)), (row) => {
+    await this.#database.copy(this.#statements.large(refs.map(uuidFromRef)), (row) => {
       pieces.add(row);
       progress();
     });
@@ -226,7 +223,7 @@ export class Engine implements AnswerSource {
   }
 
   /** Puts a lost host's jobs back to work. Those that had begun and have no attempt left are discarded as `exhausted`. */
-  async rescue({ id, sighting, unlocked, died }: Loss, { answer, error }: Verdict): Promise<Rescued> {
+  async rescue({ id, sighting, unlocked, died }: Loss, { answer, error }: Ending): Promise<Rescued> {
     const { beat = null, seen = null, lockKey = null } = sighting ?? {};
     const told = [answer.kind + answer.encoding, Buffer.from(answer.bytes), error];
     const values = [id, beat, seen, lockKey, unlocked, died, ...told];
@@ -312,7 +309,7 @@ export class Engine implements AnswerSource {
   /** Some of the rows were there before: an earlier try went through. What that had claimed is found when the host compares what it holds. */
   async #existing(rows: readonly InsertRow[]): Promise<Inserted[]> {
     const refs = rows.map(({ ref }) => ref);
-    const ids = new Map((await this.fetch(refs, false)).map(({ ref, id }) => [ref, id]));
+    const ids = new Map((await this.readAnswers(refs)).map(({ ref, id }) => [ref, id]));
     return refs.map((ref) => ({ id: ids.get(ref) ?? 0, claimed: null }));
   }
 }

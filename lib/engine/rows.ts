@@ -33,7 +33,7 @@ export interface StoredRow {
 export const INLINE = 16_384;
 
 /** Before an answer's bytes, a row has its kind and its encoding. */
-export const HEAD = 2;
+export const ANSWER_HEAD = 2;
 
 const NOTHING = new Uint8Array(0);
 
@@ -61,7 +61,7 @@ export function piecesOf(many: readonly (Uint8Array | null)[]): { starts: number
 export function insertValues(row: InsertRow): (string | number | null)[] {
   const { worker, queue, args, meta, tags, priority, maxAttempts, ref, replyTo, scheduledAt, scheduleIn } = row;
   const [metaText, tagsText] = [JSON.stringify(meta), arrayOf(tags)];
-  const uuid = uuidOf(ref);
+  const uuid = uuidFromRef(ref);
   return [worker, queue, args, metaText, tagsText, priority, maxAttempts, uuid, replyTo, scheduledAt, scheduleIn ?? 0];
 }
 
@@ -92,14 +92,14 @@ export function claimedOf(
 
 /** The job, of a row that is nobody else's. */
 export function toClaimed(row: ClaimedRow): ClaimedJob {
-  if (row.ref !== null) row.ref = refOf(row.ref);
+  if (row.ref !== null) row.ref = refFromUuid(row.ref);
   return row;
 }
 
 /** A row as those who await it need it. */
 export function toStored({ ref, id, state, attempt, host, result, size }: StoredRow): StoredAnswer {
   const answer = result === null ? null : toAnswer(result);
-  const whole = { ref: refOf(ref), id, state: stateOf(state), attempt, host, answer };
+  const whole = { ref: refFromUuid(ref), id, state: stateOf(state), attempt, host, answer };
   // Where there is no value, nothing is missing.
   return (size ?? 0) > INLINE && answer !== null && answer.encoding !== "-"
     ? { ...whole, answer: null, large: size as number }
@@ -141,7 +141,7 @@ function toAnswer(result: Buffer): Answer | null {
   const kind = String.fromCharCode(result[0] ?? 0);
   const encoding = String.fromCharCode(result[1] ?? 0);
   if (!isAnswerKind(kind) || !/^[-bz]$/.test(encoding)) return null;
-  return { kind, encoding: encoding as AnswerEncoding, bytes: result.subarray(HEAD) };
+  return { kind, encoding: encoding as AnswerEncoding, bytes: result.subarray(ANSWER_HEAD) };
 }
 
 /** The state that a number in the `state` column stands for. */
@@ -150,11 +150,11 @@ export function stateOf(state: number): JobState {
 }
 
 /** A ref as the `ref` column has it. */
-export function uuidOf(ref: string): string {
+export function uuidFromRef(ref: string): string {
   return Buffer.from(ref, "base64url").toString("hex");
 }
 
 /** The ref that the `ref` column has. */
-export function refOf(uuid: string): string {
+export function refFromUuid(uuid: string): string {
   return Buffer.from(uuid.replaceAll("-", ""), "hex").toString("base64url");
 }

@@ -2,7 +2,7 @@ import { MAX_RESULT_LIMIT } from "../codec/limits.js";
 import { COUNTED_FROM } from "../job/interruptions.js";
 import { claiming } from "./claiming.js";
 import { ATTEMPT, expiry, ms, named, relaxed, tablesOf, tell, wake, withError } from "./fragments.js";
-import { HEAD, INLINE } from "./rows.js";
+import { ANSWER_HEAD, INLINE } from "./rows.js";
 import { serving } from "./serving.js";
 import { upkeep } from "./upkeep.js";
 
@@ -19,12 +19,12 @@ export type Statements = ReturnType<typeof statements>;
 
 /** The size of a result is known without reading it, and so is its beginning. */
 const STORED_COLUMNS = `j.ref, j.id, j.state, j.attempt, j.attempted_by as host, pg_catalog.octet_length(j.result) as size,
-  case when pg_catalog.octet_length(j.result) > ${INLINE} then substring(j.result for ${HEAD}) else j.result end as result`;
+  case when pg_catalog.octet_length(j.result) > ${INLINE} then substring(j.result for ${ANSWER_HEAD}) else j.result end as result`;
 
 /** A large result comes in pieces of this many bytes: the driver's own memory stays small, and the main loop turns in between. */
 const PIECE = 262_144;
 /** What is longer than any result can be is read one byte too far, which its decoder refuses. */
-const LONGEST = HEAD + MAX_RESULT_LIMIT + 1;
+const LONGEST = ANSWER_HEAD + MAX_RESULT_LIMIT + 1;
 
 const DAY = 86_400_000;
 

@@ -81,27 +81,6 @@ export interface StoredAnswer {
   readonly host: string | null;
   /** The last outcome; null where no attempt has ended yet, and where it is large. */
   readonly answer: Answer | null;
-  /** The bytes of an outcome that is too large to be read along with others: {@link AnswerSource.fetchLarge} reads it. */
+  /** The bytes of an outcome that is too large to be read along with others; it is read by itself. */
   readonly large?: number | undefined;
-}
-
-/** What keeps jobs of a queue and worker from running. */
-export type Unserved = "no host serves this queue" | "no host has this worker";
-
-/** Where stored answers are looked up: the engine, or a stand-in. Refs without a row are absent from what comes back. */
-export interface AnswerSource {
-  /** `subscribe` adds this host to those that are notified of the next outcome, before the row is read. */
-  fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]>;
-  /**
-   * Reads answers whole, however large. Who asks sees to it that they fit into memory together. Calls `progress` as parts
-   * arrive.
-   */
-  fetchLarge(refs: readonly string[], progress: () => void): Promise<StoredAnswer[]>;
-  /** Of these pairs, those whose jobs no live host can run, keyed `${queue}\n${worker}`. */
-  unserved?(pairs: readonly QueueAndWorker[]): Promise<ReadonlyMap<string, Unserved>>;
-}
-
-export interface QueueAndWorker {
-  readonly queue: string;
-  readonly worker: string;
 }

@@ -120,14 +120,14 @@ export class Pulse {
   }
 
   /** Beats now. */
-  hurry(): void {
+  beatNow(): void {
     this.#hurry.abort();
     this.#hurry = new AbortController();
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.hurry();
+    this.beatNow();
     const line = this.#line;
     this.#line = undefined;
     if (line !== undefined) await closeClient(line.client);
@@ -248,7 +248,7 @@ export class Pulse {
     const lost = (): void => {
       if (this.#line !== line) return;
       this.#drop(line);
-      this.hurry();
+      this.beatNow();
     };
     client.on("error", lost);
     client.on("end", lost);

@@ -58,7 +58,7 @@ export class Asks {
   /** What the statement under way asks for. */
   readonly #flying = new Map<string, Ask>();
   /** Ends the pause before another try. */
-  #hurry = new AbortController();
+  #retryPause = new AbortController();
   #running = false;
   #stopped = false;
   #answeredAt = Number.NEGATIVE_INFINITY;
@@ -117,9 +117,9 @@ export class Asks {
   }
 
   /** The reason of the last failure may have passed: tries again now. */
-  hurry(): void {
-    this.#hurry.abort();
-    this.#hurry = new AbortController();
+  retryNow(): void {
+    this.#retryPause.abort();
+    this.#retryPause = new AbortController();
   }
 
   /** Nobody is called any more. */
@@ -127,7 +127,7 @@ export class Asks {
     this.#stopped = true;
     this.#waiting.clear();
     this.#flying.clear();
-    this.hurry();
+    this.retryNow();
   }
 
   /** By way of a microtask, so that what is asked for in one go leaves together. */
@@ -187,7 +187,7 @@ export class Asks {
   async #pause(size: number, error: unknown, failures: number): Promise<void> {
     const delay = retryDelay(failures);
     this.#options.telemetry.emit("batch:retry", { batch: this.#options.name, size, delay, error });
-    await sleep(delay, undefined, { signal: this.#hurry.signal }).catch(() => {});
+    await sleep(delay, undefined, { signal: this.#retryPause.signal }).catch(() => {});
   }
 
   #progress(): void {

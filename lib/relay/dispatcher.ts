@@ -1,6 +1,6 @@
 import { type Answer, isFinalKind, isSuccessKind } from "../job/answer.js";
 import type { Telemetry } from "../telemetry.js";
-import { FETCH, parseEnvelope, refOf } from "./envelope.js";
+import { FETCH, parseEnvelope, envelopeRef } from "./envelope.js";
 import type { Delivery, Mailbox } from "./mailbox.js";
 import type { Reconciler } from "./reconciler.js";
 
@@ -18,7 +18,7 @@ export class Dispatcher {
 
   /** Takes in a notification. Never throws: what is no envelope, or nobody's, is counted and reported. */
   receive(payload: string): void {
-    const ref = refOf(payload);
+    const ref = envelopeRef(payload);
     if (ref === null) return this.#unknown("no envelope of a version known here", payload);
     if (!this.#mailbox.has(ref)) return this.#telemetry.emit("envelope:unawaited", { ref });
     const envelope = parseEnvelope(payload);

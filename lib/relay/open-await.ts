@@ -1,6 +1,7 @@
 import { DecodeError } from "../errors.js";
-import { isSuccessKind, type StoredAnswer, type Unserved } from "../job/answer.js";
+import { isSuccessKind, type StoredAnswer } from "../job/answer.js";
 import type { JobState } from "../job/job.js";
+import type { Unserved } from "./answer-source.js";
 import type { Asker } from "./asks.js";
 import type { Deadlines } from "./deadlines.js";
 import { type Delivery, isHearsay, type Mailbox, type Waiter } from "./mailbox.js";

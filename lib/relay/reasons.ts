@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AnswerSource, QueueAndWorker, Unserved } from "../job/answer.js";
+import type { AnswerSource, QueueAndWorker, Unserved } from "./answer-source.js";
 import type { Telemetry } from "../telemetry.js";
 import type { Relay } from "./relay.js";
 

@@ -1,4 +1,5 @@
-import { ANSWER_KINDS, type Answer, type AnswerSource, type StoredAnswer } from "../job/answer.js";
+import { ANSWER_KINDS, type Answer, type StoredAnswer } from "../job/answer.js";
+import type { AnswerSource } from "./answer-source.js";
 import type { Notifier, NotifierMode } from "../notifier.js";
 import type { Telemetry } from "../telemetry.js";
 import { type Ask, type Asker, Asks, type Occasion } from "./asks.js";
@@ -41,13 +42,13 @@ export class Reconciler {
     this.#notifier = notifier;
     this.#telemetry = telemetry;
     const shared = { limit: CHUNK, telemetry, onRow: this.#onRow.bind(this) };
-    this.#reads = new Asks({ ...shared, name: "fetch", read: (refs) => source.fetch(refs, false) });
-    this.#subscriptions = new Asks({ ...shared, name: "subscribe", read: (refs) => source.fetch(refs, true) });
+    this.#reads = new Asks({ ...shared, name: "fetch", read: (refs) => source.readAnswers(refs) });
+    this.#subscriptions = new Asks({ ...shared, name: "subscribe", read: (refs) => source.subscribe(refs) });
     this.#large = new Asks({
       name: "fetch large",
       limit: LARGE_CHUNK,
       maxSize: LARGE_BYTES,
-      read: (refs, progress) => source.fetchLarge(refs, progress),
+      read: (refs, progress) => source.readLargeAnswers(refs, progress),
       onRow: this.#onLarge.bind(this),
       joins: true,
       telemetry,
@@ -143,9 +144,9 @@ export class Reconciler {
   }
 
   #onRestore(): void {
-    this.#reads.hurry();
-    this.#subscriptions.hurry();
-    this.#large.hurry();
+    this.#reads.retryNow();
+    this.#subscriptions.retryNow();
+    this.#large.retryNow();
     this.#restored = true;
     this.#restart();
   }

@@ -1,7 +1,8 @@
 import { isError } from "../codec/exception.js";
 import { DecodeError, JobNotFoundError } from "../errors.js";
-import { ANSWER_KINDS, type AnswerKind, type Encoded, type StoredAnswer, type Unserved } from "../job/answer.js";
+import { ANSWER_KINDS, type AnswerKind, type Encoded, type StoredAnswer } from "../job/answer.js";
 import type { JobState } from "../job/job.js";
+import type { Unserved } from "./answer-source.js";
 import type { Delivery, Via } from "./mailbox.js";
 import type { Relay } from "./relay.js";
 

@@ -3,7 +3,7 @@ import { InterruptedError, StoppedError } from "../errors.js";
 import { ANSWER_KINDS, answerWith } from "../job/answer.js";
 import { COUNTED_FROM } from "../job/interruptions.js";
 import { Batcher } from "../batch/batcher.js";
-import type { ClaimKey, Verdict } from "../engine/census.js";
+import type { ClaimKey, Ending } from "../engine/census.js";
 import type { Ack, Engine } from "../engine/engine.js";
 import { isTimeout } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
@@ -100,8 +100,8 @@ export class Acks {
   }
 
   /** The reason of the last failure may have passed: tries again now. */
-  hurry(): void {
-    for (const lane of this.#lanes) lane.hurry();
+  retryNow(): void {
+    for (const lane of this.#lanes) lane.retryNow();
   }
 
   /** Lets everything arrive, for `ms` at most. */
@@ -151,7 +151,7 @@ function weigh({ transition }: Ack): number {
 }
 
 /** What a job comes to that stops interrupt too often. Without our own stack, which says nothing about it. */
-function exhausted(): Verdict {
+function exhausted(): Ending {
   const text = `Stops of its hosts have interrupted this job ${COUNTED_FROM} times in a row or more before it could end`;
   const error = new InterruptedError(`${text}, and no attempt is left: raise shutdownGracePeriod, or split the job`);
   error.stack = `${error.name}: ${error.message}`;

@@ -1,7 +1,7 @@
 import { packException } from "../codec/codec.js";
 import { HostLostError } from "../errors.js";
 import { ANSWER_KINDS, answerWith } from "../job/answer.js";
-import type { ClaimKey, Loss, Sighting, Tended, Verdict } from "../engine/census.js";
+import type { ClaimKey, Loss, Sighting, Tended, Ending } from "../engine/census.js";
 import type { Engine } from "../engine/engine.js";
 import type { Telemetry } from "../telemetry.js";
 import type { Holds } from "./holds.js";
@@ -63,7 +63,7 @@ export class Lifeline {
   /** The table may say that this host holds jobs that it does not know of: looks, and compares, now. */
   doubt(): void {
     this.#doubtful = true;
-    this.#periodic.hurry();
+    this.#periodic.tickNow();
   }
 
   /** The ids of the live hosts that serve a queue with the same workers as this one, its own included; null while unknown. */
@@ -102,7 +102,7 @@ export class Lifeline {
       this.#failures += 1;
       this.#doubtful ||= compare;
       // One failure may be one connection's; so it looks again at once. Two are the database's, or the way to it.
-      if (this.#failures === 1) this.#periodic.hurry();
+      if (this.#failures === 1) this.#periodic.tickNow();
       throw error;
     }
   }
@@ -130,7 +130,7 @@ function lossOf(sighting: Sighting, kind: "gone" | "silent"): Loss {
 }
 
 /** What awaiters are told, and the row's history: without our own stack, which says nothing about the job. */
-function exhausted(host: string): Verdict {
+function exhausted(host: string): Ending {
   const lost = `Host ${host} was lost while it ran this job`;
   const error = new HostLostError(`${lost}, and no attempt is left`);
   error.stack = `${error.name}: ${error.message}`;

@@ -65,8 +65,8 @@ export class Membership {
   }
 
   /** Shows life now: there was a gap. */
-  hurry(): void {
-    this.#pulse.hurry();
+  beatNow(): void {
+    this.#pulse.beatNow();
   }
 
   /**
@@ -79,7 +79,7 @@ export class Membership {
     const lives = (): boolean => !signal.aborted && this.#losses === losses;
     await sleep(ms, undefined, { ref: false, signal }).catch(() => {});
     const since = performance.now();
-    this.#pulse.hurry();
+    this.#pulse.beatNow();
     while (lives() && this.#pulse.ackedAt < since) await new Promise<void>((resolve) => this.#onBeat.push(resolve));
     return lives();
   }

@@ -30,14 +30,14 @@ export class Periodic {
   }
 
   /** Runs again now, or once the run under way has ended. */
-  hurry(): void {
+  tickNow(): void {
     this.#hurry.abort();
   }
 
   /** Resolves when the run under way, if any, has ended. */
   async stop(): Promise<void> {
     this.#stopping?.abort();
-    this.hurry();
+    this.tickNow();
     await this.#loop;
     this.#stopping = undefined;
   }

@@ -156,8 +156,8 @@ export class Runner {
       this.#producers.get(call.queue)?.answer(call);
     });
     notifier.onRestore(() => {
-      this.#acks.hurry();
-      this.#membership.hurry();
+      this.#acks.retryNow();
+      this.#membership.beatNow();
       this.#lifeline.doubt();
       for (const producer of this.#producers.values()) producer.wake();
     });

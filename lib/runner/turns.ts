@@ -1,5 +1,5 @@
 import type { ClaimedJob } from "../job/job.js";
-import type { Claim } from "../engine/claims.js";
+import type { ClaimResult } from "../engine/claims.js";
 
 /**
  * Who claims when a notification says that there are jobs, so that n idle hosts do not make n
@@ -182,7 +182,7 @@ export class Turns {
    * A claim that was sent then has brought these jobs. One that waited though this host was idle was overlooked by the
    * host whose turn it was.
    */
-  claimed({ jobs, more }: Claim, sentAt: number): void {
+  claimed({ jobs, more }: ClaimResult, sentAt: number): void {
     // Nothing is left of a call that this claim was sent after.
     if (!more && this.#owedAt < sentAt) this.stop();
     if (this.#foundAt !== null && jobs.some(overlooked)) this.#distrustUntil = performance.now() + DISTRUST;

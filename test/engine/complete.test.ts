@@ -78,7 +78,7 @@ describe("the engine completing", () => {
       await test.settle();
       const envelopes = test.heard.filter(({ channel }) => channel.startsWith("baton.relay."));
       expect(envelopes).to.deep.equal([{ channel: "baton.relay.two", payload: formatEnvelope(row.ref, answer) }]);
-      const [stored] = await test.two.fetch([row.ref], false);
+      const [stored] = await test.two.readAnswers([row.ref]);
       expect(stored?.answer).to.deep.equal({ ...answer, bytes: Buffer.from(answer.bytes) });
     });
   }

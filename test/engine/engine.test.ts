@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { expect } from "chai";
 import type { ClaimedJob } from "../../lib/job/job.js";
 import { Engine } from "../../lib/engine/engine.js";
-import { HEAD, INLINE, uuidOf } from "../../lib/engine/rows.js";
+import { ANSWER_HEAD, INLINE, uuidFromRef } from "../../lib/engine/rows.js";
 import { statements } from "../../lib/engine/statements.js";
 import { completed, Engines, RELEASED } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
@@ -61,18 +61,18 @@ describe("the engine", () => {
       await test.one.insert([row]);
       await test.sql.query(
         "update baton.jobs set state = 4, attempt = 3, attempted_by = 'one', result = $2 where ref = $1",
-        [uuidOf(row.ref), Buffer.concat([Buffer.from(head), bytes])],
+        [uuidFromRef(row.ref), Buffer.concat([Buffer.from(head), bytes])],
       );
       return { ref: row.ref, bytes };
     }
 
     it("says how large one is, and brings it only by itself", async () => {
-      const [inline, large] = [await storedOf(INLINE - HEAD), await storedOf(INLINE - HEAD + 1)];
-      const [small] = await test.two.fetch([inline.ref], false);
+      const [inline, large] = [await storedOf(INLINE - ANSWER_HEAD), await storedOf(INLINE - ANSWER_HEAD + 1)];
+      const [small] = await test.two.readAnswers([inline.ref]);
       expect(small).to.not.have.property("large");
       expect(small?.answer).to.deep.equal({ kind: "v", encoding: "b", bytes: inline.bytes });
-      for (const subscribe of [false, true]) {
-        expect(await test.two.fetch([large.ref], subscribe)).to.deep.include.members([
+      for (const read of ["readAnswers", "subscribe"] as const) {
+        expect(await test.two[read]([large.ref])).to.deep.include.members([
           { ...small, ref: large.ref, id: (small?.id ?? 0) + 1, answer: null, large: INLINE + 1 },
         ]);
       }
@@ -81,7 +81,7 @@ describe("the engine", () => {
     for (const size of [20_000, 262_142, 262_143, 600_000]) {
       it(`brings the very bytes, in one piece or many: ${size.toLocaleString()}`, async () => {
         const [one, other] = [await storedOf(size), await storedOf(30_000)];
-        const stored = await test.two.fetchLarge([one.ref, newRow().ref, other.ref]);
+        const stored = await test.two.readLargeAnswers([one.ref, newRow().ref, other.ref]);
         expect(stored.map(({ ref }) => ref)).to.have.members([one.ref, other.ref]);
         const { id: _id, ...rest } = stored.find(({ ref }) => ref === one.ref) ?? {};
         const answer = { kind: "v", encoding: "b", bytes: one.bytes };
@@ -94,28 +94,28 @@ describe("the engine", () => {
       await test.one.insert([newRow({ ref })]);
       await test.sql.query(
         "update baton.jobs set state = 4, result = 'vb' || decode(repeat('00', 70000000), 'hex') where ref = $1",
-        [uuidOf(ref)],
+        [uuidFromRef(ref)],
       );
-      const [stored] = await test.two.fetchLarge([ref]);
+      const [stored] = await test.two.readLargeAnswers([ref]);
       expect(stored?.answer?.bytes.length).to.equal(67_108_865);
     });
 
     it("does not bring what carries no value, or is of a kind not known here", async () => {
       const [bare, strange] = [await storedOf(20_000, "o-"), await storedOf(20_000, "?b")];
-      const [none] = await test.two.fetch([bare.ref], false);
+      const [none] = await test.two.readAnswers([bare.ref]);
       expect(none?.answer).to.deep.equal({ kind: "o", encoding: "-", bytes: Buffer.alloc(0) });
       expect(none).to.not.have.property("large");
-      expect((await test.two.fetch([strange.ref], false))[0])
+      expect((await test.two.readAnswers([strange.ref]))[0])
         .to.include({ answer: null })
         .and.not.have.property("large");
     });
 
     it("rejects with what the server says, and leaves the connection in order", async () => {
       await test.sql.query("alter table baton.jobs rename to elsewhere");
-      const error = await test.two.fetchLarge([newRow().ref]).catch((failure: unknown) => failure);
+      const error = await test.two.readLargeAnswers([newRow().ref]).catch((failure: unknown) => failure);
       await test.sql.query("alter table baton.elsewhere rename to jobs");
       expect(error).to.include({ code: "42P01" });
-      expect(await test.two.fetchLarge([newRow().ref])).to.deep.equal([]);
+      expect(await test.two.readLargeAnswers([newRow().ref])).to.deep.equal([]);
     });
   });
 
@@ -190,8 +190,8 @@ describe("the engine", () => {
     it("adds the host to those who are told, once, and reads what is there", async () => {
       const row = newRow();
       await test.one.insert([row]);
-      expect((await test.two.fetch([row.ref], true))[0]).to.include({ state: "available", attempt: 0, answer: null });
-      await test.two.fetch([row.ref], true);
+      expect((await test.two.subscribe([row.ref]))[0]).to.include({ state: "available", attempt: 0, answer: null });
+      await test.two.subscribe([row.ref]);
       const job = await test.claimOne(test.one);
       await test.one.complete([{ ...job, transition: completed() }]);
       await test.settle();
@@ -201,7 +201,7 @@ describe("the engine", () => {
     it("misses no outcome that is written meanwhile", async () => {
       await test.one.insert(Array.from({ length: 60 }, () => newRow()));
       const jobs = await test.one.claim("default", 60);
-      const looks = jobs.map(({ ref }) => test.two.fetch([ref ?? ""], true));
+      const looks = jobs.map(({ ref }) => test.two.subscribe([ref ?? ""]));
       const acks = jobs.map((job) => test.one.complete([{ ...job, transition: completed() }]));
       const stored = (await Promise.all(looks)).flat();
       await Promise.all(acks);
@@ -215,7 +215,7 @@ describe("the engine", () => {
     });
 
     it("leaves out refs that have no row", async () => {
-      expect(await test.one.fetch([newRow().ref], true)).to.deep.equal([]);
+      expect(await test.one.subscribe([newRow().ref])).to.deep.equal([]);
     });
   });
 

@@ -45,11 +45,7 @@ describe("statements that write to many rows", () => {
   const reversed = () => jobs.toReversed();
   const complete = () => test.one.complete(reversed().map((job) => ({ ...job, transition: completed() })));
   const begin = () => test.one.begin(jobs);
-  const subscribe = () =>
-    test.two.fetch(
-      jobs.map(({ ref }) => ref as string),
-      true,
-    );
+  const subscribe = () => test.two.subscribe(jobs.map(({ ref }) => ref as string));
 
   it("do not deadlock: outcomes and beginnings", async () => {
     expect(await collide(complete, begin)).to.deep.equal([]);

@@ -1,13 +1,13 @@
 import { expect } from "chai";
 import pg from "pg";
 import { ANSWER_KINDS, type Answer, answerWith, bareAnswer } from "../../lib/job/answer.js";
-import type { Verdict } from "../../lib/engine/census.js";
+import type { Ending } from "../../lib/engine/census.js";
 import { formatEnvelope } from "../../lib/relay/envelope.js";
 import { completed, Engines, registration } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
 import { until } from "../support/until.js";
 
-function lost(answer: Answer): Verdict {
+function lost(answer: Answer): Ending {
   return { answer, error: "lost" };
 }
 

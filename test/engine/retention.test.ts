@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { ANSWER_KINDS, bareAnswer } from "../../lib/job/answer.js";
-import type { Verdict } from "../../lib/engine/census.js";
+import type { Ending } from "../../lib/engine/census.js";
 import { Engine } from "../../lib/engine/engine.js";
 import { completed, Engines } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
@@ -66,7 +66,7 @@ describe("a finished row's retention", () => {
   });
 
   it("is the rescuer's where its host died with its last attempt", async () => {
-    const verdict: Verdict = { answer: bareAnswer(ANSWER_KINDS.completed), error: "lost" };
+    const verdict: Ending = { answer: bareAnswer(ANSWER_KINDS.completed), error: "lost" };
     await test.two.insert([newRow({ maxAttempts: 1 }), newRow()]);
     await test.two.claim("default", 2);
     await patient.rescue(await test.lossOf("two"), verdict);

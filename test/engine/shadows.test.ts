@@ -92,15 +92,12 @@ describe("functions and operators of a role that may create some in schema publi
       expect(jobs).to.have.length(3);
       await of.begin(jobs);
       expect((await of.tend(0, ["default"], true)).held).to.have.length(4);
-      await of.fetch(
-        rows.map(({ ref }) => ref),
-        true,
-      );
+      await of.subscribe(rows.map(({ ref }) => ref));
       const acks = jobs.map((job) => ({ ...job, transition: completed() }));
       await of.complete(acks.slice(0, 1));
       expect(await of.complete(acks.slice(1))).to.deep.equal([true, true]);
       expect(await of.complete(acks, true)).to.deep.equal([true, true, true]);
-      await of.fetchLarge(rows.map(({ ref }) => ref));
+      await of.readLargeAnswers(rows.map(({ ref }) => ref));
       await database.query(of.heartbeat, [of.host, "42"]);
       await of.accused({ id: 1, claim: 1 });
       await of.accuse({ id: 1, claim: 1 }, 1);

@@ -69,7 +69,7 @@ describe("a host's heartbeat where one fault follows another", function () {
   it("goes on though its connection swallows bytes and the server has no room for another at first", async () => {
     proxy.numb();
     proxy.full = true;
-    pulse.hurry();
+    pulse.beatNow();
     await until(() => !pulse.fresh, "it to be stale");
     proxy.full = false;
     await beaten();
@@ -79,7 +79,7 @@ describe("a host's heartbeat where one fault follows another", function () {
     for (const statement of ["pg_stat_get_activity", "set beat = beat + 1", "pg_advisory_lock"]) {
       proxy.numb();
       proxy.numbAt = statement;
-      pulse.hurry();
+      pulse.beatNow();
       await until(() => proxy.numbAt === null, `${statement} to be swallowed`);
       await beaten();
     }
@@ -101,7 +101,7 @@ describe("a host's heartbeat where one fault follows another", function () {
 
   it("stops at once though a connection is about to open, and leaves none behind", async () => {
     proxy.swallow();
-    pulse.hurry();
+    pulse.beatNow();
     await until(() => !pulse.fresh, "it to be stale");
     const start = performance.now();
     await pulse.stop();

@@ -78,7 +78,7 @@ describe("a host's heartbeat", () => {
 
   it("raises a number, and holds a lock that nobody else can have", async () => {
     await begin();
-    pulse.hurry();
+    pulse.beatNow();
     await until(async () => (await row())?.beat === 1, "a heartbeat");
     expect(pulse.fresh).to.equal(true);
     await until(() => pulse.beat === 1, "its answer");
@@ -88,7 +88,7 @@ describe("a host's heartbeat", () => {
   it("goes on over another connection when its own is terminated, under a greater key", async () => {
     await begin();
     const first = BigInt(pulse.lockKey ?? 0);
-    pulse.hurry();
+    pulse.beatNow();
     await until(() => beats >= 2, "a heartbeat");
     const [before] = await backends();
     await test.sql.query("select pg_terminate_backend($1)", [before]);
@@ -101,7 +101,7 @@ describe("a host's heartbeat", () => {
     await begin();
     const first = pulse.lockKey;
     proxy.numb();
-    pulse.hurry();
+    pulse.beatNow();
     await until(async () => ((await row())?.lock_key ?? first) !== first, "the new key", 10_000);
     expect(pulse.fresh).to.equal(true);
   });
@@ -118,7 +118,7 @@ describe("a host's heartbeat", () => {
   it("waits for a lock on the table of hosts without piling up connections, and is answered when it is gone", async () => {
     await begin();
     await test.sql.query("begin; lock table baton.hosts in access exclusive mode");
-    pulse.hurry();
+    pulse.beatNow();
     await until(() => !pulse.fresh, "it to be stale", 15_000);
     expect((await backends()).length).to.be.at.most(2);
     await test.sql.query("commit");
@@ -129,14 +129,14 @@ describe("a host's heartbeat", () => {
   it("tells when its host is off the list", async () => {
     await begin();
     await test.sql.query("delete from baton.hosts");
-    pulse.hurry();
+    pulse.beatNow();
     await until(() => missing > 0, "the news");
   });
 
   it("has no lock behind a pooler, whose sessions are not its own", async () => {
     proxy.inventsProcesses = true;
     await begin();
-    pulse.hurry();
+    pulse.beatNow();
     await until(() => beats >= 2, "a heartbeat");
     expect(pulse.lockKey).to.equal(null);
     expect(await row()).to.include({ lock_key: null });

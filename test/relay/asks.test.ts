@@ -162,7 +162,7 @@ describe("asking for rows", () => {
     const listener = new Listener();
     asks.ask("a", { via: "notify" }, [listener]);
     await until(() => failures === 1, "a failure");
-    asks.hurry();
+    asks.retryNow();
     await ended();
     expect(listener.heard).to.deep.equal([["a", row("a")]]);
     expect(telemetry.counts()).to.deep.equal({ "batch:retry": 2 });

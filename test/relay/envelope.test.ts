@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { ANSWER_KINDS, type Answer, bareAnswer } from "../../lib/job/answer.js";
-import { ENVELOPE_LIMIT, formatEnvelope, parseEnvelope, refOf } from "../../lib/relay/envelope.js";
+import { ENVELOPE_LIMIT, formatEnvelope, parseEnvelope, envelopeRef } from "../../lib/relay/envelope.js";
 import { newRef } from "../../lib/relay/relay.js";
 
 const ref = newRef();
@@ -71,7 +71,7 @@ describe("an envelope", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: "binary" }), near), (text) => {
         parseEnvelope(text);
-        refOf(text);
+        envelopeRef(text);
       }),
       { numRuns: 2_000 },
     );

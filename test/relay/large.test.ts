@@ -3,7 +3,7 @@ import { JobNotFoundError } from "../../lib/errors.js";
 import { MemoryNotifier } from "../support/memory-notifier.js";
 import { Awaiter } from "../../lib/relay/awaiter.js";
 import { Dispatcher } from "../../lib/relay/dispatcher.js";
-import { FETCH, VERSION } from "../../lib/relay/envelope.js";
+import { FETCH, ENVELOPE_VERSION } from "../../lib/relay/envelope.js";
 import { Mailbox } from "../../lib/relay/mailbox.js";
 import { Reasons } from "../../lib/relay/reasons.js";
 import { Reconciler } from "../../lib/relay/reconciler.js";
@@ -56,7 +56,7 @@ describe("awaiting large answers", () => {
   }
 
   function notify({ ref }: Relay): Promise<void> {
-    return notifier.notify(CHANNEL, `${VERSION}${ref}${FETCH}-`);
+    return notifier.notify(CHANNEL, `${ENVELOPE_VERSION}${ref}${FETCH}-`);
   }
 
   function lengthOf(result: unknown): number {

@@ -43,7 +43,7 @@ describe("a host among the others", function () {
     });
     await membership.start();
     await test.sql.query("delete from baton.hosts where id = $1", [HOST]);
-    membership.hurry();
+    membership.beatNow();
     await until(() => registrations === 2, "it to register anew");
     const start = performance.now();
     const left = membership.leave();

@@ -1,15 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  ANSWER_KINDS,
-  type Answer,
-  type AnswerKind,
-  type AnswerSource,
-  answerWith,
-  type QueueAndWorker,
-  type StoredAnswer,
-  type Unserved,
-} from "../../lib/job/answer.js";
+import { ANSWER_KINDS, type Answer, type AnswerKind, answerWith, type StoredAnswer } from "../../lib/job/answer.js";
 import type { JobState } from "../../lib/job/job.js";
+import type { AnswerSource, QueueAndWorker, Unserved } from "../../lib/relay/answer-source.js";
 
 /** An answer whose value is JSON text: what {@link decodeJson} reads. */
 export function answer(kind: AnswerKind, value: unknown): Answer {
@@ -58,19 +50,15 @@ export class MemoryAnswers implements AnswerSource {
     this.#rows.delete(ref);
   }
 
-  async fetch(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]> {
-    this.calls.push({ refs, subscribe });
-    if (this.hangs) await new Promise(() => {});
-    if (this.takes > 0) await sleep(this.takes);
-    return refs.flatMap((ref) => {
-      const row = this.#rows.get(ref);
-      if (row === undefined) return [];
-      const size = row.answer?.bytes.length ?? 0;
-      return size > this.inline ? { ...row, answer: null, large: size } : row;
-    });
+  readAnswers(refs: readonly string[]): Promise<StoredAnswer[]> {
+    return this.#read(refs, false);
   }
 
-  async fetchLarge(refs: readonly string[], progress: () => void = () => {}): Promise<StoredAnswer[]> {
+  subscribe(refs: readonly string[]): Promise<StoredAnswer[]> {
+    return this.#read(refs, true);
+  }
+
+  async readLargeAnswers(refs: readonly string[], progress: () => void = () => {}): Promise<StoredAnswer[]> {
     this.largeCalls.push([...refs]);
     this.progress = progress;
     await this.gate;
@@ -80,5 +68,17 @@ export class MemoryAnswers implements AnswerSource {
   async unserved(pairs: readonly QueueAndWorker[]): Promise<ReadonlyMap<string, Unserved>> {
     this.reasonCalls.push(pairs);
     return this.reasons ?? new Promise(() => {});
+  }
+
+  async #read(refs: readonly string[], subscribe: boolean): Promise<StoredAnswer[]> {
+    this.calls.push({ refs, subscribe });
+    if (this.hangs) await new Promise(() => {});
+    if (this.takes > 0) await sleep(this.takes);
+    return refs.flatMap((ref) => {
+      const row = this.#rows.get(ref);
+      if (row === undefined) return [];
+      const size = row.answer?.bytes.length ?? 0;
+      return size > this.inline ? { ...row, answer: null, large: size } : row;
+    });
   }
 }

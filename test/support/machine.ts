@@ -227,7 +227,7 @@ export class Machine {
     expect(row.finished, "finished").to.equal(FINAL.has(state));
     expect(attempt).to.be.within(0, MAX_ATTEMPTS);
     if (state === "executing") expect(row).to.include({ attempted_by: holder, begun });
-    const [stored] = await this.#hosts.two.fetch([this.row.ref], false);
+    const [stored] = await this.#hosts.two.readAnswers([this.row.ref]);
     const expected = answer === null ? null : { ...answer, bytes: Buffer.from(answer.bytes) };
     expect(stored?.answer).to.deep.equal(expected);
   }

@@ -47,18 +47,21 @@ describe("notifications that vanish without an error", () => {
 
   /** The refs of each look at the table that this process makes until the test ends. */
   async function looksDuring(work: () => Promise<unknown>): Promise<number[]> {
-    const engines: { fetch: (this: Engine, refs: readonly string[], subscribe: boolean) => Promise<StoredAnswer[]> } =
-      Engine.prototype;
-    const { fetch } = engines;
+    type Look = (this: Engine, refs: readonly string[]) => Promise<StoredAnswer[]>;
+    const engines: { readAnswers: Look; subscribe: Look } = Engine.prototype;
+    const { readAnswers, subscribe } = engines;
     const looks: number[] = [];
-    engines.fetch = function (refs, subscribe) {
-      looks.push(refs.length);
-      return fetch.call(this, refs, subscribe);
+    const counted = (look: Look): Look => {
+      return function (refs) {
+        looks.push(refs.length);
+        return look.call(this, refs);
+      };
     };
+    Object.assign(engines, { readAnswers: counted(readAnswers), subscribe: counted(subscribe) });
     try {
       await work();
     } finally {
-      engines.fetch = fetch;
+      Object.assign(engines, { readAnswers, subscribe });
     }
     return looks;
   }

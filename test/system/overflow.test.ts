@@ -8,7 +8,7 @@ import { DecodeError, JobNotFoundError } from "../../lib/errors.js";
 import type { AwaitResult, Baton, Relay } from "../../lib/index.js";
 import type { StoredAnswer } from "../../lib/job/answer.js";
 import { Engine } from "../../lib/engine/engine.js";
-import { uuidOf } from "../../lib/engine/rows.js";
+import { uuidFromRef } from "../../lib/engine/rows.js";
 import { createDatabase, type TestDatabase } from "../support/database.js";
 import { FaultyProxy } from "../support/faulty-proxy.js";
 import { Hosts, startWay, WAYS } from "../support/hosts.js";
@@ -63,18 +63,18 @@ describe("large results", () => {
 
   /** Counts the reads of large results in this process until the test ends. */
   async function readsDuring(work: () => Promise<unknown>): Promise<number> {
-    const engines: { fetchLarge: (this: Engine, refs: readonly string[]) => Promise<StoredAnswer[]> } =
+    const engines: { readLargeAnswers: (this: Engine, refs: readonly string[]) => Promise<StoredAnswer[]> } =
       Engine.prototype;
-    const { fetchLarge } = engines;
+    const { readLargeAnswers } = engines;
     let reads = 0;
-    engines.fetchLarge = function (refs) {
+    engines.readLargeAnswers = function (refs) {
       reads += 1;
-      return fetchLarge.call(this, refs);
+      return readLargeAnswers.call(this, refs);
     };
     try {
       await work();
     } finally {
-      engines.fetchLarge = fetchLarge;
+      engines.readLargeAnswers = readLargeAnswers;
     }
     return reads;
   }
@@ -231,7 +231,7 @@ describe("large results", () => {
     async function planted(result: Buffer, timeout = MINUTE) {
       const relay = await caller.async(sized.new({ size: 1 }));
       await sql.query("update baton.jobs set state = 4, finished_at = now(), result = $2 where ref = $1", [
-        uuidOf(relay.ref),
+        uuidFromRef(relay.ref),
         result,
       ]);
       // Another one, which has no slot for it and so looks at once.
