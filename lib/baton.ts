@@ -5,7 +5,7 @@ import { checkJob, checkJobs, type NewJob } from "./job/draft.js";
 import type { JobRow } from "./job/job.js";
 import type { NotifierMode } from "./notifier.js";
 import { type BatonOptions, type CheckedOptions, checkOptions } from "./options.js";
-import type { QueueCount } from "./engine/engine.js";
+import type { QueueCount } from "./engine/counts.js";
 import { databaseError } from "./postgres/failure.js";
 import type { JobFilter } from "./engine/filter.js";
 import { scanJobs } from "./engine/scan.js";

@@ -9,13 +9,13 @@ import type { CheckedJob } from "./job/draft.js";
 import type { CheckedOptions } from "./options.js";
 import { Batcher } from "./batch/batcher.js";
 import { Database } from "./postgres/database.js";
-import { Engine, type Inserted } from "./engine/engine.js";
+import { Engine } from "./engine/engine.js";
 import { databaseError } from "./postgres/failure.js";
 import { buildIndexes } from "./engine/indexes.js";
 import { migrate } from "./engine/migrations.js";
 import { PostgresNotifier } from "./postgres/notifier.js";
 import { checkRights } from "./engine/rights.js";
-import type { InsertRow } from "./engine/rows.js";
+import type { Inserted, InsertRow } from "./engine/insert.js";
 import { relayChannel } from "./engine/fragments.js";
 import { Awaiter } from "./relay/awaiter.js";
 import { Dispatcher } from "./relay/dispatcher.js";
@@ -55,7 +55,7 @@ export class Host {
     this.#telemetry = telemetry;
     const { connection, name, prefix, errors, durability, retention } = options;
     this.database = new Database(connection, `pg-baton ${name}`, telemetry);
-    this.engine = new Engine(this.database, prefix, this.id, durability === "full", retention);
+    this.engine = new Engine(this.database, prefix, this.id, { durability, retention });
     this.notifier = new PostgresNotifier({
       database: this.database,
       telemetry,

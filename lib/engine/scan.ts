@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseError } from "../errors.js";
-import type { JobErrorEntry, JobRow, JsonObject } from "../job/job.js";
+import { type JobErrorEntry, type JobRow, type JsonObject, stateOf } from "../job/job.js";
 import type { Database, Statement } from "../postgres/database.js";
 import { isPassing, retryDelay } from "../postgres/failure.js";
 import { type CheckedFilter, checkFilter, type JobFilter } from "./filter.js";
 import { named, tablesOf } from "./fragments.js";
-import { stateOf } from "./rows.js";
 
 /** Rows that one statement looks at, whether they match the filter or not: it and its snapshot last milliseconds. */
 const WINDOW = 10_000;

@@ -21,6 +21,11 @@ export function stateNumber(state: JobState): number {
   return JOB_STATES.indexOf(state);
 }
 
+/** The state that a number in the `state` column stands for. */
+export function stateOf(number: number): JobState {
+  return JOB_STATES[number] as JobState;
+}
+
 /** Any JSON object: what `meta` is. */
 export type JsonObject = { readonly [key: string]: unknown };
 

@@ -3,8 +3,10 @@ import { InterruptedError, StoppedError } from "../errors.js";
 import { ANSWER_KINDS, answerWith } from "../job/answer.js";
 import { COUNTED_FROM } from "../job/interruptions.js";
 import { Batcher } from "../batch/batcher.js";
-import type { ClaimKey, Ending } from "../engine/census.js";
-import type { Ack, Engine } from "../engine/engine.js";
+import type { ClaimKey } from "../engine/claim-key.js";
+import type { Ack } from "../engine/complete.js";
+import type { Ending } from "../engine/ending.js";
+import type { Engine } from "../engine/engine.js";
 import { isTimeout } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
 import { Stragglers } from "./stragglers.js";
@@ -51,7 +53,7 @@ export class Acks {
     const { engine, telemetry } = options;
     this.#interrupted = new Batcher({
       name: "interrupt",
-      flush: (keys: ClaimKey[], again) => engine.interrupt(keys, exhausted(), again),
+      flush: (keys: ClaimKey[], again) => engine.interrupt(keys, exhausted(), { again }),
       limit: BATCH,
       patience: Number.POSITIVE_INFINITY,
       telemetry,
@@ -138,7 +140,7 @@ export class Acks {
 
   async #complete(acks: Ack[], again: boolean): Promise<boolean[]> {
     const { engine, onEased } = this.#options;
-    const written = await engine.complete(acks, again);
+    const written = await engine.complete(acks, { again });
     // What had stopped for this has nobody else to set it going again. These are counted until they
     // are resolved.
     if (this.clogged) setImmediate(onEased);

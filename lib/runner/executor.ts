@@ -6,7 +6,7 @@ import type { ClaimedJob, JobState } from "../job/job.js";
 import type { InterruptedOutcome, Outcome, ReleasedOutcome } from "../job/outcome.js";
 import { RUNS_ALONE } from "../job/suspicion.js";
 import { transition } from "../job/transition.js";
-import type { ClaimKey } from "../engine/census.js";
+import type { ClaimKey } from "../engine/claim-key.js";
 import type { Engine } from "../engine/engine.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";

@@ -1,4 +1,4 @@
-import type { Sighting } from "../engine/census.js";
+import type { Sighting } from "../engine/tend.js";
 
 /**
  * Decides which hosts are lost. Silence is evidence only while the judge itself was served: it counts the time over which a host

@@ -1,8 +1,11 @@
 import { packException } from "../codec/codec.js";
 import { HostLostError } from "../errors.js";
 import { ANSWER_KINDS, answerWith } from "../job/answer.js";
-import type { ClaimKey, Loss, Sighting, Tended, Ending } from "../engine/census.js";
+import type { ClaimKey } from "../engine/claim-key.js";
+import type { Ending } from "../engine/ending.js";
 import type { Engine } from "../engine/engine.js";
+import type { Loss } from "../engine/rescue.js";
+import type { Sighting, Tended } from "../engine/tend.js";
 import type { Telemetry } from "../telemetry.js";
 import type { Holds } from "./holds.js";
 import { GRACE, Judge } from "./judge.js";
@@ -81,7 +84,7 @@ export class Lifeline {
     const compare = this.#doubtful || sentAt - this.#comparedAt > COMPARE;
     if (compare) this.#doubtful = false;
     try {
-      const { staged, queues: waiting, hosts, peers, held, orphans } = await engine.tend(BATCH, queues, compare);
+      const { staged, queues: waiting, hosts, peers, held, orphans } = await engine.tend(BATCH, queues, { compare });
       const answeredAt = performance.now();
       this.#failures = 0;
       if (held !== null) {

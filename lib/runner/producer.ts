@@ -204,7 +204,7 @@ export class Producer {
     const [start, call] = [performance.now(), turns.answer()];
     this.#expected = this.#backlog.size > 0 ? 0 : Math.min(demand, this.#room);
     try {
-      const claim = await engine.take(queue, demand, this.#expected);
+      const claim = await engine.claim(queue, demand, this.#expected);
       this.#rates.claimed(performance.now() - start);
       for (const job of claim.jobs) holds.take(job);
       this.#backlog.add(claim.jobs);

@@ -3,7 +3,7 @@ import type { Database } from "../postgres/database.js";
 import type { Engine } from "../engine/engine.js";
 import { insertChannel } from "../engine/fragments.js";
 import type { Notifier } from "../notifier.js";
-import type { Unserved } from "../engine/serving.js";
+import type { Unserved } from "../engine/unserved.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
 import { Acks } from "./acks.js";

@@ -1,5 +1,5 @@
 import type { ClaimedJob } from "../job/job.js";
-import type { ClaimResult } from "../engine/claims.js";
+import type { ClaimResult } from "../engine/claim.js";
 
 /**
  * Who claims when a notification says that there are jobs, so that n idle hosts do not make n

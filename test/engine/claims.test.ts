@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { Database, type Statement } from "../../lib/postgres/database.js";
 import { Engine } from "../../lib/engine/engine.js";
-import { statements } from "../../lib/engine/statements.js";
+import { operations } from "../../lib/engine/operations.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { Engines, registration } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
@@ -51,7 +51,7 @@ describe("claims by worker", () => {
           scheduledAt: fc.constantFrom(1_000, 2_000),
         });
         const engine = await host(workers);
-        if (looked) await engine.tend(0, ["default"], false);
+        if (looked) await engine.tend(0, ["default"]);
         await fc.assert(
           fc.asyncProperty(
             fc.array(job, { minLength: 1, maxLength: 30 }),
@@ -63,7 +63,7 @@ describe("claims by worker", () => {
                 .map((given, at) => ({ ...given, id: inserted[at]?.id ?? 0 }))
                 .filter(({ worker }) => (workers as readonly string[]).includes(worker))
                 .sort((a, b) => a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id);
-              const claimed = await engine.claim("default", limit);
+              const claimed = (await engine.claim("default", limit)).jobs;
               expect(claimed.map(({ id }) => id)).to.deep.equal(wanted.slice(0, limit).map(({ id }) => id));
             },
           ),
@@ -75,10 +75,11 @@ describe("claims by worker", () => {
   it("leave foreign jobs to the hosts that have their workers, and do not lock them", async () => {
     const [mine, foreign] = [await host(["a", "b"]), await host(["c", "d"])];
     await test.one.insert(Array.from({ length: 60 }, (_, at) => newRow({ worker: "abcd"[at % 4] as string })));
-    const rounds = await Promise.all(
+    const claims = await Promise.all(
       Array.from({ length: 30 }, (_, at) => (at % 2 ? mine : foreign).claim("default", 4)),
     );
-    const left = [await mine.claim("default", 60), await foreign.claim("default", 60)];
+    const rounds = claims.map(({ jobs }) => jobs);
+    const left = [(await mine.claim("default", 60)).jobs, (await foreign.claim("default", 60)).jobs];
     const jobs = [...rounds, ...left].flat();
     expect(new Set(jobs.map(({ id }) => id)).size).to.equal(60);
     expect(jobs).to.have.length(60);
@@ -94,7 +95,7 @@ describe("claims by worker", () => {
     const engine = await host(["a", "b", "c"]);
     const { buffers } = await test.explain("claimMixed", ["default", 8, engine.host, 8]);
     expect(buffers).to.be.below(400);
-    expect(await engine.claim("default", 8)).to.have.length(8);
+    expect((await engine.claim("default", 8)).jobs).to.have.length(8);
   });
 
   it("read the first jobs in order, whatever the table was like when they were planned", async () => {
@@ -113,7 +114,7 @@ describe("claims by worker", () => {
     for (const [step, grow] of steps.entries()) {
       await grow();
       const plan = await test.database.alone(async (client) => {
-        await client.query(`prepare claim(text, int, text, int) as ${statements("baton").claim.text}`);
+        await client.query(`prepare claim(text, int, text, int) as ${operations("baton").claim.text}`);
         const { rows } = await client.query<{ "QUERY PLAN": string }>(
           `explain execute claim('default', 64, '${engine.host}', 2)`,
         );
@@ -138,7 +139,7 @@ describe("claims by worker", () => {
     await database.start();
     const engine = new Engine(database, "baton", "watched");
     await engine.register({ ...registration("watched"), workers: ["a", "b"] });
-    const look = async (): Promise<unknown> => engine.tend(0, ["default"], false);
+    const look = async (): Promise<unknown> => engine.tend(0, ["default"]);
     await engine.claim("default", 8);
     await look();
     await engine.claim("default", 8);

@@ -42,8 +42,8 @@ describe("the engine completing", () => {
     await test.one.complete(acks.slice(0, 2));
     await test.sql.query("update baton.jobs set state = 6, result = 'c-' where id = $1", [lost.id]);
     expect(await test.one.complete(acks)).to.deep.equal([false, false, false]);
-    expect(await test.one.complete(acks, true)).to.deep.equal([true, true, false]);
-    expect(await test.two.complete(acks, true), "another host").to.deep.equal([false, false, false]);
+    expect(await test.one.complete(acks, { again: true })).to.deep.equal([true, true, false]);
+    expect(await test.two.complete(acks, { again: true }), "another host").to.deep.equal([false, false, false]);
   });
 
   it("is refused to another host, to an older claim, and to a job that is not executing; the others in the batch are written", async () => {
@@ -73,7 +73,7 @@ describe("the engine completing", () => {
     it(`tells those who await elsewhere, and stores, the very bytes: ${what}`, async () => {
       const row = newRow({ replyTo: "two" });
       await test.one.insert([newRow({ replyTo: "one" }), row]);
-      const jobs = await test.one.claim("default", 2);
+      const jobs = (await test.one.claim("default", 2)).jobs;
       await test.one.complete(jobs.map((job) => ({ ...job, transition: completed(answer) })));
       await test.settle();
       const envelopes = test.heard.filter(({ channel }) => channel.startsWith("baton.relay."));

@@ -2,8 +2,10 @@ import { randomBytes } from "node:crypto";
 import { expect } from "chai";
 import type { ClaimedJob } from "../../lib/job/job.js";
 import { Engine } from "../../lib/engine/engine.js";
-import { ANSWER_HEAD, INLINE, uuidFromRef } from "../../lib/engine/rows.js";
-import { statements } from "../../lib/engine/statements.js";
+import { INLINE } from "../../lib/engine/answers.js";
+import { ANSWER_HEAD } from "../../lib/engine/ending.js";
+import { uuidFromRef } from "../../lib/engine/ref.js";
+import { operations } from "../../lib/engine/operations.js";
 import { completed, Engines, RELEASED } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
 
@@ -46,7 +48,7 @@ describe("the engine", () => {
       expect(inserted?.claimed).to.include({ claim: 1, attempt: 1, args: row.args, ref: row.ref });
       const [again] = await test.one.insert([row, newRow()]);
       expect(again).to.deep.equal({ id: inserted?.id, claimed: null });
-      const { held } = await test.one.tend(0, [], true);
+      const { held } = await test.one.tend(0, [], { compare: true });
       expect(held).to.deep.equal([{ id: inserted?.id, claim: inserted?.claimed?.claim }]);
       await test.settle();
       expect(test.heard.filter(({ payload }) => payload === "default")).to.have.length(1);
@@ -137,14 +139,15 @@ describe("the engine", () => {
       const claims = await Promise.all(
         Array.from({ length: 40 }, (_, at) => (at % 2 === 0 ? test.one : test.two).claim("default", 5)),
       );
-      const ids = claims.flat().map(({ id }) => id);
+      const ids = claims.flatMap(({ jobs }) => jobs.map(({ id }) => id));
       expect(new Set(ids).size).to.equal(ids.length);
-      expect(ids.length + (await test.one.claim("default", 200)).length).to.equal(200);
+      expect(ids.length + (await test.one.claim("default", 200)).jobs.length).to.equal(200);
     });
 
     it("gives nothing to a host that is not registered", async () => {
       await test.one.insert([newRow()]);
-      expect(await new Engine(test.database, "baton", "stranger").claim("default", 1)).to.deep.equal([]);
+      const { jobs } = await new Engine(test.database, "baton", "stranger").claim("default", 1);
+      expect(jobs).to.deep.equal([]);
     });
 
     it("inserts nothing as claimed for a host that is not registered: others run it", async () => {
@@ -156,7 +159,7 @@ describe("the engine", () => {
 
     it("begins only as many as it is told: the others are held, and their attempt does not count yet", async () => {
       await test.one.insert([newRow(), newRow(), newRow({ priority: 1 })]);
-      const jobs = await test.one.claim("default", 3, 1);
+      const jobs = (await test.one.claim("default", 3, 1)).jobs;
       expect(jobs.map(({ begun, attempt }) => ({ begun, attempt }))).to.deep.equal([
         { begun: true, attempt: 1 },
         { begun: false, attempt: 1 },
@@ -180,9 +183,9 @@ describe("the engine", () => {
     it("lists what a host holds, where it is asked", async () => {
       await test.one.insert([newRow(), newRow()]);
       const { id, claim } = await test.claimOne(test.one);
-      expect((await test.one.tend(0, [], true)).held).to.deep.equal([{ id, claim }]);
-      expect((await test.two.tend(0, [], true)).held).to.deep.equal([]);
-      expect((await test.one.tend(0, [], false)).held).to.equal(null);
+      expect((await test.one.tend(0, [], { compare: true })).held).to.deep.equal([{ id, claim }]);
+      expect((await test.two.tend(0, [], { compare: true })).held).to.deep.equal([]);
+      expect((await test.one.tend(0, [])).held).to.equal(null);
     });
   });
 
@@ -200,7 +203,7 @@ describe("the engine", () => {
 
     it("misses no outcome that is written meanwhile", async () => {
       await test.one.insert(Array.from({ length: 60 }, () => newRow()));
-      const jobs = await test.one.claim("default", 60);
+      const jobs = (await test.one.claim("default", 60)).jobs;
       const looks = jobs.map(({ ref }) => test.two.subscribe([ref ?? ""]));
       const acks = jobs.map((job) => test.one.complete([{ ...job, transition: completed() }]));
       const stored = (await Promise.all(looks)).flat();
@@ -224,7 +227,7 @@ describe("the engine", () => {
       `insert into baton.jobs (queue, worker, state, finished_at) select 'old', 'double', 4, now() from generate_series(1, 20000)`,
     );
     await test.sql.query("analyze baton.jobs");
-    const { completeOne, completeMany, claim } = statements("baton");
+    const { completeOne, completeMany, claim } = operations("baton");
     const plans = await test.database.transaction(async (client) => {
       const texts: string[] = [];
       for (const [statement, values] of [

@@ -24,7 +24,7 @@ describe("statements that write to many rows", () => {
       return bytes.toString("base64url");
     });
     await test.two.insert(refs.map((ref) => newRow({ ref })));
-    jobs = await test.one.claim("default", 3, 0);
+    jobs = (await test.one.claim("default", 3, 0)).jobs;
   });
 
   afterEach(() => test.sql.query("rollback"));

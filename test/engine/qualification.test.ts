@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import pg from "pg";
-import { statements } from "../../lib/engine/statements.js";
+import { operations } from "../../lib/engine/operations.js";
 import { testDatabase } from "../support/database.js";
 import { sources } from "../support/sources.js";
 
@@ -21,8 +21,8 @@ const UNNEST = /\bunnest\((?=[^()]*,)/g;
 /** Aliases of tables that have columns listed. */
 const ALIASES = /\bas [a-z]+\(/g;
 
-function textsOf(durable: boolean): [string, string][] {
-  return Object.entries(statements("baton", durable)).map(([name, statement]) => [
+function textsOf(durability: "full" | "relaxed"): [string, string][] {
+  return Object.entries(operations("baton", { durability })).map(([name, statement]) => [
     name,
     typeof statement === "function" ? statement(["00"]) : statement.text,
   ]);
@@ -48,9 +48,9 @@ function unqualified(text: string): string[] {
 }
 
 describe("the names in statements", () => {
-  for (const durable of [true, false]) {
-    for (const [name, text] of textsOf(durable)) {
-      it(`have their schema in ${name}${durable ? "" : ", relaxed"}`, () => {
+  for (const durability of ["full", "relaxed"] as const) {
+    for (const [name, text] of textsOf(durability)) {
+      it(`have their schema in ${name}, ${durability}`, () => {
         expect(unqualified(text)).to.deep.equal([]);
       });
     }

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import pg from "pg";
 import { ANSWER_KINDS, type Answer, answerWith, bareAnswer } from "../../lib/job/answer.js";
-import type { Ending } from "../../lib/engine/census.js";
+import type { Ending } from "../../lib/engine/ending.js";
 import { formatEnvelope } from "../../lib/relay/envelope.js";
 import { completed, Engines, registration } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
@@ -25,14 +25,14 @@ describe("the engine's services", () => {
   it("stage what is due, and nothing else; and tell of queues that have jobs", async () => {
     await test.one.insert([newRow({ scheduleIn: 60_000 }), newRow({ scheduleIn: 60_000, queue: "soon" })]);
     await test.sql.query("update baton.jobs set scheduled_at = now() where queue = 'soon'");
-    expect(await test.one.tend(10, ["default", "soon"], false)).to.deep.include({ staged: 1, queues: [] });
-    expect(await test.one.tend(10, ["default", "soon"], false)).to.deep.include({ staged: 0, queues: ["soon"] });
+    expect(await test.one.tend(10, ["default", "soon"])).to.deep.include({ staged: 1, queues: [] });
+    expect(await test.one.tend(10, ["default", "soon"])).to.deep.include({ staged: 0, queues: ["soon"] });
     await test.settle();
     expect(test.heard).to.deep.equal([{ channel: "baton.insert", payload: "soon" }]);
   });
 
   it("show each host's sign of life, and whether its session holds its lock", async () => {
-    const look = async () => (await test.one.tend(0, [], false)).hosts.find(({ id }) => id === "two");
+    const look = async () => (await test.one.tend(0, [])).hosts.find(({ id }) => id === "two");
     const holder = new pg.Client({ connectionString: test.url });
     await holder.connect();
     await holder.query("select pg_advisory_lock(42)");
@@ -51,7 +51,7 @@ describe("the engine's services", () => {
     await test.one.insert([newRow()]);
     const { id } = await test.claimOne(test.two);
     await test.sql.query("delete from baton.hosts where id = 'two'");
-    expect((await test.one.tend(0, [], false)).orphans).to.deep.equal(["two"]);
+    expect((await test.one.tend(0, [])).orphans).to.deep.equal(["two"]);
     const loss = await test.lossOf("two");
     await test.two.register(registration("two"));
     const verdict = lost(bareAnswer(ANSWER_KINDS.exhausted));
@@ -85,7 +85,7 @@ describe("the engine's services", () => {
     await test.two.unregister();
     await test.settle();
     expect(test.heard).to.deep.equal([{ channel: "baton.insert", payload: "default" }]);
-    const jobs = await test.one.claim("default", 2);
+    const jobs = (await test.one.claim("default", 2)).jobs;
     expect(jobs.map(({ attempt, suspicion }) => ({ attempt, suspicion }))).to.deep.equal([
       { attempt: 1, suspicion: 0 },
       { attempt: 1, suspicion: 0 },
@@ -107,7 +107,7 @@ describe("the engine's services", () => {
     const verdict = lost(bareAnswer(ANSWER_KINDS.exhausted));
     const suspicions: number[][] = [];
     for (const died of [false, true, true, true]) {
-      const jobs = await test.two.claim("default", 2, 1);
+      const jobs = (await test.two.claim("default", 2, 1)).jobs;
       suspicions.push(jobs.map(({ suspicion }) => suspicion));
       await test.one.rescue(await test.lossOf("two", { died }), verdict);
       await test.two.register(registration("two"));
@@ -144,7 +144,7 @@ describe("the engine's services", () => {
   it("rescue a lost host's jobs: back to work, or discarded where no attempt is left; its late outcome is refused", async () => {
     const last = newRow({ maxAttempts: 1, replyTo: "one" });
     await test.one.insert([newRow({ maxAttempts: 2 }), last]);
-    const jobs = await test.two.claim("default", 2);
+    const jobs = (await test.two.claim("default", 2)).jobs;
     const answer = answerWith(ANSWER_KINDS.exhausted, { encoding: "b", bytes: Buffer.from("lost") });
     expect(await test.one.rescue(await test.lossOf("two"), lost(answer))).to.include({ jobs: 2, discarded: 1 });
     await test.settle();

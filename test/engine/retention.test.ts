@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { ANSWER_KINDS, bareAnswer } from "../../lib/job/answer.js";
-import type { Ending } from "../../lib/engine/census.js";
+import type { Ending } from "../../lib/engine/ending.js";
 import { Engine } from "../../lib/engine/engine.js";
 import { completed, Engines } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
@@ -19,7 +19,7 @@ describe("a finished row's retention", () => {
   before(async () => {
     test = await Engines.start();
     [brief, patient, eternal] = [0, WEEK, CENTURY].map(
-      (retention) => new Engine(test.database, "baton", "one", true, retention),
+      (retention) => new Engine(test.database, "baton", "one", { retention }),
     ) as [Engine, Engine, Engine];
   });
 
@@ -29,7 +29,7 @@ describe("a finished row's retention", () => {
 
   async function finish(engine: Engine, jobs = 1): Promise<void> {
     await engine.insert(Array.from({ length: jobs }, () => newRow()));
-    const claimed = await engine.claim("default", jobs);
+    const claimed = (await engine.claim("default", jobs)).jobs;
     await engine.complete(claimed.map((job) => ({ ...job, transition: completed() })));
   }
 
@@ -90,7 +90,7 @@ describe("a finished row's retention", () => {
   it("is none while the row is not finished, also where it was before", async () => {
     await finish(patient);
     await test.sql.query("update baton.jobs set state = 1");
-    const [job] = await patient.claim("default", 1);
+    const [job] = (await patient.claim("default", 1)).jobs;
     if (job === undefined) throw new Error("nothing to claim");
     await patient.complete([{ ...job, transition: { ...completed(), state: "retryable", delay: 1_000 } }]);
     expect(await kept()).to.deep.equal([null]);

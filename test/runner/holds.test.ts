@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { Holds, type Opening } from "../../lib/runner/holds.js";
-import type { ClaimKey } from "../../lib/engine/census.js";
+import type { ClaimKey } from "../../lib/engine/claim-key.js";
 
 describe("what a host holds", () => {
   const row = { id: 1, claim: 3 };

@@ -15,7 +15,7 @@ describe("without looks that find jobs, calls alone bring each job to a host tha
   let database: TestDatabase;
   let hosts: Hosts;
   // oxlint-disable-next-line typescript/unbound-method -- applied to the engine that it is called on
-  const { take, tend } = Engine.prototype;
+  const { claim, tend } = Engine.prototype;
   /** How many hosts of its queue a host knows, by its id. */
   let known: Map<string, number>;
 
@@ -31,7 +31,7 @@ describe("without looks that find jobs, calls alone bring each job to a host tha
   });
 
   afterEach(async () => {
-    Object.assign(Engine.prototype, { take, tend });
+    Object.assign(Engine.prototype, { claim, tend });
     await hosts.stop();
     await database.drop();
   });
@@ -71,10 +71,10 @@ describe("without looks that find jobs, calls alone bring each job to a host tha
     await knownEach(2);
     let release = (): void => {};
     const released = new Promise<void>((resolve) => (release = resolve));
-    Engine.prototype.take = async function late(...values) {
-      const claim = await take.apply(this, values);
+    Engine.prototype.claim = async function late(...values) {
+      const result = await claim.apply(this, values);
       await released;
-      return claim;
+      return result;
     };
     const first = await caller.async(gated.new({ gate: gate.path, label: "first" }));
     await until(async () => (await executing(caller)) === 3, "its claim");

@@ -15,7 +15,7 @@ describe("several hosts of one queue:", () => {
   let database: TestDatabase;
   let hosts: Hosts;
   // oxlint-disable-next-line typescript/unbound-method -- applied to the engine that it is called on
-  const { take } = Engine.prototype;
+  const { claim } = Engine.prototype;
   /** By host. */
   let claims: Map<string, number>;
 
@@ -23,14 +23,14 @@ describe("several hosts of one queue:", () => {
     database = await createDatabase();
     hosts = new Hosts(database.url);
     claims = new Map();
-    Engine.prototype.take = function counted(...values) {
+    Engine.prototype.claim = function counted(...values) {
       claims.set(this.host, (claims.get(this.host) ?? 0) + 1);
-      return take.apply(this, values);
+      return claim.apply(this, values);
     };
   });
 
   afterEach(async () => {
-    Engine.prototype.take = take;
+    Engine.prototype.claim = claim;
     await hosts.stop();
     await database.drop();
   });
