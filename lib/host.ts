@@ -118,7 +118,7 @@ export class Host {
   async #migrate(): Promise<void> {
     const { prefix, queues } = this.#options;
     await migrate(this.database, prefix);
-    await checkRights(this.database, prefix, queues.size > 0);
+    await checkRights(this.database, prefix, { hosting: queues.size > 0 });
     // Not waited for: it may take hours, and only makes statements faster.
     buildIndexes(this.database, prefix).catch((error: unknown) => {
       if (this.#stopping === undefined) this.#telemetry.emit("service:error", { service: "migrations", error });

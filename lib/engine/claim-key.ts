@@ -1,6 +1,6 @@
 import { Columns } from "./parameters.js";
 
-/** A claim of a job by a host: what fences every later write about that job, together with the host. */
+/** A claim of a job. Together with the host, it fences every later write about that job. */
 export interface ClaimKey {
   readonly id: number;
   /** The counter on the row when it was claimed. */
@@ -22,7 +22,7 @@ export function fenced(host: string): string {
   return `j.id = i.id and j.state + 0 = 2 and j.attempted_by = ${host} and j.claim = i.claim`;
 }
 
-/** Sorts by id. Statements that write to many rows lock them in this order, so they cannot deadlock. */
+/** Sorts by id. All statements that write to many rows lock them in this order: no deadlocks. */
 export function inLockOrder<Key extends ClaimKey>(keys: readonly Key[]): Key[] {
   return [...keys].sort((a, b) => a.id - b.id);
 }

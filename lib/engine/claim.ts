@@ -76,11 +76,11 @@ export function claim(prefix: string) {
      * Claims whatever else is in the queue.
      *
      * - `heads`: the first job of each of the host's workers, best first.
-     * - `shares`: how many of the best jobs each worker has, up to the limit, and the worst priority
-     *   among them.
-     * - `picked` locks only so many of each worker. Jobs that another host has locked are replaced by
-     *   later ones of the same worker, down to that priority, so no job passes one of a higher
-     *   priority.
+     * - `shares`: how many of the best jobs each worker has, up to the limit, and the
+     *   worst priority among them.
+     * - `picked` locks only so many of each worker. Jobs that another host has locked
+     *   are replaced by later ones of the same worker, down to that priority, so no job
+     *   passes one of a higher priority.
      */
     claimMixed: operation(
       "claim_mixed",
@@ -113,7 +113,7 @@ export class Claims {
   readonly #database: Database;
   readonly #operations: ReturnType<typeof claim>;
   readonly #host: string;
-  /** Queues where the last look found no foreign job among the first. Others may be full of them. */
+  /** Queues where the last look found no foreign job at the head. Others may be full of them. */
   #pure: ReadonlySet<string> = new Set();
 
   constructor(database: Database, operations: ReturnType<typeof claim>, host: string) {
@@ -122,7 +122,7 @@ export class Claims {
     this.#host = host;
   }
 
-  /** Remembers a look at these queues, which found foreign jobs among the first of the mixed ones. */
+  /** Records a look at these queues, which found foreign jobs at the heads of the mixed ones. */
   notice(queues: readonly string[], mixed: readonly string[]): void {
     this.#pure = new Set(queues.filter((queue) => !mixed.includes(queue)));
   }

@@ -34,7 +34,10 @@ export const CLAIMED_COLUMNS = Object.entries(FIELDS)
   .map(([field, sql]) => `${sql} as "${field}"`)
   .join(", ");
 
-/** A claimed row as the driver returns it: its ref is a uuid, or null in a row that was made by hand. */
+/**
+ * A claimed row as the driver returns it: its ref is a uuid, or null in a row that was
+ * made by hand.
+ */
 export type ClaimedRow = Omit<ClaimedJob, "ref"> & { ref: string | null };
 
 /** Converts a claimed row in place; the caller must own it. */

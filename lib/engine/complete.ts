@@ -13,7 +13,7 @@ export interface Ack extends ClaimKey {
   readonly awaited: boolean;
 }
 
-/** How completions wait for the disk: `relaxed` ones do not. */
+/** Whether completions wait for the disk: `relaxed` ones do not. */
 export type Durability = "full" | "relaxed";
 
 const INPUT = new Columns<Ack>([
@@ -60,7 +60,7 @@ function bytesOf({ bytes }: Packing): string {
 export function complete(prefix: string, durability: Durability, retention: number) {
   const { jobs } = tablesOf(prefix);
 
-  /** A transition without an answer gives the job back: it leaves the last answer, and counts no begin. */
+  /** A transition without an answer releases the job: the last answer stays. */
   const completeFrom = (input: string, bytes: string, { host, notify }: Record<"host" | "notify", string>): string => `
     update ${jobs} j set state = i.state, attempt = ${ATTEMPT} - (not i.counted)::int,
       attempted_at = coalesce(j.attempted_at, case when i.head is not null then pg_catalog.now() end),
@@ -95,7 +95,7 @@ export function complete(prefix: string, durability: Durability, retention: numb
       },
     ),
 
-    /** Of acks that were refused, finds those that an earlier try had written, whose reply was lost. */
+    /** Finds acks that an earlier try has written: its reply was lost, and the retry was refused. */
     written: operation(
       "written",
       `select j.id, j.claim from ${jobs} j, (${unpacked(WRITTEN, EARLIER.$)}) i

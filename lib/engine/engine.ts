@@ -41,7 +41,7 @@ export class Engine {
     this.host = host;
   }
 
-  /** Inserts all rows or none, in one statement. Idempotent: refs that are in the table keep their rows. */
+  /** Inserts all rows or none, in one statement. Idempotent: refs in the table keep their rows. */
   async insert(rows: readonly InsertRow[]): Promise<Inserted[]> {
     const { insertOne, insertMany } = this.#operations;
     const [row] = rows;
@@ -57,14 +57,14 @@ export class Engine {
   }
 
   /**
-   * Claims up to `limit` available jobs of this host's workers, by priority, then by time. The first
-   * `begin` of them begin at once.
+   * Claims up to `limit` available jobs of this host's workers, by priority, then by time. The
+   * first `begin` of them begin at once.
    */
   claim(queue: string, limit: number, begin = limit): Promise<ClaimResult> {
     return this.#claims.claim(queue, limit, begin);
   }
 
-  /** Counts the attempts of jobs that this host only held and has begun. Ignores those it holds no more. */
+  /** Counts the attempts of jobs that this host only held and has begun, if it still holds them. */
   async begin(jobs: readonly ClaimKey[]): Promise<void> {
     const { begin } = this.#operations;
     await this.#database.query(begin, begin.values(jobs, this.host));
@@ -75,7 +75,7 @@ export class Engine {
    * refused: this host does not hold the job any more. With `again`, true as well for what an
    * earlier try has written.
    */
-  async complete(acks: readonly Ack[], { again = false }: Retry = {}): Promise<boolean[]> {
+  async complete(acks: readonly Ack[], retry?: Retry): Promise<boolean[]> {
     const { completeOne, completeMany, written } = this.#operations;
     const [ack] = acks;
     const completed =
@@ -83,7 +83,8 @@ export class Engine {
         ? await this.#notifying<ClaimKey>(completeOne, completeOne.values(ack, this.host))
         : await this.#notifying<ClaimKey>(completeMany, completeMany.values(acks, this.host));
     if (completed.length === acks.length) return acks.map(() => true);
-    if (again) completed.push(...(await this.#database.query<ClaimKey>(written, written.values(acks, this.host))));
+    if (retry?.again)
+      completed.push(...(await this.#database.query<ClaimKey>(written, written.values(acks, this.host))));
     return foundIn(completed, acks);
   }
 
@@ -92,11 +93,11 @@ export class Engine {
    * many stops in a row; a job that has none left then is `exhausted`. False for a key that the
    * fence refused, like {@link complete}.
    */
-  async interrupt(keys: readonly ClaimKey[], exhausted: Ending, { again = false }: Retry = {}): Promise<boolean[]> {
+  async interrupt(keys: readonly ClaimKey[], exhausted: Ending, retry?: Retry): Promise<boolean[]> {
     const { interrupt } = this.#operations;
     const interrupted = await this.#notifying<ClaimKey>(interrupt, interrupt.values(keys, exhausted, this.host));
     // Only an earlier try can have ended what this host held under these claims.
-    if (again && interrupted.length < keys.length) return keys.map(() => true);
+    if (retry?.again && interrupted.length < keys.length) return keys.map(() => true);
     return foundIn(interrupted, keys);
   }
 
@@ -112,7 +113,7 @@ export class Engine {
     return (await this.#database.query<StoredRow>(readAnswers, readAnswers.values(refs))).map(toStored);
   }
 
-  /** Adds this host to those that the next outcome is sent to, then reads like {@link readAnswers}. */
+  /** Has the next outcome sent to this host, and reads like {@link readAnswers}. */
   async subscribe(refs: readonly string[]): Promise<StoredAnswer[]> {
     const { subscribe } = this.#operations;
     const rows = await this.#database.query<StoredRow>(subscribe, subscribe.values(refs, this.host));
@@ -132,20 +133,23 @@ export class Engine {
     return pieces.stored();
   }
 
-  /** Deletes up to `limit` rows whose time has passed, and dates up to `limit` finished rows that have none. */
+  /** Deletes up to `limit` rows that have expired, and dates up to `limit` that have no expiry. */
   async prune(limit: number): Promise<Pruned> {
     const { prune } = this.#operations;
     const [row] = await this.#database.query<Pruned>(prune, prune.values(limit));
     return row ?? { pruned: 0, dated: 0 };
   }
 
-  /** Counts the jobs that wait or run, by queue and state. Reads every such row: for people, not for a hot path. */
+  /** Counts the jobs that wait or run, by queue and state. Reads every such row. */
   async counts(): Promise<QueueCount[]> {
     const { counts } = this.#operations;
     return (await this.#database.query<CountRow>(counts, counts.values())).map(toCount);
   }
 
-  /** Registers this host: only registered hosts can claim, and be found lost. Returns its first beat. */
+  /**
+   * Registers this host and returns its first beat. Only registered hosts can claim jobs, and only
+   * they can be found lost.
+   */
   async register(registration: Registration): Promise<number> {
     const { register } = this.#operations;
     const values = register.values(this.host, registration);
@@ -153,25 +157,31 @@ export class Engine {
     return row?.beat ?? 0;
   }
 
-  /** Finds those of these pairs whose jobs no live host can run. The keys are those of {@link pairKey}. */
+  /**
+   * Finds those of these pairs whose jobs no live host can run. The keys are those of
+   * {@link pairKey}.
+   */
   async unserved(pairs: readonly Pair[]): Promise<Map<string, Unserved["reason"]>> {
     const { unserved } = this.#operations;
     const rows = await this.#database.query<Unserved>(unserved, unserved.values(pairs));
     return new Map(rows.map((row) => [pairKey(row), row.reason]));
   }
 
-  /** Finds available jobs that no live host can run. Reads one index entry for each pair, not the jobs. */
+  /** Finds available jobs that no live host can run. Reads one index entry a pair, not the jobs. */
   unservedNow(): Promise<Unserved[]> {
     const { unservedNow } = this.#operations;
     return this.#database.query(unservedNow, unservedNow.values());
   }
 
-  /** The statement of a heartbeat. Its parameters are the host and the key of its lock; see `hosts.ts`. */
+  /** The statement of a heartbeat; its parameters are the host and its lock's key (`hosts.ts`). */
   get heartbeat(): Statement {
     return this.#operations.heartbeat;
   }
 
-  /** Deregisters this host, which runs nothing any more, and releases whatever it still holds by the table. */
+  /**
+   * Deregisters this host, which runs nothing any more, and releases whatever it still
+   * holds by the table.
+   */
   async unregister(): Promise<void> {
     const { unregister } = this.#operations;
     await this.#notifying(unregister, unregister.values(this.host));
@@ -192,14 +202,17 @@ export class Engine {
     return toTended(row as TendedRow, { compared: compare });
   }
 
-  /** Returns a lost host's jobs to work. Jobs that had begun and have no attempt left are `exhausted`. */
+  /**
+   * Returns a lost host's jobs to work. Jobs that had begun and have no attempt left
+   * are `exhausted`.
+   */
   async rescue(loss: Loss, exhausted: Ending): Promise<Rescued> {
     const { rescue } = this.#operations;
     const [row] = await this.#notifying<Rescued>(rescue, rescue.values(loss, exhausted));
     return row ?? { jobs: 0, discarded: 0, gone: false };
   }
 
-  /** Reads how many processes have died while they ran this job alone; null if the fence refuses. */
+  /** Reads how many processes died while they ran this job alone; null if the fence refuses. */
   async accused(key: ClaimKey): Promise<number | null> {
     const { accused } = this.#operations;
     const [row] = await this.#database.query<AccusedRow>(accused, accused.values(key, this.host));
@@ -220,16 +233,17 @@ export class Engine {
   }
 
   /**
-   * Runs a statement that notifies. A full notification queue must not hold up any write: then the
-   * statement runs again without notifying, and the awaiters' lookups and the producers' polls find
-   * what it wrote.
+   * Runs a statement that notifies; the caller gives the values away. A full notification queue must
+   * not hold up any write: then the statement runs again without notifying, and the awaiters'
+   * lookups and the producers' polls find what it wrote.
    */
   async #notifying<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
+    values.push(true);
     try {
-      return await this.#database.query<Row>(statement, [...values, true]);
+      return await this.#database.query<Row>(statement, values);
     } catch (error) {
       if (sqlState(error) !== PROGRAM_LIMIT_EXCEEDED) throw error;
-      return this.#database.query<Row>(statement, [...values, false]);
+      return this.#database.query<Row>(statement, [...values.slice(0, -1), false]);
     }
   }
 

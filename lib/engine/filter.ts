@@ -2,18 +2,21 @@ import { show } from "../codec/show.js";
 import { InvalidOptionError } from "../errors.js";
 import { JOB_STATES, type JobState, stateNumber } from "../job/job.js";
 
-/** Which jobs `baton.jobs()` lists: those that meet every condition given. */
+/** Conditions on the jobs that `baton.jobs()` lists. A job must meet all of them. */
 export interface JobFilter {
-  /** One state, or any of several. */
+  /** A state, or several: any of them matches. */
   readonly state?: JobState | readonly JobState[];
   readonly queue?: string;
   readonly worker?: string;
-  /** A tag that the job has. */
+  /** One of the job's tags. */
   readonly tag?: string;
   readonly ids?: readonly number[];
 }
 
-/** A filter that can be used: states as the column has them, ids in order and each once. */
+/**
+ * A valid filter. States are numbers of the `state` column; ids are sorted and unique.
+ * Null means any.
+ */
 export interface CheckedFilter {
   readonly states: readonly number[] | null;
   readonly queue: string | null;
@@ -24,7 +27,11 @@ export interface CheckedFilter {
 
 const KNOWN: ReadonlySet<string> = new Set(["state", "queue", "worker", "tag", "ids"]);
 
-/** Checks what `baton.jobs()` was given. Throws {@link InvalidOptionError} for the first thing that cannot be used. */
+/**
+ * Validates the filter of `baton.jobs()`.
+ *
+ * @throws {@link InvalidOptionError} at the first invalid property
+ */
 export function checkFilter(filter: JobFilter): CheckedFilter {
   if (typeof filter !== "object" || filter === null || Array.isArray(filter)) {
     throw new InvalidOptionError(
@@ -51,7 +58,7 @@ function checkState(state: JobState): number {
   throw new InvalidOptionError("state", `of jobs must be one of ${JOB_STATES.join(", ")}, not ${show(state)}`);
 }
 
-/** PostgreSQL refuses a text with a NUL character. */
+/** PostgreSQL refuses text with a NUL character. */
 function checkText(option: string, value: unknown): string | null {
   if (value === undefined) return null;
   if (typeof value === "string" && !value.includes("\0")) return value;
@@ -61,7 +68,7 @@ function checkText(option: string, value: unknown): string | null {
 function checkIds(ids: unknown): number[] {
   if (!Array.isArray(ids))
     throw new InvalidOptionError("ids", `of jobs must be an array of integers, not ${show(ids)}`);
-  // Not `find`: an id may be missing or undefined.
+  // Not `find`: the wrong id may be undefined.
   const wrong = ids.findIndex((id) => !Number.isSafeInteger(id));
   if (wrong !== -1)
     throw new InvalidOptionError(`ids[${wrong}]`, `of jobs must be an integer, not ${show(ids[wrong])}`);

@@ -41,7 +41,9 @@ export function ms(time: string): string {
  */
 export const SEEN = "(pg_catalog.date_part('epoch', seen_at) * 1000000::pg_catalog.float8)::bigint";
 
-/** Selects available jobs through the index `jobs_claim_worker` and no other (see `migrations.ts`). */
+/**
+ * Selects available jobs through the index `jobs_claim_worker` and no other (see `migrations.ts`).
+ */
 export const AVAILABLE = "state + 1 = 2";
 
 /**
@@ -136,14 +138,19 @@ interface Told {
   readonly notify: string;
 }
 
-/** Sends an answer to the hosts that await row `j`, if `notify` is true. A column of RETURNING like {@link wake}. */
+/**
+ * Sends an answer to the hosts that await row `j`, if `notify` is true. A column of
+ * RETURNING like {@link wake}.
+ */
 export function tell(prefix: string, { host, head, bytes, notify }: Told): string {
   return `case when ${notify} and ${head} is not null and ${awaited("j")} then (
     select pg_catalog.count(pg_catalog.pg_notify('${relayChannel(prefix, "")}' || awaiting, ${envelope(head, bytes)}))
     from pg_catalog.unnest(j.reply_to) awaiting where awaiting <> ${host}) end as told`;
 }
 
-/** The error history of row `j` with one more entry, if there is one: the newest ten, oldest first. */
+/**
+ * The error history of row `j` with one more entry, if there is one: the newest ten, oldest first.
+ */
 export function withError(error: string): string {
   return `case when ${error} is null then j.errors else pg_catalog.jsonb_path_query_array(
     j.errors || pg_catalog.jsonb_build_object('at', pg_catalog.now(), 'attempt', ${ATTEMPT}, 'error', ${error}),
@@ -151,8 +158,8 @@ export function withError(error: string): string {
 }
 
 /**
- * When a row that finished at this time may be pruned. `retention`, in ms, stands in the text: it is
- * the same for all of a host's statements.
+ * When a row that finished at this time may be pruned. `retention`, in ms, stands in the text: it
+ * is the same for all of a host's statements.
  */
 export function expiry(finishedAt: string, retention: number): string {
   // PostgreSQL before 15 takes no field of an interval over 2^31: 25 days in ms.

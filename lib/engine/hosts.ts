@@ -32,10 +32,10 @@ export function hosts(prefix: string) {
     ),
 
     /**
-     * Raises the beat, and returns no row to a host that was declared lost. Keys only rise, so a
-     * heartbeat that a later connection's has overtaken does not bring back the earlier lock. A
-     * heartbeat without a key clears the lock: none of the host's sessions holds one. Older releases
-     * judge by `seen_at`.
+     * Raises the beat, and returns no row to a host that was declared lost. Keys only rise, so
+     * a heartbeat that a later connection's has overtaken does not bring back the earlier
+     * lock. A heartbeat without a key clears the lock: none of the host's sessions holds one.
+     * Older releases judge by `seen_at`.
      */
     heartbeat: operation(
       "heartbeat",

@@ -10,7 +10,10 @@ import { uuidFromRef } from "./ref.js";
  * loop gets its turn in between.
  */
 const PIECE = 262_144;
-/** Bytes read of a result at most: one more than the highest limit, so that the decoder refuses what exceeds it. */
+/**
+ * Bytes read of a result at most: one more than the highest limit, so that the decoder
+ * refuses what exceeds it.
+ */
 const LONGEST = ANSWER_HEAD + MAX_RESULT_LIMIT + 1;
 
 /**
@@ -30,7 +33,10 @@ export function largeAnswers(prefix: string): (refs: readonly string[]) => strin
     ) to stdout (format binary)`;
 }
 
-/** Joins the pieces of large results. Each piece is copied once, to its place in memory of the whole size. */
+/**
+ * Joins the pieces of large results. Each piece is copied once, to its place in memory
+ * of the whole size.
+ */
 export class Pieces {
   readonly #rows = new Map<string, StoredRow & { readonly result: Buffer }>();
 

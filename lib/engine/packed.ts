@@ -8,7 +8,9 @@ export interface Packed {
 
 const NOTHING = new Uint8Array(0);
 
-/** Packs bytes together. If only one item has any they are not copied: they may be many megabytes. */
+/**
+ * Packs bytes together. If only one item has any they are not copied: they may be many megabytes.
+ */
 export function pack(many: readonly (Uint8Array | null)[]): Packed {
   const bytes = many.map((piece) => piece ?? NOTHING);
   let next = 1;

@@ -44,8 +44,13 @@ export class Parameters<Name extends string> {
   }
 }
 
-/** A column of what a statement reads from its parameters: its name, its type, and its value for an item. */
-export type Column<Item> = readonly [name: string, type: string, value: (item: Item) => Value];
+/**
+ * A column of what a statement reads from its parameters: its name, its type, and its
+ * value for an item.
+ */
+export type Column<Item> = readonly [name: string, type: string, valueOf: ValueOf<Item>];
+
+type ValueOf<Item> = (item: Item) => Value;
 
 /**
  * Columns of items, which a statement for one item and a statement for many read alike. One item
@@ -54,9 +59,16 @@ export type Column<Item> = readonly [name: string, type: string, value: (item: I
  */
 export class Columns<Item> {
   readonly #columns: readonly Column<Item>[];
+  readonly #values: readonly ValueOf<Item>[];
+  readonly #arrays: readonly ((items: readonly Item[]) => string)[];
 
   constructor(columns: readonly Column<Item>[]) {
     this.#columns = columns;
+    this.#values = columns.map(([, , valueOf]) => valueOf);
+    this.#arrays = columns.map(([, type, valueOf]) => (items) => {
+      const values = items.map(valueOf);
+      return type === JSONB ? `[${values.join(",")}]` : arrayOf(values);
+    });
   }
 
   /** Selects one item from its parameters, the first of the statement. */
@@ -83,14 +95,14 @@ export class Columns<Item> {
 
   /** The values of {@link one}. */
   valuesOf(item: Item): unknown[] {
-    return this.#columns.map(([, , value]) => value(item));
+    const values: unknown[] = [];
+    for (const valueOf of this.#values) values.push(valueOf(item));
+    return values;
   }
 
   /** The values of {@link many}. */
   arraysOf(items: readonly Item[]): unknown[] {
-    return this.#columns.map(([, type, value]) =>
-      type === JSONB ? `[${items.map(value).join(",")}]` : arrayOf(items.map(value)),
-    );
+    return this.#arrays.map((arrayOfItems) => arrayOfItems(items));
   }
 
   /** The parameters that follow those of the columns. */

@@ -14,7 +14,7 @@ const PARAMETERS = new Parameters(["limit"]);
 /**
  * Deletes finished rows.
  *
- * - `old` locks rows whose time has passed, up to `limit`; `pruned` deletes them.
+ * - `old` locks rows that have expired, up to `limit`; `pruned` deletes them.
  * - `undated` locks as many finished rows that have no time: an operator or an older release ended
  *   them. `dated` gives them one, by this host's retention.
  *

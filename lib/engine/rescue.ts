@@ -6,7 +6,9 @@ import type { Sighting } from "./tend.js";
 /** A host found lost, whose jobs are to be rescued. */
 export interface Loss {
   readonly id: string;
-  /** Its last sign of life: one since then undoes the loss. Null for a host that is not registered. */
+  /**
+   * Its last sign of life: one since then undoes the loss. Null for a host that is not registered.
+   */
   readonly sighting: Sighting | null;
   /** Whether its lock must still be free. */
   readonly unlocked: boolean;
@@ -19,7 +21,9 @@ export interface Rescued {
   readonly jobs: number;
   /** How many of these had no attempt left. */
   readonly discarded: number;
-  /** Whether this deregistered the host; false if it was not registered, or showed life meanwhile. */
+  /**
+   * Whether this deregistered the host; false if it was not registered, or showed life meanwhile.
+   */
   readonly gone: boolean;
 }
 

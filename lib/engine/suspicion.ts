@@ -10,7 +10,10 @@ export interface AccusedRow {
 const KEY = new Parameters(["id", "claim", "host"]);
 const ACCUSE = new Parameters(["id", "claim", "host", "times"]);
 
-/** The statements about a job that runs alone (see `job/suspicion.ts`). They return nothing if the fence refuses. */
+/**
+ * The statements about a job that runs alone (see `job/suspicion.ts`). They return
+ * nothing if the fence refuses.
+ */
 export function suspicion(prefix: string) {
   const { jobs } = tablesOf(prefix);
   const { $ } = ACCUSE;
@@ -21,8 +24,8 @@ export function suspicion(prefix: string) {
     accused: operation("accused", `select alone from ${jobs} where ${held}`, values),
 
     /**
-     * Sets the count rather than raising it, so that a retry after a lost reply counts nothing twice.
-     * Nobody else writes it meanwhile.
+     * Sets the count rather than raising it, so that a retry after a lost reply counts nothing
+     * twice. Nobody else writes it meanwhile.
      */
     accuse: operation(
       "accuse",

@@ -9,7 +9,9 @@ export interface Sighting {
   readonly beat: number;
   /** Like {@link beat}. Heartbeats of older releases change only this. */
   readonly seen: number;
-  /** The advisory lock that its session holds; null if its sessions show none, as behind a pooler. */
+  /**
+   * The advisory lock that its session holds; null if its sessions show none, as behind a pooler.
+   */
   readonly lockKey: string | null;
   /** Whether nobody holds that lock. */
   readonly free: boolean;
@@ -22,7 +24,10 @@ export interface Tended {
   /** Queues that have available jobs of this host's workers. */
   readonly queues: readonly string[];
   readonly hosts: readonly Sighting[];
-  /** By queue, the ids of the live hosts that serve it with the same workers as this one, its own included. */
+  /**
+   * By queue, the ids of the live hosts that serve it with the same workers as this
+   * one, its own included.
+   */
   readonly peers: Readonly<Record<string, readonly string[]>>;
   /** The jobs that this host holds by the table; null if the look did not compare. */
   readonly held: readonly ClaimKey[] | null;
@@ -32,7 +37,7 @@ export interface Tended {
 
 /** A look as the statement returns it. `hosts`, `peers` and `held` are JSON text. */
 export interface TendedRow extends Pick<Tended, "staged" | "queues" | "orphans"> {
-  /** Queues that have foreign jobs among the first. */
+  /** Queues that have foreign jobs at the head. */
   readonly mixed: readonly string[];
   readonly hosts: string | null;
   readonly peers: string;
@@ -42,7 +47,9 @@ export interface TendedRow extends Pick<Tended, "staged" | "queues" | "orphans">
 type HostFields = readonly [id: string, beat: number, seen: number, lockKey: string | null, free: boolean];
 type HeldFields = readonly [id: number, claim: number];
 
-/** How many jobs at the head of a queue decide, by whether any is foreign, how it is claimed from. */
+/**
+ * How many jobs at the head of a queue decide, by whether any is foreign, how it is claimed from.
+ */
 const HEAD = 64;
 
 const PARAMETERS = new Parameters(["host", "limit", "queues", "compare", "notify"]);
@@ -50,12 +57,13 @@ const PARAMETERS = new Parameters(["host", "limit", "queues", "compare", "notify
 /**
  * Everything that a host looks after every 0.8 s, in one round trip.
  *
- * - `due` locks scheduled and retryable jobs whose time has come, up to `limit`; `staged` makes them
- *   available and notifies their queues.
+ * - `due` locks scheduled and retryable jobs whose time has come, up to `limit`; `staged` makes
+ *   them available and notifies their queues.
  * - `queues`: those of the given queues that have available jobs of this host's workers.
- * - `mixed`: those that have jobs of other workers among the first.
- * - `hosts`: {@link HostFields} of each. A lock that this transaction gets is free, and is released
- *   with it; it is shared, so that looks of two hosts do not take each other for the owner.
+ * - `mixed`: those that have jobs of other workers at the head.
+ * - `hosts`: {@link HostFields} of each. A lock that this transaction gets is free,
+ *   and is released with it; it is shared, so that looks of two hosts do not take each
+ *   other for the owner.
  * - `peers`: see {@link peers}.
  * - `held`: {@link HeldFields} of the jobs that this host holds by the table, if `compare`.
  * - `orphans`: hosts that hold jobs without being registered.
@@ -92,7 +100,10 @@ export function tend(prefix: string) {
   );
 }
 
-/** A host without jobs has null for `held`, like a look that did not compare: `compared` tells them apart. */
+/**
+ * A host without jobs has null for `held`, like a look that did not compare: `compared`
+ * tells them apart.
+ */
 export function toTended(row: TendedRow, { compared }: { readonly compared: boolean }): Tended {
   const { staged, queues, orphans } = row;
   const hosts = JSON.parse(row.hosts ?? "[]") as readonly HostFields[];

@@ -54,8 +54,8 @@ export function unserved(prefix: string) {
     ),
 
     /**
-     * Checks the pairs that have available jobs. `pairs` jumps from pair to pair in the index, so it
-     * reads one entry of each, not the jobs.
+     * Checks the pairs that have available jobs. `pairs` jumps from pair to pair in the index, so
+     * it reads one entry of each, not the jobs.
      */
     unservedNow: operation(
       "unserved_now",

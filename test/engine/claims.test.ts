@@ -21,7 +21,7 @@ describe("claims by worker", () => {
 
   beforeEach(() => test.reset());
 
-  /** A host with these workers. */
+  /** Registers a host with these workers. */
   async function host(workers: readonly string[]): Promise<Engine> {
     made += 1;
     const engine = new Engine(test.database, "baton", `host ${made}`);
@@ -29,7 +29,7 @@ describe("claims by worker", () => {
     return engine;
   }
 
-  /** Jobs of workers that nobody here has, before all others. */
+  /** Inserts jobs of workers that no host here has, ahead of all others. */
   async function fillWithForeign(): Promise<void> {
     await test.sql.query(
       `insert into baton.jobs (queue, worker, scheduled_at) select 'default', 'foreign ' || i % 3, now() - interval '1 hour'
@@ -41,10 +41,10 @@ describe("claims by worker", () => {
   for (const [count, workers] of [
     ["one worker", ["a"]],
     ["two workers", ["a", "c"]],
-    ["workers that no job is of", ["x", "y"]],
+    ["workers without any job", ["x", "y"]],
   ] as const) {
     for (const looked of [false, true])
-      it(`bring exactly the first jobs of a host's own: ${count}, ${looked ? "in a queue that was pure at the last look" : "before any look"}`, async () => {
+      it(`bring exactly the first jobs of a host's own workers: ${count}, ${looked ? "after a look that found no foreign job" : "before any look"}`, async () => {
         const job = fc.record({
           worker: fc.constantFrom("a", "b", "c"),
           priority: fc.integer({ min: 0, max: 2 }),
@@ -98,7 +98,7 @@ describe("claims by worker", () => {
     expect((await engine.claim("default", 8)).jobs).to.have.length(8);
   });
 
-  it("read the first jobs in order, whatever the table was like when they were planned", async () => {
+  it("read the first jobs in order, whatever the table held when they were planned", async () => {
     const engine = await host(["a", "b"]);
     const fill = `insert into baton.jobs (queue, worker, ref, state, finished_at)
       select 'default', 'a', gen_random_uuid(), $2::int, case when $2 = 4 then now() end from generate_series(1, $1::int)`;
@@ -125,9 +125,9 @@ describe("claims by worker", () => {
     }
   });
 
-  it("go by the last look: worker by worker while foreign jobs are among the first, else as if there were none", async () => {
+  it("go worker by worker only while the last look found foreign jobs at the head of the queue", async () => {
     const sent: string[] = [];
-    /** Tells by which statements it claims. */
+    /** Records the kinds of its claim statements. */
     class Watched extends Database {
       override query<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
         const [, kind] = /^baton_(claim(?:_mixed)?)_/.exec(statement.name) ?? [];

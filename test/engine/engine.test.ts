@@ -21,7 +21,7 @@ describe("the engine", () => {
   beforeEach(() => test.reset());
 
   describe("inserting", () => {
-    it("keeps the order, and notifies each queue once", async () => {
+    it("keeps the order and notifies each queue once", async () => {
       const rows = [
         newRow({ queue: "a" }),
         newRow({ queue: "b" }),
@@ -34,7 +34,7 @@ describe("the engine", () => {
       expect(test.heard.map(({ payload }) => payload)).to.have.members(["a", "b"]);
     });
 
-    it("inserts the same refs once, however often it is tried", async () => {
+    it("inserts the same refs once, however often it tries", async () => {
       const rows = [newRow(), newRow(), newRow()];
       const inserted = await test.one.insert(rows.slice(0, 2));
       const again = await test.one.insert(rows);
@@ -42,7 +42,7 @@ describe("the engine", () => {
       expect((await test.one.counts())[0]).to.deep.equal({ queue: "default", state: "available", jobs: 3 });
     });
 
-    it("hands over what it inserted as claimed; after a lost reply, that is found as held", async () => {
+    it("returns jobs that it inserted as claimed; after a lost reply, the table shows them as held", async () => {
       const row = newRow({ claimedBy: "one", tags: ["t"] });
       const [inserted] = await test.one.insert([row]);
       expect(inserted?.claimed).to.include({ claim: 1, attempt: 1, args: row.args, ref: row.ref });
@@ -56,7 +56,7 @@ describe("the engine", () => {
   });
 
   describe("reading large results", () => {
-    /** A finished job whose result has this many bytes behind its head. */
+    /** Stores a finished job whose result has this many bytes after its head. */
     async function storedOf(size: number, head = "vb"): Promise<{ ref: string; bytes: Buffer }> {
       const row = newRow();
       const bytes = randomBytes(size);
@@ -68,7 +68,7 @@ describe("the engine", () => {
       return { ref: row.ref, bytes };
     }
 
-    it("says how large one is, and brings it only by itself", async () => {
+    it("reports how large one is, and reads it only by itself", async () => {
       const [inline, large] = [await storedOf(INLINE - ANSWER_HEAD), await storedOf(INLINE - ANSWER_HEAD + 1)];
       const [small] = await test.two.readAnswers([inline.ref]);
       expect(small).to.not.have.property("large");
@@ -81,7 +81,7 @@ describe("the engine", () => {
     });
 
     for (const size of [20_000, 262_142, 262_143, 600_000]) {
-      it(`brings the very bytes, in one piece or many: ${size.toLocaleString()}`, async () => {
+      it(`reads the very bytes, in one piece or many: ${size.toLocaleString()}`, async () => {
         const [one, other] = [await storedOf(size), await storedOf(30_000)];
         const stored = await test.two.readLargeAnswers([one.ref, newRow().ref, other.ref]);
         expect(stored.map(({ ref }) => ref)).to.have.members([one.ref, other.ref]);
@@ -91,7 +91,7 @@ describe("the engine", () => {
       });
     }
 
-    it("brings no more than one byte over the highest limit, whatever somebody has put there", async () => {
+    it("reads no more than one byte over the highest limit, whatever the column holds", async () => {
       const { ref } = newRow();
       await test.one.insert([newRow({ ref })]);
       await test.sql.query(
@@ -102,7 +102,7 @@ describe("the engine", () => {
       expect(stored?.answer?.bytes.length).to.equal(67_108_865);
     });
 
-    it("does not bring what carries no value, or is of a kind not known here", async () => {
+    it("does not report an answer as large if it has no value or an unknown kind", async () => {
       const [bare, strange] = [await storedOf(20_000, "o-"), await storedOf(20_000, "?b")];
       const [none] = await test.two.readAnswers([bare.ref]);
       expect(none?.answer).to.deep.equal({ kind: "o", encoding: "-", bytes: Buffer.alloc(0) });
@@ -112,7 +112,7 @@ describe("the engine", () => {
         .and.not.have.property("large");
     });
 
-    it("rejects with what the server says, and leaves the connection in order", async () => {
+    it("rejects with the server's error and leaves the connection in order", async () => {
       await test.sql.query("alter table baton.jobs rename to elsewhere");
       const error = await test.two.readLargeAnswers([newRow().ref]).catch((failure: unknown) => failure);
       await test.sql.query("alter table baton.elsewhere rename to jobs");
@@ -157,7 +157,7 @@ describe("the engine", () => {
       expect(await test.claimOne(test.one)).to.include({ id: inserted?.id, attempt: 1, claim: 1 });
     });
 
-    it("begins only as many as it is told: the others are held, and their attempt does not count yet", async () => {
+    it("begins only the first jobs: the others are held, and their attempts do not count yet", async () => {
       await test.one.insert([newRow(), newRow(), newRow({ priority: 1 })]);
       const jobs = (await test.one.claim("default", 3, 1)).jobs;
       expect(jobs.map(({ begun, attempt }) => ({ begun, attempt }))).to.deep.equal([
@@ -180,7 +180,7 @@ describe("the engine", () => {
       expect(await test.attempts([first, second, third]), "the end counts what nobody has").to.deep.equal([1, 1, 0]);
     });
 
-    it("lists what a host holds, where it is asked", async () => {
+    it("is visible to a look that compares what a host holds", async () => {
       await test.one.insert([newRow(), newRow()]);
       const { id, claim } = await test.claimOne(test.one);
       expect((await test.one.tend(0, [], { compare: true })).held).to.deep.equal([{ id, claim }]);
@@ -190,7 +190,7 @@ describe("the engine", () => {
   });
 
   describe("subscribing", () => {
-    it("adds the host to those who are told, once, and reads what is there", async () => {
+    it("adds the host to the awaiters once, and reads the stored answer", async () => {
       const row = newRow();
       await test.one.insert([row]);
       expect((await test.two.subscribe([row.ref]))[0]).to.include({ state: "available", attempt: 0, answer: null });
@@ -201,7 +201,7 @@ describe("the engine", () => {
       expect(test.heard.filter(({ channel }) => channel === "baton.relay.two")).to.have.length(1);
     });
 
-    it("misses no outcome that is written meanwhile", async () => {
+    it("misses no outcome that is written at the same time", async () => {
       await test.one.insert(Array.from({ length: 60 }, () => newRow()));
       const jobs = (await test.one.claim("default", 60)).jobs;
       const looks = jobs.map(({ ref }) => test.two.subscribe([ref ?? ""]));
@@ -222,7 +222,7 @@ describe("the engine", () => {
     });
   });
 
-  it("looks rows up in the primary key, one by one, at every size of the table", async () => {
+  it("looks up rows one by one in the primary key, at every size of the table", async () => {
     await test.sql.query(
       `insert into baton.jobs (queue, worker, state, finished_at) select 'old', 'double', 4, now() from generate_series(1, 20000)`,
     );

@@ -7,18 +7,20 @@ import { sources } from "../support/sources.js";
 
 const root = new URL("../../../", import.meta.url);
 
-/** Words of SQL's grammar that stand before a parenthesis. The server looks none of them up on the search path. */
+/**
+ * Keywords that stand before a parenthesis. The server does not look them up on the search path.
+ */
 const KEYWORDS = new Set(
   `all and any array as by case coalesce conflict copy else exists filter from greatest in join lateral least materialized not on operator or over select set
    stdout substring then unique values when where with`.split(/\s+/),
 );
-/** Types that are keywords of SQL: the grammar itself means PostgreSQL's. */
+/** Types that are keywords of SQL, and so always PostgreSQL's. */
 const KEYWORD_TYPES = new Set(["int", "bigint", "smallint", "boolean", "interval"]);
 
-/** `unnest` of several arrays is grammar: the server expands it to its own, and has no function of that name and shape. */
+/** `unnest` of several arrays is grammar, too: no function has that name and shape. */
 const UNNEST = /\bunnest\((?=[^()]*,)/g;
 
-/** Aliases of tables that have columns listed. */
+/** Aliases of tables with a list of columns. */
 const ALIASES = /\bas [a-z]+\(/g;
 
 function textsOf(durability: "full" | "relaxed"): [string, string][] {
@@ -28,7 +30,7 @@ function textsOf(durability: "full" | "relaxed"): [string, string][] {
   ]);
 }
 
-/** The text without what is quoted in it. */
+/** The text without its quoted parts. */
 function bare(text: string): string {
   return text.replaceAll(/'[^']*'/g, "''").replaceAll(/"[^"]*"/g, "x");
 }
@@ -56,7 +58,7 @@ describe("the names in statements", () => {
     }
   }
 
-  it("are seen by this test where they have none", () => {
+  it("are noticed by this test if they lack it", () => {
     expect(
       unqualified("select now(), f.x::text from unnest ($1) left join unnest($1, $2) on true where a in (1)"),
     ).to.deep.equal(["now()", "unnest()", "::text"]);

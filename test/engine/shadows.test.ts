@@ -20,7 +20,7 @@ import { roomy } from "../workers/sizes.js";
 
 const LOST = { answer: answerWith(ANSWER_KINDS.value, { encoding: "b", bytes: Buffer.from("1") }), error: "lost" };
 
-describe("functions and operators of a role that may create some in schema public", () => {
+describe("functions and operators of another role in schema public", () => {
   let test: TestDatabase;
   let hostile: pg.Client;
   let shadows: Shadows;
@@ -38,7 +38,7 @@ describe("functions and operators of a role that may create some in schema publi
     await hostile.query(`set role ${role}`);
     shadows = new Shadows(hostile);
     await shadows.cast(false);
-    // As behind a pooler: there the search path is not Baton's to set.
+    // Like a pooler, behind which Baton cannot set the search path.
     proxy = new FaultyProxy(test.url);
     proxy.inventsProcesses = true;
     proxy.refusesOptions = "unsupported startup parameter: options";
