@@ -2,10 +2,13 @@ import { type JobState, stateOf } from "../job/job.js";
 import { tablesOf } from "./fragments.js";
 import { operation } from "./parameters.js";
 
-/** How many jobs of a queue are in a state. */
+/** The number of jobs of one queue in one state. */
 export interface QueueCount {
+  /** The queue's name. */
   readonly queue: string;
+  /** The state that the jobs are in. */
   readonly state: JobState;
+  /** How many there are. */
   readonly jobs: number;
 }
 

@@ -2,21 +2,18 @@ import { show } from "../codec/show.js";
 import { InvalidOptionError } from "../errors.js";
 import { JOB_STATES, type JobState, stateNumber } from "../job/job.js";
 
-/** Conditions on the jobs that `baton.jobs()` lists. A job must meet all of them. */
+/** Which jobs `baton.jobs()` lists: those that meet every condition given. */
 export interface JobFilter {
-  /** A state, or several: any of them matches. */
+  /** One state, or any of several. */
   readonly state?: JobState | readonly JobState[];
   readonly queue?: string;
   readonly worker?: string;
-  /** One of the job's tags. */
+  /** A tag that the job has. */
   readonly tag?: string;
   readonly ids?: readonly number[];
 }
 
-/**
- * A valid filter. States are numbers of the `state` column; ids are sorted and unique.
- * Null means any.
- */
+/** A filter that can be used: states as the column has them, ids in order and each once. */
 export interface CheckedFilter {
   readonly states: readonly number[] | null;
   readonly queue: string | null;
@@ -27,11 +24,7 @@ export interface CheckedFilter {
 
 const KNOWN: ReadonlySet<string> = new Set(["state", "queue", "worker", "tag", "ids"]);
 
-/**
- * Validates the filter of `baton.jobs()`.
- *
- * @throws {@link InvalidOptionError} at the first invalid property
- */
+/** Checks what `baton.jobs()` was given. Throws {@link InvalidOptionError} for the first thing that cannot be used. */
 export function checkFilter(filter: JobFilter): CheckedFilter {
   if (typeof filter !== "object" || filter === null || Array.isArray(filter)) {
     throw new InvalidOptionError(
@@ -58,7 +51,7 @@ function checkState(state: JobState): number {
   throw new InvalidOptionError("state", `of jobs must be one of ${JOB_STATES.join(", ")}, not ${show(state)}`);
 }
 
-/** PostgreSQL refuses text with a NUL character. */
+/** PostgreSQL refuses a text with a NUL character. */
 function checkText(option: string, value: unknown): string | null {
   if (value === undefined) return null;
   if (typeof value === "string" && !value.includes("\0")) return value;
@@ -68,7 +61,7 @@ function checkText(option: string, value: unknown): string | null {
 function checkIds(ids: unknown): number[] {
   if (!Array.isArray(ids))
     throw new InvalidOptionError("ids", `of jobs must be an array of integers, not ${show(ids)}`);
-  // Not `find`: the wrong id may be undefined.
+  // Not `find`: an id may be missing or undefined.
   const wrong = ids.findIndex((id) => !Number.isSafeInteger(id));
   if (wrong !== -1)
     throw new InvalidOptionError(`ids[${wrong}]`, `of jobs must be an integer, not ${show(ids[wrong])}`);
