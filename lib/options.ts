@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { type ErrorClass, isError } from "./codec/exception.js";
+import { type ErrorClass, isError } from "./codec/error-classes.js";
 import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT, RESULT_LIMIT } from "./codec/limits.js";
 import { show } from "./codec/show.js";
 import { InvalidOptionError } from "./errors.js";

@@ -1,12 +1,12 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { DecodeError, EncodeError } from "../errors.js";
-import type { ErrorClass } from "./exception.js";
+import type { ErrorClass } from "./error-classes.js";
 import { inflatedLimit, MAX_RESULT_LIMIT, MIN_RESULT_LIMIT, RESULT_LIMIT } from "./limits.js";
 import { Overflow } from "./output.js";
 import { Reader } from "./reader.js";
 import { Refusal } from "./refusal.js";
 import { showThrown } from "./show.js";
-import { BARE, tellings } from "./thrown.js";
+import { BARE, renditions } from "./renditions.js";
 import { Writer } from "./writer.js";
 
 /** Fewer bytes than this are not compressed: it takes 30 µs and often makes them more. */
@@ -111,7 +111,7 @@ export function pack(value: unknown, options?: PackOptions): Packed | TooLarge {
  */
 export function packException(thrown: unknown, options?: PackOptions): Packed {
   const resultLimit = Math.min(RESULT_LIMIT, Math.max(options?.resultLimit ?? RESULT_LIMIT, MIN_RESULT_LIMIT));
-  for (const telling of tellings(thrown)) {
+  for (const telling of renditions(thrown)) {
     try {
       const packed = pack(telling(), { resultLimit });
       if (packed.tooLarge === undefined) return packed;

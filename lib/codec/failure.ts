@@ -1,6 +1,6 @@
 import type { FailedOutcome } from "../job/outcome.js";
 import { packException } from "./codec.js";
-import { isError } from "./exception.js";
+import { isError } from "./error-classes.js";
 import { show } from "./show.js";
 
 /** How much of an error the row's history keeps. */

@@ -111,6 +111,13 @@ export class Output {
     else this.#string(TAG.UTF16, value, "utf16le", length * 2);
   }
 
+  /** A reference to an object that was written before. */
+  ref(number: number): void {
+    this.byte(TAG.REF);
+    this.varint(number);
+  }
+
+  /** Bytes after their length. */
   raw(value: Uint8Array): void {
     this.varint(value.length);
     this.#room(value.length);

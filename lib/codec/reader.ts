@@ -1,7 +1,8 @@
 import { types } from "node:util";
 import { DecodeError } from "../errors.js";
-import { Crowding } from "./crowding.js";
-import { BASE_NAMES, type ErrorClass, Exception, hide, registry, restore } from "./exception.js";
+import { BASE_NAMES, type ErrorClass, registry } from "./error-classes.js";
+import { ErrorParts, hide, restore } from "./error-parts.js";
+import { FloodGuard } from "./flood-guard.js";
 import { Input } from "./input.js";
 import { MAX_BIGINT, MAX_DEPTH, MAX_REGEXP, MAX_SHAPE, WEIGHT, weightLimit } from "./limits.js";
 import { ERROR_HEAD, TAG } from "./tag.js";
@@ -159,9 +160,9 @@ export class Reader {
     this.#charge(WEIGHT.map);
     const map = this.#keep(new Map<unknown, unknown>());
     let count = this.#input.count(2);
-    for (const crowding = Crowding.of(count); count > 0; count--) {
+    for (const guard = FloodGuard.for(count); count > 0; count--) {
       const key = this.#value(depth);
-      if (crowding?.crowds(key)) throw crowded();
+      if (guard?.floods(key)) throw flooded();
       map.set(key, this.#value(depth));
     }
     return map;
@@ -171,9 +172,9 @@ export class Reader {
     this.#charge(WEIGHT.set);
     const set = this.#keep(new Set<unknown>());
     let count = this.#input.count(1);
-    for (const crowding = Crowding.of(count); count > 0; count--) {
+    for (const guard = FloodGuard.for(count); count > 0; count--) {
       const item = this.#value(depth);
-      if (crowding?.crowds(item)) throw crowded();
+      if (guard?.floods(item)) throw flooded();
       set.add(item);
     }
     return set;
@@ -231,7 +232,7 @@ export class Reader {
     const input = this.#input;
     const place = this.#objects.push(undefined) - 1;
     const head = input.byte();
-    const parts = new Exception();
+    const parts = new ErrorParts();
     parts.base = head & ERROR_HEAD.BASE;
     const named = (head & ERROR_HEAD.NAMES) !== 0;
     parts.className = named ? input.string() : (BASE_NAMES[parts.base] as string);
@@ -252,8 +253,8 @@ export class Reader {
   }
 }
 
-function crowded(): DecodeError {
-  return new DecodeError("a Map or Set holds numbers that were chosen to make it slow");
+function flooded(): DecodeError {
+  return new DecodeError("too many numbers of a Map or Set share a hash bucket, which makes it slow");
 }
 
 /** Sets an own property as assignment would, but never runs a setter: `__proto__` is a key like any other. */

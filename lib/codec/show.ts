@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { isError } from "./exception.js";
+import { isError } from "./error-classes.js";
 
 /** A value in a few words for a message: never throws, never runs a getter, a trap or an inspection of the value's own. */
 export function show(value: unknown): string {

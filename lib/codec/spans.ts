@@ -27,11 +27,11 @@ const ORDERED = 1_024;
 export class Spans {
   readonly #ranges = new Map<ArrayBufferLike, Range[]>();
   #spans: ReadonlyMap<ArrayBufferLike, readonly Span[]> | undefined;
-  #again = false;
+  #overlapping = false;
 
   /** Whether ranges may overlap, so that the value must be written again. */
-  get again(): boolean {
-    return this.#again;
+  get overlapping(): boolean {
+    return this.#overlapping;
   }
 
   /** Whether a range of this buffer was added. */
@@ -47,19 +47,19 @@ export class Spans {
       this.#ranges.set(buffer, [[start, end]]);
       return true;
     }
-    if (!this.#again && insert(ranges, start, end)) return true;
-    this.#again = true;
+    if (!this.#overlapping && insert(ranges, start, end)) return true;
+    this.#overlapping = true;
     ranges.push([start, end]);
     return false;
   }
 
   /** Ends the first pass: merges the ranges into the spans that `find` returns from now on. */
-  settle(): void {
-    this.#spans = new Map([...this.#ranges].map(([buffer, ranges]) => [buffer, merge(ranges)]));
-    this.#again = false;
+  merge(): void {
+    this.#spans = new Map([...this.#ranges].map(([buffer, ranges]) => [buffer, merged(ranges)]));
+    this.#overlapping = false;
   }
 
-  /** The span that holds a range; undefined before `settle`, and for a range that was not added. */
+  /** The span that holds a range; undefined before `merge`, and for a range that was not added. */
   find(buffer: ArrayBufferLike, start: number, end: number): Span | undefined {
     const spans = this.#spans?.get(buffer);
     if (spans === undefined) return undefined;
@@ -90,7 +90,7 @@ function firstEndingAfter(length: number, endAt: (index: number) => number, star
   return low;
 }
 
-function merge(ranges: Range[]): Span[] {
+function merged(ranges: Range[]): Span[] {
   const spans: { start: number; end: number }[] = [];
   for (const [start, end] of ranges.sort(([a], [b]) => a - b)) {
     const last = spans.at(-1);

@@ -1,4 +1,4 @@
-import { isError } from "../codec/exception.js";
+import { isError } from "../codec/error-classes.js";
 import { DecodeError, JobNotFoundError } from "../errors.js";
 import { ANSWER_KINDS, type AnswerKind, type Encoded, type StoredAnswer } from "../job/answer.js";
 import type { JobState } from "../job/job.js";

@@ -2,7 +2,7 @@ import { types } from "node:util";
 import { runInNewContext } from "node:vm";
 import { expect } from "chai";
 import { decode, encode } from "../../lib/codec/codec.js";
-import type { ErrorClass } from "../../lib/codec/exception.js";
+import type { ErrorClass } from "../../lib/codec/error-classes.js";
 import {
   BatonError,
   DecodeError,

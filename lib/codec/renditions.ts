@@ -1,5 +1,6 @@
 import { types } from "node:util";
-import { Exception, isError } from "./exception.js";
+import { isError } from "./error-classes.js";
+import { ErrorParts } from "./error-parts.js";
 import { show, showThrown } from "./show.js";
 
 /** How much of an error is kept: characters of each text, levels, properties of each object, objects in all. */
@@ -21,20 +22,20 @@ const ALLOWANCES: readonly Allowance[] = [
  * Ways to tell what a job threw, from faithful to bare: as it is, then with less and less of it and with a word in the
  * place of what cannot be encoded. Any of them may throw or come to too many bytes; `BARE` does neither.
  */
-export function tellings(thrown: unknown): readonly (() => unknown)[] {
+export function renditions(thrown: unknown): readonly (() => unknown)[] {
   return [() => asError(thrown), ...ALLOWANCES.map((allowance) => () => new Cleaner(allowance).telling(thrown))];
 }
 
 /** What is left to say when nothing else could be said. */
-export const BARE = Object.assign(new Exception(), { message: "unknown error" });
+export const BARE = Object.assign(new ErrorParts(), { message: "unknown error" });
 
 /** An error, or one made of what was thrown in the place of an error. */
-function asError(thrown: unknown): Error | Exception {
+function asError(thrown: unknown): Error | ErrorParts {
   if (typeof thrown === "object" && thrown !== null && !types.isProxy(thrown) && isError(thrown)) return thrown;
-  const exception = new Exception();
-  exception.message = `thrown was ${show(thrown)}, which is no Error`;
-  if (typeof thrown !== "function" && typeof thrown !== "symbol" && !types.isProxy(thrown)) exception.cause = [thrown];
-  return exception;
+  const parts = new ErrorParts();
+  parts.message = `thrown was ${show(thrown)}, which is no Error`;
+  if (typeof thrown !== "function" && typeof thrown !== "symbol" && !types.isProxy(thrown)) parts.cause = [thrown];
+  return parts;
 }
 
 /** Copies what can be encoded, and no more than allowed of it. */
@@ -46,13 +47,13 @@ class Cleaner {
     this.#allowance = allowance;
   }
 
-  telling(thrown: unknown): Exception {
-    return this.#exception(asError(thrown), 0);
+  telling(thrown: unknown): ErrorParts {
+    return this.#parts(asError(thrown), 0);
   }
 
-  #exception(error: Error | Exception, depth: number): Exception {
-    const parts = error instanceof Exception ? error : takeApart(error);
-    const copy = new Exception();
+  #parts(error: Error | ErrorParts, depth: number): ErrorParts {
+    const parts = error instanceof ErrorParts ? error : takeApart(error);
+    const copy = new ErrorParts();
     this.#copies.set(error, copy);
     copy.base = parts.base;
     copy.className = this.#text(parts.className);
@@ -82,7 +83,7 @@ class Cleaner {
       if (types.isProxy(value)) return "[Proxy]";
       if (types.isDate(value)) return value;
       if (depth >= this.#allowance.depth || this.#copies.size >= this.#allowance.objects) return "[…]";
-      if (isError(value)) return this.#exception(value, depth);
+      if (isError(value)) return this.#parts(value, depth);
       if (Array.isArray(value)) return this.#array(value, depth);
       const tag = Object.prototype.toString.call(value).slice(8, -1);
       if (tag !== "Object" || types.isExternal(value)) return this.#text(show(value));
@@ -122,11 +123,11 @@ class Cleaner {
   }
 }
 
-function takeApart(error: Error): Exception {
+function takeApart(error: Error): ErrorParts {
   try {
-    return Exception.of(error);
+    return ErrorParts.of(error);
   } catch {
     // One of its getters threw: what it says of itself is all that is left.
-    return Object.assign(new Exception(), { message: showThrown(error) });
+    return Object.assign(new ErrorParts(), { message: showThrown(error) });
   }
 }
