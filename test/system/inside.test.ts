@@ -45,7 +45,7 @@ describe("start() in one of Baton's own threads", () => {
   it("rejects where the module awaits it: its jobs fail with the guard in the message, and nothing hangs", async () => {
     const { error } = await outputOf("awaited");
     expect(error)
-      .to.match(/^UnknownWorkerError: .*does not import: InsideThreadError: .*/)
+      .to.match(/^UnknownWorkerError: .*failed to import: InsideThreadError: .*/)
       .and.match(GUARD);
   });
 

@@ -9,10 +9,10 @@ describe("A thread's wear", () => {
         const wear = new Wear({ maxJobs }, () => {});
         wear.renew();
         let jobs = 0;
-        for (; !wear.spent; jobs += 1) wear.use(1);
+        for (; !wear.wornOut; jobs += 1) wear.use(1);
         expect(jobs).to.be.within(Math.max(1, Math.floor(maxJobs * 0.9)), maxJobs);
         wear.renew();
-        expect(wear).to.include({ fresh: true, spent: false });
+        expect(wear).to.include({ fresh: true, wornOut: false });
       }),
     );
   });
@@ -21,7 +21,7 @@ describe("A thread's wear", () => {
     const wear = new Wear({}, () => expect.fail("it came of age"));
     wear.renew();
     wear.use(1e9);
-    expect(wear).to.include({ fresh: false, spent: false });
+    expect(wear).to.include({ fresh: false, wornOut: false });
     wear.stop();
   });
 
@@ -32,7 +32,7 @@ describe("A thread's wear", () => {
     wear.renew();
     stopped.renew();
     stopped.stop();
-    while (!wear.spent) await new Promise(setImmediate);
-    expect({ old, spent: stopped.spent }).to.deep.equal({ old: 1, spent: false });
+    while (!wear.wornOut) await new Promise(setImmediate);
+    expect({ old, wornOut: stopped.wornOut }).to.deep.equal({ old: 1, wornOut: false });
   });
 });
