@@ -85,7 +85,7 @@ export class Writer {
     }
     const magnitude = value < 0n ? -value : value;
     if (BigInt.asUintN(MAGNITUDE_BITS, magnitude) !== magnitude) {
-      throw new Refusal(`a bigint of more than ${MAX_BIGINT} bytes`);
+      throw new Refusal(`it is a bigint of more than ${MAX_BIGINT} bytes`);
     }
     this.#output.byte(value < 0n ? TAG.NEGATIVE_BIGINT : TAG.BIGINT);
     this.#output.magnitude(magnitude);
@@ -94,7 +94,7 @@ export class Writer {
   #object(value: object, depth: number): void {
     const number = this.#numbering.of(value);
     if (number !== undefined) return this.#output.ref(number);
-    if (depth === MAX_DEPTH) throw new Refusal(`more than ${MAX_DEPTH} levels deep`);
+    if (depth === MAX_DEPTH) throw new Refusal(`it is nested more than ${MAX_DEPTH} levels deep`);
     this.#numbering.add(value);
     if (Array.isArray(value)) return this.#array(value, depth + 1);
     const proto: unknown = Object.getPrototypeOf(value);
@@ -153,6 +153,7 @@ export class Writer {
     }
   }
 
+  /** Writes the holes from an index on. Returns the index after them. */
   #holes(value: readonly unknown[], from: number, length: number): number {
     let end = from;
     while (end < length && !Object.hasOwn(value, end)) {
@@ -176,7 +177,7 @@ export class Writer {
     else if (types.isBoxedPrimitive(value)) {
       this.#output.byte(TAG.BOXED);
       this.#value(unboxed(value), depth);
-    } else if (types.isProxy(value)) throw new Refusal("a Proxy cannot leave its thread: copy what it stands for");
+    } else if (types.isProxy(value)) throw new Refusal("a Proxy cannot leave its thread: copy its target");
     else if (value instanceof ErrorParts) this.#error(value, depth);
     else if (isError(value)) this.#error(ErrorParts.of(value), depth);
     else if (isUrl(value)) {
@@ -243,7 +244,7 @@ export class Writer {
 
   #regexp(value: RegExp): void {
     if (value.source.length > MAX_REGEXP) {
-      throw new Refusal(`a regular expression of more than ${MAX_REGEXP} characters`);
+      throw new Refusal(`it is a regular expression of more than ${MAX_REGEXP} characters`);
     }
     this.#budget.charge(WEIGHT.regexp);
     this.#output.byte(TAG.REGEXP);

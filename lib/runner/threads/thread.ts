@@ -30,6 +30,14 @@ interface KillOrder {
   readonly outcome: Outcome;
 }
 
+/** An end of the thread under its jobs. */
+interface Loss extends Exit {
+  /** Whether no job had run in the thread before them. */
+  readonly fresh: boolean;
+  /** ms since the thread got the jobs. */
+  readonly duration: number;
+}
+
 const RELEASED: Outcome = { type: "released" };
 
 /** One thread that runs jobs, and its replacement after each crash, kill or retirement. */
@@ -124,7 +132,9 @@ export class Thread {
     const answer = await answered;
     live.worker.unref();
     const runs =
-      "cause" in answer ? this.#lost(live, fresh, answer.cause, performance.now() - start) : answer.map(readRun);
+      "cause" in answer
+        ? this.#lost(live, { cause: answer.cause, fresh, duration: performance.now() - start })
+        : answer.map(readRun);
     this.#jobs = [];
     if (this.#wear.wornOut || live.board.spoiled) this.recycle();
     if (this.free) this.#events.free();
@@ -173,7 +183,7 @@ export class Thread {
   }
 
   /** The runs of jobs whose thread has ended under them. */
-  #lost({ board }: Live, fresh: boolean, cause: unknown, duration: number): (Run | null)[] {
+  #lost({ board }: Live, { cause, fresh, duration }: Loss): (Run | null)[] {
     const { begun, exitCaller } = board;
     const ran = (outcome: Outcome): Run => ({ outcome, duration, threadId: -1 });
     const order = this.#killOrder;

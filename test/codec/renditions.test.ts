@@ -144,9 +144,11 @@ describe("packException", () => {
       expect(Object.hasOwn(back, "cause")).to.equal(true);
       expect(back.cause).to.deep.equal(thrown);
     }
-    expect(trip(null).message).to.equal("thrown was null, which is no Error");
-    expect(trip("text").message).to.equal("thrown was 'text', which is no Error");
-    expect(trip({ code: 5, list: [1] }).message).to.equal("thrown was { code: 5, list: [ 1 ] }, which is no Error");
+    expect(trip(null).message).to.equal("A value that is not an Error was thrown: null");
+    expect(trip("text").message).to.equal("A value that is not an Error was thrown: 'text'");
+    expect(trip({ code: 5, list: [1] }).message).to.equal(
+      "A value that is not an Error was thrown: { code: 5, list: [ 1 ] }",
+    );
   });
 
   it("makes an Error of what can be neither kept nor read", () => {
@@ -158,11 +160,11 @@ describe("packException", () => {
       Promise.resolve(),
       new WeakMap(),
     ]) {
-      expect(trip(thrown).message).to.match(/^thrown was .*, which is no Error$/s);
+      expect(trip(thrown).message).to.match(/^A value that is not an Error was thrown: .+$/s);
     }
     const { proxy, revoke } = Proxy.revocable(new Error("revoked"), {});
     revoke();
-    expect(trip(proxy).message).to.contain("which is no Error");
+    expect(trip(proxy).message).to.contain("not an Error was thrown");
   });
 
   it("tells what an error says whose getters throw", () => {
