@@ -1,7 +1,8 @@
 import { InsideThreadError, NotStartedError, StoppedError } from "./errors.js";
 import type { Runner, RunnerStatus } from "./runner/runner.js";
 import { Host } from "./host.js";
-import { checkJob, checkJobs, type NewJob } from "./job/draft.js";
+import { checkJob, checkJobs } from "./job/checked-job.js";
+import type { NewJob } from "./job/new-job.js";
 import type { JobRow } from "./job/job.js";
 import type { NotifierMode } from "./notifier.js";
 import { type BatonOptions, type CheckedOptions, checkOptions } from "./options.js";

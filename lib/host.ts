@@ -5,7 +5,7 @@ import { entry } from "./entry.js";
 import { StoppedError } from "./errors.js";
 import { Deadline } from "./deadline.js";
 import type { Runner } from "./runner/runner.js";
-import type { CheckedJob } from "./job/draft.js";
+import type { CheckedJob } from "./job/checked-job.js";
 import type { CheckedOptions } from "./options.js";
 import { Batcher } from "./batch/batcher.js";
 import { Database } from "./postgres/database.js";

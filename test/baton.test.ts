@@ -38,11 +38,11 @@ const REFUSED_JOBS: readonly (readonly [what: string, job: unknown, field: strin
   ["tags that are numbers", echo.new({ value: 1 }, { tags: [1 as never] }), "tags", "strings"],
   ["meta that is an array", echo.new({ value: 1 }, { meta: [] as never }), "meta", "object"],
   ["meta that is not JSON", echo.new({ value: 1 }, { meta: { a: 1n } }), "meta.a", "bigint"],
-  ["a negative delay", echo.new({ value: 1 }, { scheduleIn: -1 }), "scheduleIn", "0 or more"],
+  ["a negative delay", echo.new({ value: 1 }, { scheduleIn: -1 }), "scheduleIn", "ms from 0"],
   ["an endless delay", echo.new({ value: 1 }, { scheduleIn: Infinity }), "scheduleIn", "century"],
   ["a time that is none", echo.new({ value: 1 }, { scheduledAt: new Date(Number.NaN) }), "scheduledAt", "valid Date"],
   ["a time as text", echo.new({ value: 1 }, { scheduledAt: "tomorrow" as never }), "scheduledAt", "valid Date"],
-  ["two times", echo.new({ value: 1 }, { scheduledAt: new Date(), scheduleIn: 1 }), "scheduleIn", "beside"],
+  ["two times", echo.new({ value: 1 }, { scheduledAt: new Date(), scheduleIn: 1 }), "scheduleIn", "combined with"],
   ["an option misspelt", echo.new({ value: 1 }, { prio: 1 } as never), "prio", "not known"],
   ["options that are null", { worker: "echo", args: {}, options: null }, "job", "Double.new("],
 ];

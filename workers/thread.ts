@@ -1,6 +1,6 @@
 /**
- * The entry of each thread. Receives messages of one job or a batch, performs the jobs one after the
- * other, and posts their outcomes, already encoded.
+ * The entry of each thread. Receives messages of one job or a batch, performs the jobs one
+ * after the other, and posts their outcomes, already encoded.
  */
 import { syncBuiltinESMExports } from "node:module";
 import os from "node:os";
@@ -79,7 +79,7 @@ function attribute(error: unknown): void {
   else report(origin, error);
 }
 
-/** Records which attempt ends the thread: it may be an earlier one, and the job under way innocent. */
+/** Records which attempt ends the thread. It may be an earlier one than the one under way. */
 function exit(code?: number | string | null): never {
   board.recordExit(Attempt.origin?.id);
   return exitThread(code);

@@ -2,12 +2,12 @@ import { types } from "node:util";
 import * as ours from "../errors.js";
 
 /**
- * A class of errors that may be restored as itself. Its constructor does not run: the error gets the
- * properties of the one that was encoded.
+ * A class of errors that may be restored as itself. Its constructor does not run: the error
+ * gets the properties of the one that was encoded.
  */
 export type ErrorClass = abstract new (...args: never[]) => Error;
 
-/** The built-in classes. A class's position in this list is its number on the wire, of three bits. */
+/** The built-in classes. Their positions are their numbers on the wire, of three bits. */
 export const BASES: readonly ErrorClass[] = [
   Error,
   EvalError,

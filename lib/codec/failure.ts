@@ -6,15 +6,15 @@ import { show } from "./show.js";
 /** Characters of an error that the row's history keeps. */
 const SUMMARY_LIMIT = 4_000;
 
-/** The outcome of an attempt that threw, or whose thread died. Accepts any value and never throws. */
+/** The outcome of an attempt that threw, or whose thread died. Accepts any value; never throws. */
 export function failure(thrown: unknown, resultLimit: number): FailedOutcome {
   return { type: "failed", error: packException(thrown, { resultLimit }), summary: summarize(thrown) };
 }
 
 /**
- * Describes a thrown value or a reason for people: an error by name, message and stack, a string as
- * it is. At most 4,000 characters, and none that `jsonb` rejects (NUL, half a surrogate pair). Accepts
- * any value and never throws.
+ * Describes a thrown value or a reason for people: an error by name, message and stack, a
+ * string as it is. At most 4,000 characters, and none that `jsonb` rejects (NUL, half a
+ * surrogate pair). Accepts any value and never throws.
  */
 export function summarize(value: unknown): string {
   return describe(value).slice(0, SUMMARY_LIMIT).replaceAll("\0", "\uFFFD").toWellFormed();

@@ -1,6 +1,6 @@
 import { TAG } from "./tag.js";
 
-/** Thrown when a value has more bytes than allowed. The codec catches it; callers get "too large". */
+/** Thrown when a value has more bytes than allowed. The codec turns it into "too large". */
 export class Overflow extends Error {
   /** How many bytes the value has at least. */
   readonly size: number;

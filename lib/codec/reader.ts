@@ -12,7 +12,7 @@ import { VIEW_KINDS } from "./views.js";
 export class Reader {
   readonly #input: Input;
   readonly #errors: readonly ErrorClass[];
-  /** The objects by their numbers. An object that cannot be made before its parts is undefined until then. */
+  /** The objects by number. One that is made of its parts is undefined until these are read. */
   readonly #objects: unknown[] = [];
   /** The shapes by their numbers, less 1. */
   readonly #shapes: (readonly string[])[] = [];
@@ -261,7 +261,7 @@ function flooded(): DecodeError {
   return new DecodeError("too many numbers of a Map or Set share a hash bucket, which makes it slow");
 }
 
-/** Defines a property like an assigned one. Calls no setter, so that `__proto__` is an ordinary key. */
+/** Defines a property as assignment does, but calls no setter: `__proto__` is an ordinary key. */
 function define(object: object, key: string, value: unknown): void {
   Object.defineProperty(object, key, { value, writable: true, configurable: true, enumerable: true });
 }

@@ -17,12 +17,12 @@ const ALIGNMENT = 8;
 const ORDERED = 1_024;
 
 /**
- * The parts of buffers that a value shows through views. Only these bytes are sent. The bytes around
- * them may be secrets, since Node.js cuts small Buffers from a pool, or megabytes, since WebAssembly
- * has views of its whole memory. Views that overlap keep sharing memory.
+ * The parts of buffers that a value shows through views. Only these bytes are sent. The bytes
+ * around them may be secrets, since Node.js cuts small Buffers from a pool, or megabytes,
+ * since WebAssembly has views of its whole memory. Views that overlap keep sharing memory.
  *
- * The writer adds the range of each view. If ranges overlap, it merges them to spans and writes the
- * value a second time, each span once.
+ * The writer adds the range of each view. If ranges overlap, it merges them to spans and
+ * writes the value a second time, each span once.
  */
 export class Spans {
   /** Ordered and disjoint while `#overlapping` is false. */
@@ -80,7 +80,7 @@ function insert(ranges: Range[], start: number, end: number): boolean {
   return true;
 }
 
-/** Index of the first range that ends after `start`. Tries the last range first: most are in order. */
+/** Index of the first range that ends after `start`. Most come in order: tries the end first. */
 function firstEndingAfter(length: number, endAt: (index: number) => number, start: number): number {
   if (length === 0 || endAt(length - 1) <= start) return length;
   let [low, high] = [0, length - 1];

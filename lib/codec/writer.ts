@@ -193,7 +193,7 @@ export class Writer {
       throw new Refusal("a promise cannot leave its thread: await it first");
     }
     const keys = Object.keys(value);
-    // A class with a tag of its own and no properties keeps its state hidden: it would arrive empty.
+    // A class with a tag and no properties keeps its state hidden. It would arrive empty.
     const kind = Object.prototype.toString.call(value).slice(8, -1);
     if (keys.length === 0 && kind !== "Object") throw new Refusal(`a ${kind} cannot leave its thread`);
     this.#budget.charge(WEIGHT.object);

@@ -1,8 +1,8 @@
 import type { Suspicion } from "./suspicion.js";
 
-/** A job's row, in the three shapes in which it travels: as `perform` sees it, as a claim carries it, as a listing shows it. */
+/** The forms of a job: as `perform` gets it, as a claim brings it, as `jobs()` lists it. */
 
-/** The states, as in Oban. The position is what the `state` column holds. */
+/** The states, as in Oban. Their positions are the numbers in the `state` column. */
 export const JOB_STATES = [
   "scheduled",
   "available",
@@ -13,18 +13,18 @@ export const JOB_STATES = [
   "cancelled",
 ] as const;
 
-/** Where a job stands. `completed`, `discarded` and `cancelled` are final. */
+/** The state of a job. `completed`, `discarded` and `cancelled` are final. */
 export type JobState = (typeof JOB_STATES)[number];
 
-/** The number that the `state` column holds for a state. */
+/** The number of a state in the `state` column. */
 export function stateNumber(state: JobState): number {
   return JOB_STATES.indexOf(state);
 }
 
-/** Any JSON object: what `meta` is. */
+/** Any JSON object, such as `meta`. */
 export type JsonObject = { readonly [key: string]: unknown };
 
-/** A job as `perform` gets it. Plain data: changing it changes nothing in the database. */
+/** A job as `perform` gets it. Plain data: changes to it do not reach the database. */
 export interface Job<Args = unknown> {
   readonly id: number;
   readonly worker: string;
@@ -32,9 +32,9 @@ export interface Job<Args = unknown> {
   readonly args: Args;
   readonly meta: JsonObject;
   readonly tags: readonly string[];
-  /** 0 is first. */
+  /** Jobs of lower numbers run first. */
   readonly priority: number;
-  /** Counts from 1: this is the attempt under way. Snoozes and jobs given back do not count. */
+  /** The number of this attempt, from 1. Snoozed and released attempts do not count. */
   readonly attempt: number;
   readonly maxAttempts: number;
   readonly scheduledAt: Date;
@@ -42,10 +42,13 @@ export interface Job<Args = unknown> {
   readonly attemptedAt: Date;
 }
 
-/** A job as a claim carries it from the row to the thread: JSON as text and times in ms, so that only the thread parses. */
+/**
+ * A job as a claim brings it from the row. JSON is text and times are in ms since the
+ * epoch: only the thread parses them.
+ */
 export interface ClaimedJob {
   readonly id: number;
-  /** How often this row has been claimed. It only rises, so (host, claim) is the fence of every later write. */
+  /** How often the row was claimed. Only rises, so that (host, claim) fences every later write. */
   readonly claim: number;
   readonly worker: string;
   readonly queue: string;
@@ -57,18 +60,16 @@ export interface ClaimedJob {
   readonly priority: number;
   readonly attempt: number;
   readonly maxAttempts: number;
-  /** 0: none. 1: a host died while it held the job. 2: the job runs alone, in a process of its own (`job/suspicion.ts`). */
   readonly suspicion: Suspicion;
-  /** Whether the row counts the attempt already; else the job is only held, and the attempt counts once it begins. */
+  /** Whether the row counts the attempt already. If not, the job is held. */
   readonly begun: boolean;
-  /** Whether somebody awaits it; more may do so later. */
+  /** Whether somebody awaited the job when it was claimed. Others may do so later. */
   readonly awaited: boolean;
-  /** ms since the epoch, like all times of a claim. */
   readonly scheduledAt: number;
   readonly insertedAt: number;
-  /** When the attempt began; of a job that is only held, when it was claimed. */
+  /** When the attempt began. For a held job, when it was claimed. */
   readonly attemptedAt: number;
-  /** The ref of its relay, 22 characters of base64url; null where nobody asked for one. */
+  /** The ref of the job's relay, 22 characters of base64url; null for a job without a relay. */
   readonly ref: string | null;
 }
 
@@ -77,9 +78,9 @@ export function compareJobs(a: ClaimedJob, b: ClaimedJob): number {
   return a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id;
 }
 
-/** One failed attempt, as the row's `errors` keeps it: the newest ten. */
+/** A failed attempt in the error history of a job, which keeps the newest ten. */
 export interface JobErrorEntry {
-  /** ISO 8601, the database's clock. */
+  /** ISO 8601, by the database's clock. */
   readonly at: string;
   readonly attempt: number;
   /** Name, message and stack, cut to 4,000 characters. */
@@ -91,7 +92,7 @@ export interface JobRow<Args = unknown> extends Omit<Job<Args>, "attemptedAt"> {
   readonly state: JobState;
   readonly attemptedAt: Date | null;
   readonly finishedAt: Date | null;
-  /** The id of the host that claimed it last. */
+  /** The id of the host that claimed the job last. */
   readonly attemptedBy: string | null;
   readonly errors: readonly JobErrorEntry[];
 }

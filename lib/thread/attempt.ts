@@ -6,8 +6,8 @@ import type { PerformContext } from "../worker.js";
 const attempts = new AsyncLocalStorage<Attempt>();
 
 /**
- * One attempt at a job in this thread. Code that it starts is known to belong to it. The attempt can
- * be aborted, and made to fail from outside.
+ * One attempt at a job in this thread. Code that it starts is known to belong to it. The
+ * attempt can be aborted, and made to fail from outside.
  */
 export class Attempt {
   readonly id: number;
@@ -26,7 +26,7 @@ export class Attempt {
     this.worker = worker;
   }
 
-  /** The attempt that the running code originates from, through any number of timers and promises. */
+  /** The attempt that started the running code, through any number of timers and promises. */
   static get origin(): Attempt | undefined {
     return attempts.getStore();
   }
@@ -56,8 +56,8 @@ export class Attempt {
   }
 
   /**
-   * Calls a function as {@link call} does. Settles as its result does, or rejects with the error given
-   * to {@link fail} before that.
+   * Calls a function as {@link call} does. Settles as its result does, or rejects with the
+   * error given to {@link fail} before that.
    */
   execute(callback: () => unknown): Promise<unknown> {
     return this.call(

@@ -11,12 +11,12 @@ const EXIT_CALLER = 1;
 const NOBODY = 0n;
 const UNKNOWN = -1n;
 
-/** The job that called `process.exit` in a thread, by its id; null if none has, `"unknown"` if it is not known. */
+/** The id of the job that called `process.exit`; `"unknown"` if it is not known, null if none. */
 export type ExitCaller = number | "unknown" | null;
 
 /**
- * Memory that a thread shares with its host, and in which it records what it is about to do. The host
- * can read it after the thread has ended, however suddenly.
+ * Memory that a thread shares with its host, and in which it records what it is about to
+ * do. The host can read it after the thread has ended, however suddenly.
  */
 export class Board {
   readonly memory: SharedArrayBuffer;
@@ -40,8 +40,8 @@ export class Board {
   }
 
   /**
-   * Whether the thread should be replaced before its next job, because a module failed to import: it
-   * stays failed in this thread.
+   * Whether the thread should be replaced before its next job, because a module failed to
+   * import: it stays failed in this thread.
    */
   get spoiled(): boolean {
     return Atomics.load(this.#numbers, SPOILED) === 1;

@@ -6,22 +6,22 @@ import { Board } from "./board.js";
 /**
  * The key of the link's port in a {@link Hello}.
  *
- * A host and its thread have two channels beside Piscina's own: the link, for what must arrive while
- * a job runs, and one for the jobs, which saves each the 80 µs that Piscina takes. The thread makes
- * both when it starts, keeps one port of each, and posts the others to the host.
+ * A host and its thread have two channels beside Piscina's own: the link, for what must arrive
+ * while a job runs, and one for the jobs, which saves each the 80 µs that Piscina takes. The
+ * thread makes both when it starts, keeps one port of each, and posts the others to the host.
  */
 export const LINK = "pg-baton.link";
 
 /** The message that a thread posts when it is up. */
 export interface Hello {
   readonly [LINK]: MessagePort;
-  /** Receives one `TasksMessage` at a time. Answers it with an array of one `RunMessage` per job. */
+  /** Receives one `TasksMessage` at a time; answers with an array of one `RunMessage` per job. */
   readonly jobs: MessagePort;
   /** The memory of the thread's {@link Board}, which outlives the thread. */
   readonly memory: SharedArrayBuffer;
 }
 
-/** Whether a message is a {@link Hello}, by its shape: under Jest its classes are of another realm. */
+/** Whether a message is a {@link Hello}, by its shape: Jest has classes of another realm. */
 export function isHello(message: unknown): message is Hello {
   if (typeof message !== "object" || message === null) return false;
   const { [LINK]: link, jobs, memory } = message as Partial<Hello>;

@@ -3,9 +3,9 @@ import type { Outcome } from "../job/outcome.js";
 import type { Run, Task } from "./perform.js";
 
 /**
- * Tasks and runs as they travel between host and thread: as arrays, because cloning an object writes,
- * reads and looks up the name of each property. Arrays make the round trip of a short job a fifth
- * shorter.
+ * Tasks and runs as they travel between host and thread: as arrays, because cloning an
+ * object writes, reads and looks up the name of each property. Arrays make the round trip
+ * of a short job a fifth shorter.
  */
 
 /** Jobs of one module. */

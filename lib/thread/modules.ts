@@ -10,8 +10,8 @@ export class Modules {
   readonly #onFailure: () => void;
 
   /**
-   * @param onFailure called when a module fails to import. It stays failed in this thread, even if its
-   * file is corrected.
+   * @param onFailure called when a module fails to import. It stays failed in this thread,
+   * even if its file is corrected.
    */
   constructor(onFailure: () => void) {
     this.#onFailure = onFailure;
@@ -20,8 +20,8 @@ export class Modules {
   /**
    * Finds a worker. Imports its module the first time.
    *
-   * @throws {@link UnknownWorkerError} if the module fails to import, with the reason in message and
-   * `cause`, or exports no worker of that name
+   * @throws {@link UnknownWorkerError} if the module fails to import, with the reason in
+   * message and `cause`, or exports no worker of that name
    */
   async find(url: string, name: string): Promise<AnyWorker> {
     const workers = this.#modules.get(url) ?? (await this.#import(url, name));

@@ -102,7 +102,7 @@ function reasoned(word: string, reason: unknown, resultLimit: number): { reason:
   return { reason: packReason(reason, resultLimit), summary };
 }
 
-/** If a reason cannot be encoded, the error replaces it: the job is cancelled or discarded anyway. */
+/** Encodes a reason. If it cannot be, the error takes its place: the outcome stays the same. */
 function packReason(reason: unknown, resultLimit: number): Encoded {
   try {
     const packed = pack(reason, { resultLimit });
@@ -113,7 +113,9 @@ function packReason(reason: unknown, resultLimit: number): Encoded {
   }
 }
 
-/** ms until the retry by the worker's own `backoff`; null for the default, also if `backoff` fails. */
+/**
+ * ms until the retry by the worker's `backoff`; null for the default. Reports a failing `backoff`.
+ */
 function ownBackoff(
   attempt: Attempt,
   worker: AnyWorker,

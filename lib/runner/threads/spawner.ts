@@ -58,10 +58,10 @@ export class Spawner {
   #pool: Piscina | null = null;
   /** What the thread posted when it came up; null until then, and again once it has ended. */
   #hello: Hello | null = null;
-  /** Whether Piscina counts the thread as created. Together with `#hello` it means that the thread is up. */
+  /** Whether Piscina has created the thread. It is up once `#hello` is set too. */
   #created = false;
   #live: Live | null = null;
-  /** The thread that is up or ends. Outlives `#live` while native code keeps the thread from ending. */
+  /** The thread until it has ended. Outlives `#live` while native code delays the end. */
   #worker: Worker | null = null;
   /** Resolves when the thread that came up last has ended. */
   #exited: Promise<void> = Promise.resolve();
@@ -97,14 +97,14 @@ export class Spawner {
       name: "noop",
       minThreads: 1,
       maxThreads: 1,
-      // By default an idle thread blocks in Atomics.wait: no link would reach it, and no timer fire.
+      // By default an idle thread blocks in Atomics.wait, where links and timers cannot wake it.
       atomics: "disabled",
       recordTiming: false,
       workerData: THREAD_DATA,
       ...(resourceLimits && { resourceLimits }),
     });
     this.#pool = pool;
-    // Piscina emits this before the first thread runs, but after a replacement has posted its Hello.
+    // Piscina emits this before the first thread runs, but after a replacement posted its Hello.
     pool.on("workerCreate", () => {
       this.#created = true;
       this.#connect(pool);

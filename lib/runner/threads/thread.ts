@@ -74,7 +74,7 @@ export class Thread {
     return this.#spawner.live !== null && !this.busy && this.#killOrder === null;
   }
 
-  /** Whether its end was ordered but native code still runs in it. */
+  /** Whether it was killed but native code still runs in it. */
   get ending(): boolean {
     return this.#spawner.alive && this.#killOrder !== null;
   }
@@ -112,9 +112,9 @@ export class Thread {
   /**
    * Runs jobs of one module, one after the other. The thread must be `free`.
    *
-   * Resolves to one run per job, or null for a job that must run again, alone in a fresh thread (see
-   * {@link fatesOf}). Never rejects: a job that ends its thread fails. If the thread ends, for
-   * whatever reason, the promise resolves when it has really ended.
+   * Resolves to one run per job, or null for a job that must run again, alone in a fresh
+   * thread (see {@link fatesOf}). Never rejects: a job that ends its thread fails. If the
+   * thread ends, for whatever reason, the promise resolves when it has really ended.
    */
   async run(jobs: readonly ClaimedJob[], url: string): Promise<(Run | null)[]> {
     const [{ live }, start] = [this.#spawner, performance.now()];
@@ -156,8 +156,8 @@ export class Thread {
   }
 
   /**
-   * Ends the thread under a job. The job gets `outcome`, unless it ends by itself at the same moment.
-   * Resolves when the thread has ended.
+   * Ends the thread under a job. The job gets `outcome`, unless it ends by itself at the
+   * same moment. Resolves when the thread has ended.
    */
   async kill(jobId: number, outcome: Outcome): Promise<void> {
     this.#killOrder ??= { jobId, outcome };

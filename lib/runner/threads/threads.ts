@@ -30,8 +30,8 @@ export class Threads {
   readonly #threads: readonly Thread[];
   readonly #waiting = new Set<Waiting>();
   /**
-   * Jobs whose thread has ended under them, perhaps because of another job. Each runs a second time,
-   * alone in a fresh thread. They take precedence over `#waiting`.
+   * Jobs whose thread has ended under them, perhaps because of another job. Each runs a
+   * second time, alone in a fresh thread. They take precedence over `#waiting`.
    */
   readonly #again = new Set<Waiting>();
   readonly #onFree: (() => void)[] = [];
@@ -55,7 +55,7 @@ export class Threads {
     return this.#threads.reduce((free, thread) => (thread.free ? free + 1 : free), 0);
   }
 
-  /** Number of threads whose end was ordered but in which native code still runs. They count as busy. */
+  /** Number of killed threads in which native code still runs. They count as busy. */
   get ending(): number {
     return this.#threads.filter((thread) => thread.ending).length;
   }
@@ -65,7 +65,7 @@ export class Threads {
     return this.#waiting.size + this.#again.size;
   }
 
-  /** Resolves when every thread is up. Rejects with the reason if a thread cannot start. Idempotent. */
+  /** Starts all threads. Resolves when they are up; rejects if one cannot start. Idempotent. */
   start(): Promise<void> {
     this.#starting ??= this.#start();
     return this.#starting;
@@ -97,9 +97,9 @@ export class Threads {
   }
 
   /**
-   * Runs jobs of one module, one after the other, as soon as a thread is free. Calls `started` when
-   * the thread gets them. Resolves to one run per job, in their order. Never rejects: whatever a job
-   * does, even ending its thread, is an outcome.
+   * Runs jobs of one module, one after the other, as soon as a thread is free. Calls
+   * `started` when the thread gets them. Resolves to one run per job, in their order. Never
+   * rejects: whatever a job does, even ending its thread, is an outcome.
    */
   runBatch(jobs: readonly ClaimedJob[], url: string, started?: () => void): Promise<Run[]> {
     if (this.#stopping !== null) return Promise.resolve(jobs.map(released));
@@ -115,9 +115,9 @@ export class Threads {
   }
 
   /**
-   * Ends a job with `outcome` by ending its thread; a waiting job never starts. The other jobs of its
-   * batch are released. A job that ends by itself at the same moment keeps its own outcome. Resolves,
-   * as the job's `run` does, when the thread has really ended.
+   * Ends a job with `outcome` by ending its thread; a waiting job never starts. The other
+   * jobs of its batch are released. A job that ends by itself at the same moment keeps its
+   * own outcome. Resolves, as the job's `run` does, when the thread has really ended.
    */
   async kill(jobId: number, outcome: Outcome): Promise<void> {
     for (const waiting of [...this.#again, ...this.#waiting]) {

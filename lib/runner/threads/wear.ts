@@ -46,8 +46,8 @@ export class Wear {
   }
 
   /**
-   * Starts over for a replacement. It draws limits of its own, so that threads which started together
-   * do not end together.
+   * Starts over for a replacement. It draws limits of its own, so that threads which
+   * started together do not end together.
    */
   renew(): void {
     const { maxJobs, maxAge } = this.#limits;

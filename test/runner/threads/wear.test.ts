@@ -2,8 +2,8 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { Wear } from "../../../lib/runner/threads/wear.js";
 
-describe("A thread's wear", () => {
-  it("is spent at 90 to 100 % of the jobs allowed, and never by none", () => {
+describe("The wear of a thread", () => {
+  it("is reached at 90 to 100 % of the allowed jobs, and never without a job", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1_000 }), (maxJobs) => {
         const wear = new Wear({ maxJobs }, () => {});
@@ -17,7 +17,7 @@ describe("A thread's wear", () => {
     );
   });
 
-  it("has no end by itself", () => {
+  it("is unlimited by default", () => {
     const wear = new Wear({}, () => expect.fail("it came of age"));
     wear.renew();
     wear.use(1e9);
@@ -25,7 +25,7 @@ describe("A thread's wear", () => {
     wear.stop();
   });
 
-  it("comes of age once, unless it is stopped before", async () => {
+  it("reaches the maximum age once, unless it is stopped before", async () => {
     let old = 0;
     const [wear, stopped] = [new Wear({ maxAge: 5 }, () => (old += 1)), new Wear({ maxAge: 5 }, () => (old += 10))];
     wear.renew();
