@@ -20,7 +20,7 @@ const REFUSED_JOBS: readonly (readonly [what: string, job: unknown, field: strin
   ["undefined inside an array", echo.new({ value: [1, undefined] }), "args.value[1]", "undefined"],
   ["a hole in an array", echo.new({ value: Array(1) }), "args.value[0]", "undefined"],
   ["a bigint", echo.new({ value: { deep: [1n] } }), "args.value.deep[0]", "pass a string"],
-  ["a cycle", echo.new({ value: cycle }), "args.value.self", "cycles"],
+  ["a cycle", echo.new({ value: cycle }), "args.value.self", "circular reference"],
   ["a function", echo.new({ value: () => 1 }), "args.value", "function"],
   ["a symbol", echo.new({ value: Symbol("s") }), "args.value", "symbol"],
   ["NaN", echo.new({ value: Number.NaN }), "args.value", "NaN"],
