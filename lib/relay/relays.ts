@@ -3,13 +3,13 @@ import type { Notifier } from "../notifier.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnswerSource } from "./answer-source.js";
 import { Awaiter, type AwaitOptions } from "./awaiter.js";
-import { ENVELOPE_VERSION, envelopeRef, FETCH, parseEnvelope } from "./envelope.js";
+import { ENVELOPE_VERSION, envelopeRef, parseEnvelope, STORED } from "./envelope.js";
 import { type Delivery, Mailbox } from "./mailbox.js";
 import type { Patience } from "./open-await.js";
-import { Reasons } from "./reasons.js";
 import { Reconciler } from "./reconciler.js";
 import type { Relay } from "./relay.js";
 import type { AwaitResult, Decode } from "./result.js";
+import { TimeoutReasons } from "./timeout-reasons.js";
 
 export interface RelaysOptions {
   /** Where stored answers are read: the engine. */
@@ -18,12 +18,16 @@ export interface RelaysOptions {
   readonly telemetry: Telemetry;
   readonly decode: Decode;
   /**
-   * ms that a slot has existed before an await of it reads the row at once, which may be gone.
+   * Age of a slot, in ms, from which on an await reads the row at once, since it may be gone.
    *
    * @default 5_000
    */
   readonly overdue?: number;
-  /** How long an await outlives its deadline while the database is silent. */
+  /**
+   * How long an await outlives its deadline while the database is silent.
+   *
+   * @default { rows: 1_000, large: 10_000 }
+   */
   readonly patience?: Patience;
 }
 
@@ -36,8 +40,9 @@ export interface RelaysStatus {
 }
 
 /**
- * The awaiting half of a host. It opens a slot for each job that is inserted to be awaited, puts answers into slots as
- * they arrive, reads from the table what no notification brought, and settles awaits.
+ * The awaiting half of a host. It opens a slot for each job that is
+ * inserted to be awaited, delivers answers to slots, looks up in the table
+ * what no notification brought, and settles awaits.
  */
 export class Relays {
   readonly #mailbox: Mailbox;
@@ -52,7 +57,7 @@ export class Relays {
     this.#awaiter = new Awaiter({
       mailbox: this.#mailbox,
       reconciler: this.#reconciler,
-      reasons: new Reasons(source, telemetry),
+      reasons: new TimeoutReasons(source, telemetry),
       ...rest,
     });
   }
@@ -86,7 +91,10 @@ export class Relays {
     this.#mailbox.close(ref);
   }
 
-  /** Receives a notification. Never throws: one that is no envelope, or for no slot, is counted and reported. */
+  /**
+   * Receives a notification. Never throws: emits an event for one that is
+   * not an envelope, or has no slot.
+   */
   receive(payload: string): void {
     const ref = envelopeRef(payload);
     if (ref === null) return this.#reportUnknown(`not an envelope of version ${ENVELOPE_VERSION}`, payload);
@@ -94,13 +102,13 @@ export class Relays {
     const envelope = parseEnvelope(payload);
     if (envelope === null) {
       this.#reportUnknown("a malformed envelope, or one of an unknown kind or encoding", payload);
-      if (this.#mailbox.wants(ref)) this.#reconciler.fetch(ref);
+      if (this.#mailbox.accepts(ref, "final")) this.#reconciler.lookUp(ref);
       return;
     }
     if (!this.#accept(ref, envelope.answer)) this.#telemetry.emit("envelope:repeated", { ref });
   }
 
-  /** Delivers an answer of this very process, once its row is written. */
+  /** Delivers an answer of this process, once its row is written. */
   deliver(ref: string, answer: Answer, facts: Omit<Delivery, "answer" | "via">): void {
     this.#mailbox.deliver(ref, { ...facts, answer, via: "local" });
   }
@@ -111,10 +119,11 @@ export class Relays {
   }
 
   /**
-   * Awaits relays under one deadline; the results are in their order.
+   * Awaits relays under one deadline. The results are in the order of the
+   * relays. Never rejects with a job's error.
    *
-   * @throws `InvalidRelayError`, `InvalidOptionError`, the reason of an aborted signal, or that of {@link stop}; never a
-   * job's error.
+   * @throws `InvalidRelayError`, `InvalidOptionError`, the reason of an
+   * aborted signal or of {@link stop}
    */
   awaitMany(relays: readonly Relay[], options?: number | AwaitOptions): Promise<AwaitResult[]> {
     return this.#awaiter.awaitMany(relays, options);
@@ -128,15 +137,16 @@ export class Relays {
   }
 
   /**
-   * Accepts a notified answer; false if it brings nothing new. Only a success is believed at once. Every other outcome is
-   * confirmed by the row first, which nobody can forge with NOTIFY.
+   * Accepts a notified answer; false if it is not new. Only a success is trusted at
+   * once. The row has to confirm every other answer, since anyone can send a NOTIFY.
    */
-  #accept(ref: string, answer: Answer | typeof FETCH): boolean {
-    const success = answer !== FETCH && isSuccessKind(answer.kind);
-    if (success && !this.#reconciler.doubts(ref)) return this.#mailbox.deliver(ref, { answer, via: "notify" });
-    const wanted = this.#mailbox.wants(ref, answer === FETCH || isFinalKind(answer.kind));
-    if (wanted) this.#reconciler.fetch(ref, answer === FETCH || success ? undefined : answer);
-    return wanted;
+  #accept(ref: string, answer: Answer | typeof STORED): boolean {
+    const stored = answer === STORED;
+    const success = !stored && isSuccessKind(answer.kind);
+    if (success && !this.#reconciler.isConfirming(ref)) return this.#mailbox.deliver(ref, { answer, via: "notify" });
+    const accepted = this.#mailbox.accepts(ref, stored || isFinalKind(answer.kind) ? "final" : "first");
+    if (accepted) this.#reconciler.lookUp(ref, stored || success ? undefined : answer);
+    return accepted;
   }
 
   #reportUnknown(reason: string, payload: string): void {

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { JobNotFoundError } from "../../lib/errors.js";
-import { ENVELOPE_VERSION, FETCH } from "../../lib/relay/envelope.js";
+import { ENVELOPE_VERSION, STORED } from "../../lib/relay/envelope.js";
 import { Mailbox } from "../../lib/relay/mailbox.js";
 import { Reconciler } from "../../lib/relay/reconciler.js";
 import type { Relay } from "../../lib/relay/relay.js";
@@ -15,7 +15,7 @@ describe("awaiting large answers", () => {
   let fixture: RelaysFixture;
   let relays: Relays;
   let table: MemoryAnswers;
-  /** Lets reads of large answers proceed, which wait until then. */
+  /** Reads of large answers wait until this is called. */
   let open: () => void;
 
   beforeEach(() => {
@@ -29,7 +29,7 @@ describe("awaiting large answers", () => {
 
   afterEach(() => fixture.stop());
 
-  /** A relay whose job has ended with an answer of about this size. */
+  /** A relay whose row has an answer of about this size. */
   function stored(size: number): Relay {
     const of = fixture.foreign();
     table.put(of.ref, value("x".repeat(size)));
@@ -37,14 +37,14 @@ describe("awaiting large answers", () => {
   }
 
   function notify({ ref }: Relay): Promise<void> {
-    return fixture.send(`${ENVELOPE_VERSION}${ref}${FETCH}-`);
+    return fixture.send(`${ENVELOPE_VERSION}${ref}${STORED}-`);
   }
 
   function lengthOf(result: unknown): number {
     return (result as { value: string }).value.length;
   }
 
-  it("reads one when the notification says that it is stored", async () => {
+  it("reads one when a notification says that it is stored", async () => {
     open();
     const of = stored(5_000);
     relays.open(of.ref);
@@ -54,7 +54,7 @@ describe("awaiting large answers", () => {
     expect(table.largeCalls).to.deep.equal([[of.ref]]);
   });
 
-  it("reads it once, however many look for it", async () => {
+  it("reads it once for all awaits of it", async () => {
     const of = stored(5_000);
     const awaiters = [relays.awaitMany([of, of]), relays.awaitMany([of])];
     await until(() => table.largeCalls.length === 1, "the first to ask");
@@ -70,7 +70,7 @@ describe("awaiting large answers", () => {
     expect(table.largeCalls, "it is in its slot now").to.deep.equal([[of.ref]]);
   });
 
-  it("reads few at a time, so that they never have more than 16 MiB together", async () => {
+  it("reads few at a time, never more than 16 MiB together", async () => {
     open();
     const several = [5, 5, 5, 5, 20, 1, 1].map((mib) => stored(mib * MIB));
     const results = await relays.awaitMany(several);
@@ -78,7 +78,7 @@ describe("awaiting large answers", () => {
     expect(table.largeCalls.map(({ length }) => length)).to.deep.equal([3, 1, 1, 2]);
   });
 
-  it("delivers the small ones without waiting for it", async () => {
+  it("delivers small ones without waiting for it", async () => {
     const [large, small] = [stored(5_000), stored(10)];
     const both = relays.awaitMany([large, small]);
     expect((await relays.awaitMany([small])).map(lengthOf)).to.deep.equal([10]);
@@ -86,7 +86,7 @@ describe("awaiting large answers", () => {
     expect((await both).map(lengthOf)).to.deep.equal([5_000, 10]);
   });
 
-  it("waits for one that is stored beyond the deadline, until it has arrived", async () => {
+  it("waits beyond the deadline until a stored one has arrived", async () => {
     const of = stored(5_000);
     const result = relays.awaitMany([of], 0);
     await until(() => table.largeCalls.length === 1, "it to be asked for");
@@ -94,7 +94,7 @@ describe("awaiting large answers", () => {
     expect((await result)[0]).to.deep.include({ ok: true, via: "reconcile" });
   });
 
-  it("says so where the row is gone meanwhile", async () => {
+  it("reports that the row has gone meanwhile", async () => {
     const of = stored(5_000);
     const result = relays.awaitMany([of]);
     await until(() => table.largeCalls.length === 1, "it to be asked for");
@@ -104,12 +104,12 @@ describe("awaiting large answers", () => {
     expect(gone?.ok === false && gone.error).to.be.instanceOf(JobNotFoundError);
   });
 
-  it("reads none that nobody wants", async () => {
+  it("reads none that nobody awaits", async () => {
     open();
     const { ref } = stored(5_000);
     const { notifier, telemetry } = fixture;
     const reconciler = new Reconciler(new Mailbox(telemetry), table, notifier, telemetry);
-    await new Promise<void>((resolve) => reconciler.ask(ref, { onRow: () => resolve() }));
+    await new Promise<void>((resolve) => reconciler.lookUpFor(ref, { onRow: () => resolve() }));
     reconciler.stop();
     expect(table.largeCalls).to.deep.equal([]);
   });

@@ -7,7 +7,7 @@ import { until } from "../support/until.js";
 
 const MANY = 100_000;
 
-describe("the look at the rows that an await makes at its deadline", () => {
+describe("the lookup that an await makes at its deadline", () => {
   let fixture: RelaysFixture;
 
   beforeEach(() => {
@@ -20,7 +20,7 @@ describe("the look at the rows that an await makes at its deadline", () => {
     fixture.stop();
   });
 
-  /** Relays whose results are stored, though no notification has said so. */
+  /** Relays whose results are stored, and were never notified. */
   function stored(count: number): Relay[] {
     return Array.from({ length: count }, (_, number) => {
       const relay = fixture.inserted();
@@ -33,21 +33,21 @@ describe("the look at the rows that an await makes at its deadline", () => {
     return results.filter((result) => !result.ok).length;
   }
 
-  it("finds all of 100,000 results that one call awaits, though that takes seconds", async () => {
+  it("finds all 100,000 results of one call, though that takes seconds", async () => {
     fixture.table.takes = 20;
     const results = await fixture.relays.awaitMany(stored(MANY), 0);
     expect(results).to.have.length(MANY);
     expect(timeouts(results)).to.equal(0);
   });
 
-  it("finds those that 100,000 calls with the same deadline await, in chunks", async () => {
+  it("finds the results of 100,000 calls with the same deadline, in chunks", async () => {
     fixture.table.takes = 20;
     const results = await Promise.all(stored(MANY).map((relay) => fixture.relays.await(relay, 900)));
     expect(timeouts(results)).to.equal(0);
     expect(Math.max(...fixture.table.calls.map(({ refs }) => refs.length))).to.equal(1_000);
   });
 
-  it("is over a second after the database last answered", async () => {
+  it("ends a second after the last reply of the database", async () => {
     fixture.table.takes = 20;
     const start = performance.now();
     const open = fixture.relays.awaitMany(stored(50_000), 0);
@@ -76,7 +76,7 @@ describe("the look at the rows that an await makes at its deadline", () => {
     expect(result).to.include({ ok: true });
   });
 
-  it("is over where no part of a large answer arrives any more", async () => {
+  it("ends when a large answer stops arriving", async () => {
     fixture.table.inline = 100;
     fixture.table.gate = new Promise(() => {});
     const relay = fixture.inserted();
@@ -84,7 +84,7 @@ describe("the look at the rows that an await makes at its deadline", () => {
     expect(await fixture.relays.await(relay, 0)).to.include({ ok: false, error: "timeout" });
   });
 
-  it("keeps nothing of awaits that have ended while the database is away", async () => {
+  it("keeps nothing of awaits that end while the database is away", async () => {
     fixture.table.hangs = true;
     for (let round = 0; round < 5; round += 1) {
       const foreign = Array.from({ length: 2_000 }, () => {
@@ -95,12 +95,12 @@ describe("the look at the rows that an await makes at its deadline", () => {
       const own = Array.from({ length: 2_000 }, () => fixture.inserted());
       const results = await Promise.all([...foreign, ...own].map((relay) => fixture.relays.await(relay, 1)));
       expect(timeouts(results)).to.equal(4_000);
-      // One statement for rows and one for subscriptions are on their way.
+      // One statement for rows and one for subscriptions are under way.
       expect(fixture.relays.pendingReads).to.be.at.most(2_000);
     }
   });
 
-  it("keeps nothing of calls that have ended for a ref that others go on awaiting", async () => {
+  it("keeps nothing of ended calls for a ref that another call still awaits", async () => {
     fixture.table.hangs = true;
     const relay = fixture.inserted();
     const stop = new AbortController();

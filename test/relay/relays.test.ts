@@ -22,17 +22,17 @@ describe("awaiting", () => {
     fixture.stop();
   });
 
-  it("before, and after completion gives the same value, as often as one asks", async () => {
+  it("returns the same value before and after completion, any number of times", async () => {
     const relay = fixture.inserted();
     const before = relays.awaitMany([relay]);
     await fixture.complete(relay, value(4));
     const [result] = await before;
     expect(result).to.deep.include({ ok: true, value: 4, via: "notify" });
     expect(await relays.awaitMany([relay])).to.deep.equal([result]);
-    expect(table.calls, "the table was not asked").to.deep.equal([]);
+    expect(table.calls, "nothing was looked up").to.deep.equal([]);
   });
 
-  it("gives each awaiter a value of its own", async () => {
+  it("decodes a value of its own for each awaiter", async () => {
     const relay = fixture.inserted();
     await fixture.complete(relay, value({ list: [1] }));
     const [one, two] = await relays.awaitMany([relay, relay]);
@@ -50,7 +50,7 @@ describe("awaiting", () => {
     expect((await both).map((result) => result.ok && result.value)).to.deep.equal(["second", "first", "second"]);
   });
 
-  it("has one deadline for all: those in time keep their values, of the others it says where they stand", async () => {
+  it("has one deadline for all: results in time keep their values, the others tell the job's state", async () => {
     const pair = [fixture.inserted(), fixture.inserted()] as const;
     await fixture.complete(pair[0], value(4));
     const [done, late] = await relays.awaitMany(pair, 20);
@@ -68,27 +68,27 @@ describe("awaiting", () => {
     expect((await relays.awaitMany([relay], 0))[0]).to.deep.include({ ok: true, value: 4, via: "reconcile" });
   });
 
-  it("ends in time, though the table does not answer", async () => {
+  it("ends in time though the database does not reply", async () => {
     const relay = fixture.inserted();
     table.hangs = true;
     expect(await relays.awaitMany([relay], 10)).to.deep.equal([{ ok: false, error: "timeout", job: { id: 1 } }]);
   });
 
-  it("asks the table for a relay that it has no slot for, and subscribes", async () => {
+  it("looks up a relay without a slot, and subscribes", async () => {
     const relay = fixture.foreign();
     table.put(relay.ref, value(4));
     expect((await relays.awaitMany([relay], Infinity))[0]).to.deep.include({ ok: true, value: 4, via: "reconcile" });
     expect(table.calls).to.deep.equal([{ refs: [relay.ref], subscribe: true }]);
   });
 
-  it("ends at once where the row is gone", async () => {
+  it("ends at once if the row is gone", async () => {
     const relay = fixture.foreign();
     const [result] = await relays.awaitMany([relay], Infinity);
     expect(result?.ok === false && result.error).to.be.instanceOf(JobNotFoundError);
     expect(relays.status().held).to.equal(0);
   });
 
-  it("ends at once where the row is gone of a relay that has had its slot for long", async () => {
+  it("ends at once if the row is gone and the slot is old", async () => {
     const impatient = new RelaysFixture({ overdue: -1 });
     const relay = impatient.inserted();
     impatient.table.delete(relay.ref);
@@ -96,18 +96,18 @@ describe("awaiting", () => {
     expect(result?.ok === false && result.error).to.be.instanceOf(JobNotFoundError);
   });
 
-  it("finds, when listening works again, what no notification has brought", async () => {
+  it("finds unnotified results when listening is restored", async () => {
     const relay = fixture.inserted();
     const open = relays.awaitMany([relay], Infinity);
     table.put(relay.ref, value(4));
     fixture.notifier.setMode("notify");
     expect((await open)[0]).to.deep.include({ ok: true, value: 4, via: "reconcile" });
-    // It is counted when all that was found is delivered.
+    // The event comes after the last delivery.
     await new Promise(setImmediate);
     expect(fixture.telemetry.counts()).to.deep.include({ reconcile: 1 });
   });
 
-  it("polls where notifications do not arrive", async () => {
+  it("polls while notifications do not arrive", async () => {
     fixture.notifier.setMode("polling");
     const relay = fixture.inserted();
     const open = relays.awaitMany([relay], Infinity);
@@ -115,7 +115,7 @@ describe("awaiting", () => {
     expect((await open)[0]).to.deep.include({ ok: true, value: 4, via: "reconcile" });
   });
 
-  it("fetches a result that did not fit into its notification", async () => {
+  it("reads a result that did not fit into its notification", async () => {
     const relay = fixture.inserted();
     const large = value("x".repeat(6_000));
     const open = relays.awaitMany([relay], Infinity);
@@ -124,7 +124,7 @@ describe("awaiting", () => {
     expect(table.calls).to.deep.equal([{ refs: [relay.ref], subscribe: false }]);
   });
 
-  it("takes the first outcome; with retries it waits for the final one; neither changes afterwards", async () => {
+  it("returns the first outcome, or the final one with retries; neither changes afterwards", async () => {
     const relay = fixture.inserted();
     const first = relays.awaitMany([relay], Infinity);
     const final = relays.awaitMany([relay], { timeout: Infinity, withRetries: true });
@@ -145,21 +145,21 @@ describe("awaiting", () => {
     [ANSWER_KINDS.tooLarge, [9_000, 8_192], { error: "result_too_large", size: 9_000, limit: 8_192 }],
     [ANSWER_KINDS.tooLarge, ["much", {}], { error: "result_too_large" }],
   ] as const) {
-    it(`says ${expected.error}, and what goes with it`, async () => {
+    it(`returns ${expected.error} with its details`, async () => {
       const relay = fixture.inserted();
       await fixture.complete(relay, answer(kind, of));
       expect((await relays.awaitMany([relay]))[0]).to.deep.include({ ok: false, ...expected });
     });
   }
 
-  it("turns a value that cannot be decoded into an error of its result", async () => {
+  it("returns an error for a value that cannot be decoded", async () => {
     const relay = fixture.inserted();
     await fixture.complete(relay, { kind: ANSWER_KINDS.value, encoding: "b", bytes: Buffer.from("{") });
     const [result] = await relays.awaitMany([relay]);
     expect(result?.ok === false && result.error).to.be.instanceOf(Error);
   });
 
-  it("counts what is nobody's or nothing, and delivers none of it", async () => {
+  it("counts and ignores payloads that are unknown or not awaited", async () => {
     const relay = fixture.inserted();
     for (const payload of ["", "junk", "x".repeat(7_999), `R2${relay.ref}o-`, `R1${relay.ref}?-`, `R1${newRef()}o-`]) {
       await fixture.send(payload);
@@ -168,7 +168,7 @@ describe("awaiting", () => {
     expect(await relays.await(relay, 0)).to.deep.include({ ok: false, error: "timeout" });
   });
 
-  it("rejects by its signal, with the signal's reason, before and during", async () => {
+  it("rejects with the reason of its signal, before and during", async () => {
     const relay = fixture.inserted();
     const reason = new Error("no longer wanted");
     const controller = new AbortController();
@@ -200,7 +200,7 @@ describe("awaiting", () => {
     });
   }
 
-  it("refuses what is no relay", async () => {
+  it("refuses a value that is not a relay", async () => {
     const error = await relays.awaitMany([{} as Relay]).catch((failure: unknown) => failure);
     expect(error).to.be.instanceOf(InvalidRelayError);
   });

@@ -3,7 +3,7 @@ import type { Relay } from "../../lib/relay/relay.js";
 import { unwrap } from "../../lib/relay/unwrap.js";
 import { RelaysFixture } from "../support/relays-fixture.js";
 
-describe("a timeout says why", () => {
+describe("the reason of a timeout", () => {
   let fixture: RelaysFixture;
 
   beforeEach(() => {
@@ -22,7 +22,7 @@ describe("a timeout says why", () => {
     return relay;
   }
 
-  it("where no host serves the queue, or has the worker, in one query for all", async () => {
+  it("is that no host serves the queue or has the worker, from one query for all", async () => {
     const relays = [
       waiting("double", "nowhere"),
       waiting("unknown", "default", "scheduled"),
@@ -43,7 +43,7 @@ describe("a timeout says why", () => {
     expect(fixture.table.reasonCalls[0]).to.have.length(3);
   });
 
-  it("in the error of `call`, with what to do about it", async () => {
+  it("is in the error of `call`, with what to do about it", async () => {
     const errors = await Promise.all(
       [waiting("double", "nowhere"), waiting("unknown", "default"), waiting("double", "default")].map(async (relay) => {
         const result = await fixture.relays.await(relay, 0);
@@ -61,7 +61,7 @@ describe("a timeout says why", () => {
     ]);
   });
 
-  it("without asking again within the second, and never of jobs that run", async () => {
+  it("is looked up once a second, and never for running jobs", async () => {
     expect(await fixture.relays.await(fixture.inserted("double", "nowhere"), 0)).not.to.have.property("reason");
     expect(fixture.table.reasonCalls).to.have.length(0);
     await fixture.relays.await(waiting("double", "nowhere"), 0);
@@ -70,7 +70,7 @@ describe("a timeout says why", () => {
     expect(fixture.table.reasonCalls).to.have.length(1);
   });
 
-  it("or not, a second later, where the database does not say", async () => {
+  it("is absent, a second later, if the database does not reply", async () => {
     fixture.table.reasons = undefined;
     expect(await fixture.relays.await(waiting("double", "nowhere"), 0)).to.deep.equal({
       ok: false,

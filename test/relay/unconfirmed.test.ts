@@ -8,7 +8,7 @@ import { until } from "../support/until.js";
 
 const DAMAGED = { ...value(0), bytes: Buffer.from("{") };
 
-describe("what only a notification says", () => {
+describe("an unconfirmed answer", () => {
   let fixture: RelaysFixture;
 
   beforeEach(() => {
@@ -33,18 +33,18 @@ describe("what only a notification says", () => {
     ["that its result is too large", bareAnswer(ANSWER_KINDS.tooLarge)],
     ["a value that cannot be decoded", DAMAGED],
   ] as const) {
-    it(`ends no await with ${what} while the row says that the job runs`, async () => {
+    it(`does not end an await with ${what} while the job runs, by its row`, async () => {
       const relay = fixture.inserted();
       const calls = [false, true].map((withRetries) => fixture.relays.await(relay, { timeout: Infinity, withRetries }));
       await fixture.notify(relay, forged);
-      await until(() => fixture.table.calls.length > 0 && fixture.relays.pendingReads === 0, "a look at the row");
+      await until(() => fixture.table.calls.length > 0 && fixture.relays.pendingReads === 0, "a lookup of the row");
       fixture.table.put(relay.ref, value(4));
       await fixture.notify(relay, value(4));
       for (const result of await Promise.all(calls)) expect(result).to.include({ ok: true, value: 4, via: "notify" });
     });
   }
 
-  it("is looked up where its envelope is malformed, and where it says what the row has too", async () => {
+  it("is looked up also if its envelope is malformed", async () => {
     const relay = fixture.inserted();
     const open = fixture.relays.await(relay, Infinity);
     fixture.table.put(relay.ref, answer(ANSWER_KINDS.exhausted, { error: "mine" }), "discarded", 3);
@@ -55,7 +55,7 @@ describe("what only a notification says", () => {
     expect(fixture.telemetry.counts()).to.deep.equal({ "envelope:unknown": 1 });
   });
 
-  it("is believed of an earlier attempt that the row has moved on from: the first outcome stays the first", async () => {
+  it("is trusted for an attempt before the row's: the first outcome stays the first", async () => {
     const relay = fixture.inserted();
     const first = fixture.relays.await(relay, Infinity);
     const final = fixture.relays.await(relay, { timeout: Infinity, withRetries: true });
@@ -65,8 +65,8 @@ describe("what only a notification says", () => {
     expect(await final).to.include({ ok: true, value: 4 });
   });
 
-  it("is not overtaken by a success that comes before the row was read", async () => {
-    for (const pause of [() => Promise.resolve(), () => until(() => fixture.table.calls.length > 0, "a look")]) {
+  it("is not overtaken by a success that arrives before the row is read", async () => {
+    for (const pause of [() => Promise.resolve(), () => until(() => fixture.table.calls.length > 0, "a lookup")]) {
       const relay = fixture.inserted();
       const first = fixture.relays.await(relay, Infinity);
       fixture.table.put(relay.ref, answer(ANSWER_KINDS.failed, { error: "attempt 1" }), "retryable", 1);
@@ -80,7 +80,7 @@ describe("what only a notification says", () => {
     }
   });
 
-  it("is not believed of an earlier attempt where it cannot be decoded", async () => {
+  it("is not trusted for an earlier attempt if it cannot be decoded", async () => {
     const relay = fixture.inserted();
     const first = fixture.relays.await(relay, Infinity);
     fixture.table.put(relay.ref, value(4), "completed", 2);
@@ -88,7 +88,7 @@ describe("what only a notification says", () => {
     expect(await first).to.include({ ok: true, value: 4 });
   });
 
-  it("is forgotten where it cannot be decoded, also before anybody awaits it", async () => {
+  it("is forgotten if it cannot be decoded, also before anybody awaits it", async () => {
     const relay = fixture.inserted();
     await fixture.notify(relay, DAMAGED);
     fixture.table.put(relay.ref, value(4));
@@ -96,7 +96,7 @@ describe("what only a notification says", () => {
     expect(await fixture.relays.await(relay, Infinity)).to.include({ ok: true, value: 4 });
   });
 
-  it("ends the await with DecodeError where the row cannot be decoded either", async () => {
+  it("ends the await with DecodeError if the row cannot be decoded either", async () => {
     const relay = fixture.inserted();
     const open = fixture.relays.await(relay, Infinity);
     const failed = answer(ANSWER_KINDS.failed, "no error");
@@ -105,7 +105,7 @@ describe("what only a notification says", () => {
     expect(errorOf(await open)).to.be.instanceOf(DecodeError);
   });
 
-  it("says that a row is gone by way of the row", async () => {
+  it("leads to JobNotFoundError if the row is gone", async () => {
     const relay = fixture.inserted();
     const open = fixture.relays.await(relay, Infinity);
     fixture.table.delete(relay.ref);
@@ -113,7 +113,7 @@ describe("what only a notification says", () => {
     expect(errorOf(await open)).to.be.instanceOf(JobNotFoundError);
   });
 
-  it("costs no look where nobody can have use of it", async () => {
+  it("is not looked up if nobody can use it", async () => {
     const relay = fixture.inserted();
     fixture.table.put(relay.ref, value(4));
     await fixture.notify(relay, value(4));
