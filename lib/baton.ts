@@ -165,7 +165,7 @@ export class Baton {
    */
   async await<Result>(relay: Relay<Result>, options?: number | AwaitOptions): Promise<AwaitResult<Result>> {
     // Passed on rather than awaited: thousands may be open, and the frame of a function that waits is a fifth of what each holds.
-    return this.#running("await").awaiter.awaitOne(relay, options) as Promise<AwaitResult<Result>>;
+    return this.#running("await").relays.await(relay, options) as Promise<AwaitResult<Result>>;
   }
 
   /** The outcomes of many relays, in their order, under one deadline: those in time keep their values. */
@@ -173,7 +173,7 @@ export class Baton {
     relays: Relays,
     options?: number | AwaitOptions,
   ): Promise<AwaitResults<Relays>> {
-    const results = await this.#running("await").awaiter.awaitMany(relays, options);
+    const results = await this.#running("await").relays.awaitMany(relays, options);
     return results as AwaitResults<Relays>;
   }
 
@@ -217,7 +217,7 @@ export class Baton {
       state: this.#state,
       notifier: host?.notifier.mode ?? "polling",
       ...(host?.runner?.status() ?? noRunner(this.#left?.ending ?? 0)),
-      relays: { awaited: host?.mailbox.awaited ?? 0, held: host?.mailbox.size ?? 0 },
+      relays: host?.relays.status() ?? { awaited: 0, held: 0 },
       events: this.#telemetry.counts(),
     };
   }
