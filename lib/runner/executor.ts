@@ -14,7 +14,8 @@ import type { Acks } from "./acks.js";
 import type { Holds } from "./holds.js";
 import { Attempts } from "./attempts.js";
 import type { Suspects } from "./suspects.js";
-import type { Run, Threads } from "./threads/threads.js";
+import type { Run } from "./threads/run.js";
+import type { Threads } from "./threads/threads.js";
 
 /** What is known of an answer besides itself. */
 export interface AnswerFacts {
@@ -159,7 +160,7 @@ export class Executor {
   async #run(jobs: readonly ClaimedJob[], url: string): Promise<Run[]> {
     const { threads, suspects } = this.#options;
     const [first] = jobs as readonly [ClaimedJob];
-    if (first.suspicion > 0 && !(await this.#begun(first))) return [RELEASED_RUN];
+    if (first.suspicion > 0 && !(await this.#begun(first))) return [{ job: first, ...RELEASED_RUN }];
     if (this.#placeOf(first) === suspects) return [await suspects.run(first, url)];
     for (const job of jobs) this.#attempts.begin(job);
     const runs = await threads.runBatch(jobs, url);
@@ -216,7 +217,7 @@ export class Executor {
 }
 
 const RELEASED = transition({ type: "released" }, { attempt: 0, maxAttempts: 1 }, Math.random);
-const RELEASED_RUN: Run = { outcome: { type: "released" }, duration: 0, threadId: -1 };
+const RELEASED_RUN: Omit<Run, "job"> = { outcome: { type: "released" }, duration: 0, threadId: -1 };
 const INTERRUPTED: InterruptedOutcome = { type: "interrupted" };
 
 function unknownWorker(worker: string, known: readonly string[]): UnknownWorkerError {

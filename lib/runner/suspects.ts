@@ -8,7 +8,7 @@ import type { Engine } from "../engine/engine.js";
 import { retryDelay } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
 import type { Isolation } from "./threads/isolation.js";
-import type { Run } from "./threads/threads.js";
+import type { Run } from "./threads/run.js";
 
 export interface SuspectsOptions {
   readonly isolation: Isolation;
@@ -42,12 +42,12 @@ export class Suspects {
     const interrupted = this.#interrupted.delete(job.id);
     if ("death" in ended) {
       const duration = performance.now() - start;
-      return { outcome: await this.#judge(job, ended.death), duration, threadId: -1 };
+      return { job, outcome: await this.#judge(job, ended.death), duration, threadId: -1 };
     }
     const { type } = ended.run.outcome;
     const provesNothing = type === "released" || type === "interrupted" || (interrupted && type === "failed");
     if (!provesNothing) await this.#absolve(job);
-    return ended.run;
+    return { job, ...ended.run };
   }
 
   /** Whether a job is under way here. */

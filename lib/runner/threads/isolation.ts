@@ -8,8 +8,8 @@ import { ThreadCrashError } from "../../errors.js";
 import type { ClaimedJob } from "../../job/job.js";
 import type { Outcome } from "../../job/outcome.js";
 import type { Telemetry } from "../../telemetry.js";
+import type { Run } from "../../thread/perform.js";
 import type { Packed, Report } from "./isolation-process.js";
-import type { Run } from "./threads.js";
 
 /** A job and its process. */
 interface Isolated {
