@@ -50,7 +50,7 @@ export class Suspects {
     const { type } = ended.run.outcome;
     const provesNothing = type === "released" || type === "interrupted" || (interrupted && type === "failed");
     if (!provesNothing) await this.#absolve(job);
-    return { job, ...ended.run };
+    return { ...ended.run, job };
   }
 
   /** Whether a job runs here. */

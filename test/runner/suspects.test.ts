@@ -62,6 +62,13 @@ describe("a suspect in a process of its own", () => {
     expect(absolved).to.equal(1);
   });
 
+  it("is the very job of its run", async () => {
+    ending = ended({ type: "completed", result: null });
+    expect((await suspects.run(job, "file:///a.js")).job).to.equal(job);
+    ending = { death: "SIGKILL" };
+    expect((await suspects.run(job, "file:///a.js")).job).to.equal(job);
+  });
+
   it("is not cleared if it was interrupted", async () => {
     for (const type of ["released", "interrupted"] as const) {
       ending = ended({ type });
