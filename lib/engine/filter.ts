@@ -1,6 +1,7 @@
 import { show } from "../codec/show.js";
 import { InvalidOptionError } from "../errors.js";
 import { JOB_STATES, type JobState, stateNumber } from "../job/job.js";
+import { checkKeys } from "../keys.js";
 
 /** Which jobs `baton.jobs()` lists: those that meet every condition given. */
 export interface JobFilter {
@@ -22,7 +23,7 @@ export interface CheckedFilter {
   readonly ids: readonly number[] | null;
 }
 
-const KNOWN: ReadonlySet<string> = new Set(["state", "queue", "worker", "tag", "ids"]);
+const KNOWN = ["state", "queue", "worker", "tag", "ids"] as const;
 
 /** Checks what `baton.jobs()` was given. Throws {@link InvalidOptionError} for the first thing that cannot be used. */
 export function checkFilter(filter: JobFilter): CheckedFilter {
@@ -32,9 +33,7 @@ export function checkFilter(filter: JobFilter): CheckedFilter {
       `of jobs must be an object, such as { state: "discarded" }, not ${show(filter)}`,
     );
   }
-  for (const key of Object.keys(filter)) {
-    if (!KNOWN.has(key)) throw new InvalidOptionError(key, `of jobs is not known. There are: ${[...KNOWN].join(", ")}`);
-  }
+  checkKeys(filter, KNOWN, { of: "jobs" });
   const { state, queue, worker, tag, ids } = filter;
   return {
     states: state === undefined ? null : [state].flat().map(checkState),

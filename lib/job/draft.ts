@@ -1,6 +1,7 @@
 import { types } from "node:util";
 import { show } from "../codec/show.js";
 import { InvalidJobError, type JobProblem } from "../errors.js";
+import { keyProblems } from "../keys.js";
 import type { JsonObject } from "./job.js";
 import { jsonProblems } from "./json.js";
 
@@ -52,6 +53,11 @@ export interface CheckedJob {
   /** ms from the database's now, or null. */
   readonly scheduleIn: number | null;
 }
+
+/** The keys of {@link JobOptions}. */
+export const JOB_OPTIONS = ["queue", "priority", "maxAttempts", "tags", "meta"] as const;
+/** The keys of {@link NewJobOptions}. */
+const NEW_JOB_OPTIONS = [...JOB_OPTIONS, "scheduledAt", "scheduleIn"] as const;
 
 const NAME = /^[\w./:@-]{1,128}$/;
 const QUEUE = /^[\w.-]{1,64}$/;
@@ -106,7 +112,7 @@ export function checkJob(job: NewJob): CheckedJob {
   const args = job.args === undefined ? {} : job.args;
   const problems = [
     ...jsonProblems(args, "args"),
-    ...unknownProblems(options),
+    ...keyProblems(options, NEW_JOB_OPTIONS),
     ...optionProblems(options),
     ...timeProblems(options),
   ];
@@ -159,14 +165,6 @@ function metaProblems(meta: JsonObject): JobProblem[] {
   const problems = jsonProblems(meta, "meta");
   if (problems.length > 0 || Buffer.byteLength(JSON.stringify(meta)) <= MAX_META_BYTES) return problems;
   return [{ field: "meta", problem: `is over ${MAX_META_BYTES} bytes: pass a reference to the data` }];
-}
-
-const KNOWN = ["queue", "priority", "maxAttempts", "tags", "meta", "scheduledAt", "scheduleIn"];
-
-/** A misspelt option would otherwise be passed over without a word. */
-function unknownProblems(options: NewJobOptions): JobProblem[] {
-  const unknown = Object.keys(options).filter((key) => !KNOWN.includes(key));
-  return unknown.map((field) => ({ field, problem: `is not known. There are: ${KNOWN.join(", ")}` }));
 }
 
 function timeProblems({ scheduledAt, scheduleIn }: NewJobOptions): JobProblem[] {

@@ -1,5 +1,6 @@
 import { show } from "../codec/show.js";
 import { InvalidOptionError } from "../errors.js";
+import { checkKeys } from "../keys.js";
 import { Deadlines } from "./deadlines.js";
 import type { Mailbox } from "./mailbox.js";
 import { type CheckedAwaitOptions, OpenAwait, type Patience, type Rooms } from "./open-await.js";
@@ -83,15 +84,14 @@ function first([result]: AwaitResult[]): AwaitResult {
   return result as AwaitResult;
 }
 
-const KNOWN = ["timeout", "withRetries", "signal"];
+const KNOWN = ["timeout", "withRetries", "signal"] as const;
+const PLACE = { of: "await" } as const;
 
 /** Checks what `await` was given and fills in the defaults. Throws {@link InvalidOptionError}. */
 export function checkAwaitOptions(options: number | AwaitOptions | undefined): CheckedAwaitOptions {
   const given = typeof options === "object" ? options : { timeout: options };
   if (given === null) throw new InvalidOptionError("await", "takes a timeout in ms, or an object of options, not null");
-  const unknown = Object.keys(given).find((key) => !KNOWN.includes(key));
-  if (unknown !== undefined)
-    throw new InvalidOptionError(unknown, `of await is not known. There are: ${KNOWN.join(", ")}`);
+  checkKeys(given, KNOWN, PLACE);
   const { timeout = DEFAULT_TIMEOUT, withRetries = false, signal } = given as AwaitOptions;
   if (typeof timeout !== "number" || !(timeout >= 0)) {
     throw new InvalidOptionError(
