@@ -16,7 +16,10 @@ export type DatabaseErrorCode =
   | "ERR_BATON_DATABASE_READ_ONLY"
   | "ERR_BATON_SCHEMA_TOO_NEW";
 
-/** The database cannot be used. The `code`, a {@link DatabaseErrorCode}, says why; `cause` is pg's own error. */
+/**
+ * The database cannot be used. The `code`, a {@link DatabaseErrorCode}, says why; `cause` is pg's
+ * own error.
+ */
 export class DatabaseError extends BatonError {
   // oxlint-disable-next-line no-useless-constructor -- narrows the code
   constructor(code: DatabaseErrorCode, message: string, options?: ErrorOptions) {
