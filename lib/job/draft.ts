@@ -5,36 +5,64 @@ import { keyProblems } from "../keys.js";
 import type { JsonObject } from "./job.js";
 import { jsonProblems } from "./json.js";
 
-/** What can be said of a job besides its args. A worker's definition gives defaults, `.new` overrides them one by one. */
+/**
+ * Options of a job. A worker's definition sets defaults, and `Worker.new` overrides them one by
+ * one.
+ */
 export interface JobOptions {
-  /** The line it waits in. Default `"default"`. Letters, digits, `_`, `.` and `-`, at most 64. */
+  /**
+   * The queue that the job waits in. 1 to 64 letters, digits or any of `_ . -`.
+   * @default "default"
+   */
   readonly queue?: string;
-  /** 0 runs first. An integer up to 32,767. Default 0. */
+  /**
+   * Jobs with a lower number run first. An integer from 0 to 32,767.
+   * @default 0
+   */
   readonly priority?: number;
-  /** How many attempts it gets before it is discarded: 1 to 32,767. Default 20. */
+  /**
+   * How many attempts the job gets before it is discarded. An integer from 1 to 32,767.
+   * @default 20
+   */
   readonly maxAttempts?: number;
-  /** Words to find it by. Default none; at most 64 of at most 255 characters. */
+  /**
+   * Labels by which `baton.jobs()` can find the job. At most 64, of 1 to 255 characters each.
+   * @default []
+   */
   readonly tags?: readonly string[];
-  /** A JSON object of the caller's own, which `perform` sees. At most 1 MiB as JSON. Default `{}`. */
+  /**
+   * A JSON object for the caller's own purposes, which `perform` gets as `job.meta`. At most 1 MiB
+   * as JSON.
+   * @default {}
+   */
   readonly meta?: JsonObject;
 }
 
-/** {@link JobOptions} plus the time of the first run, which no worker has a default for. */
+/** Options of a new job: {@link JobOptions} and its schedule, for which workers have no default. */
 export interface NewJobOptions extends JobOptions {
-  /** Not before this moment. */
+  /** The earliest time at which the job runs. Excludes `scheduleIn`. */
   readonly scheduledAt?: Date;
-  /** Not before this many ms from now, by the database's clock. */
+  /**
+   * Delays the job by this many ms, from 0 to a century, by the database's clock. Excludes
+   * `scheduledAt`.
+   */
   readonly scheduleIn?: number;
 }
 
 declare const RESULT: unique symbol;
 
-/** A job that is not inserted yet: what `Worker.new` makes. Plain data; nothing is checked before it is inserted. */
+/**
+ * A job that is not inserted yet, as `Worker.new` returns it. Plain data, checked when it is
+ * inserted.
+ */
 export interface NewJob<Result = unknown> {
+  /** The name of its worker. */
   readonly worker: string;
+  /** The args of the job. They must survive JSON. At most 16 MiB as JSON. */
   readonly args: unknown;
+  /** The worker's defaults, overridden by the options of `Worker.new`. */
   readonly options: NewJobOptions;
-  /** Exists in types only: carries the result's type to `async` and `await`. */
+  /** Exists only in types: carries the result's type to `async` and `await`. */
   readonly [RESULT]?: Result;
 }
 
@@ -101,7 +129,10 @@ export function optionProblems(options: JobOptions): JobProblem[] {
   return problems;
 }
 
-/** Checks a new job and fills in the defaults. Throws {@link InvalidJobError} with every problem found. */
+/**
+ * Checks a new job and fills in the defaults. Throws {@link InvalidJobError} with every problem
+ * found.
+ */
 export function checkJob(job: NewJob): CheckedJob {
   if (typeof job !== "object" || job === null || typeof job.options !== "object" || job.options === null) {
     throw new InvalidJobError("?", [

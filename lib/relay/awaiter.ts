@@ -9,24 +9,32 @@ import type { Reconciler } from "./reconciler.js";
 import { checkRelay, type Relay } from "./relay.js";
 import type { AwaitResult, Decode } from "./result.js";
 
-/** How to await. A number alone is the timeout. */
+/** The options of `await`, `awaitMany` and `call`. A number in their place is the timeout. */
 export interface AwaitOptions {
   /**
-   * ms until the await ends with `"timeout"`; 0 asks for what is there. Infinity waits for ever. A result that is stored by
-   * then is no timeout: the await ends when the row has been read, which takes longer the more awaits end at the same time.
-   * It is late by 1 s more than that at most where the database does not answer, and by 10 s where a large result stops arriving.
+   * How long in ms to wait before the await ends with `"timeout"`. 0 returns what is there already;
+   * `Infinity` waits for ever.
    *
+   * At the deadline the row is read once more, so a stored result is never a timeout. That takes
+   * longer the more awaits end at once, at most 1 s if the database does not answer, and at most 10
+   * s if a large result stops arriving.
    * @default 5_000
    */
   readonly timeout?: number;
-  /** Wait for the job's final outcome, through retries and snoozes, instead of its first. Default false. */
+  /**
+   * Whether to wait for the job's final outcome, through retries and snoozes, instead of its first.
+   * @default false
+   */
   readonly withRetries?: boolean;
-  /** Ends the await early: it rejects with the signal's reason. The job goes on. */
+  /** Ends the await early: it rejects with the signal's reason. The job is not affected. */
   readonly signal?: AbortSignal;
 }
 
 const DEFAULT_TIMEOUT = 5_000;
-/** ms that a slot has waited for its answer, after which an await looks at the row at once: it may be gone. */
+/**
+ * ms that a slot has waited for its answer, after which an await looks at the row at once: it may
+ * be gone.
+ */
 const OVERDUE = 5_000;
 const PATIENCE: Patience = { rows: 1_000, large: 10_000 };
 
@@ -54,8 +62,8 @@ export class Awaiter {
   }
 
   /**
-   * The outcome of each relay, in their order. Rejects for misuse (`InvalidRelayError`, {@link InvalidOptionError}), by the
-   * signal, and when stopped; never for a job's fate.
+   * The outcome of each relay, in their order. Rejects for misuse (`InvalidRelayError`,
+   * {@link InvalidOptionError}), by the signal, and when stopped; never for a job's fate.
    */
   awaitMany(relays: readonly Relay[], options?: number | AwaitOptions): Promise<AwaitResult[]> {
     // Thousands may be open: one promise each, and no frame of an async function.

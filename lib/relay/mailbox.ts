@@ -3,7 +3,7 @@ import type { JobState } from "../job/job.js";
 import type { Telemetry } from "../telemetry.js";
 import { type Awaited, Lookups, NOTIFYING } from "./lookups.js";
 
-/** By which way an answer came: from this process, by notification, or looked up in the table. */
+/** How an answer arrived: within this process, by notification, or by reading the table. */
 export type Via = "local" | "notify" | "reconcile";
 
 /** An answer with what is known about where it comes from. */

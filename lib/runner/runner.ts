@@ -49,13 +49,27 @@ export interface RunnerOptions {
 
 /** How a host is doing. */
 export interface RunnerStatus {
-  /** What it runs, by queue: jobs in threads, and claimed ones that wait for a thread. */
-  readonly queues: readonly { readonly queue: string; readonly running: number; readonly waiting: number }[];
-  /** Its threads; a job in a process of its own keeps one busy. `ending` are those that were told to end and have not, as native code runs on. They are busy until they have. */
-  readonly threads: { readonly size: number; readonly busy: number; readonly ending: number };
-  /** Jobs in any queue that no live host can run, by queue and worker, as of the last look; there is one every 10 s. */
+  /** The queues that this host runs, with the jobs it holds of each. */
+  readonly queues: readonly {
+    /** The queue's name. */
+    readonly queue: string;
+    /** How many of its jobs run in threads. */
+    readonly running: number;
+    /** How many of its jobs are claimed and wait for a thread. */
+    readonly waiting: number;
+  }[];
+  /** The threads that run jobs. A job that runs in a process of its own keeps one busy. */
+  readonly threads: {
+    /** How many there are. */
+    readonly size: number;
+    /** How many of them are busy. */
+    readonly busy: number;
+    /** How many of the busy ones are ending and have not ended yet, for example in native code. */
+    readonly ending: number;
+  };
+  /** Jobs in any queue that no live host can run, by queue and worker. Looked for every 10 s. */
   readonly unserved: readonly Unserved[];
-  /** Outcomes that wait to be written. Nothing is claimed or started while there are many. */
+  /** The number of outcomes that are not written yet. Above a limit nothing is claimed or started. */
   readonly unwritten: number;
 }
 
