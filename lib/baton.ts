@@ -1,9 +1,10 @@
 import { InsideThreadError, NotStartedError, StoppedError } from "./errors.js";
-import type { Runner, RunnerStatus } from "./runner/runner.js";
+import type { Runner } from "./runner/runner.js";
+import type { RunnerStatus } from "./runner/status.js";
+import type { BatonStatus } from "./status.js";
 import { Host } from "./host.js";
 import { checkJob, checkJobs, type NewJob } from "./job/draft.js";
 import type { JobRow } from "./job/job.js";
-import type { NotifierMode } from "./notifier.js";
 import { type BatonOptions, type CheckedOptions, checkOptions } from "./options.js";
 import type { QueueCount } from "./engine/engine.js";
 import { databaseError } from "./postgres/failure.js";
@@ -12,7 +13,7 @@ import { scanJobs } from "./engine/scan.js";
 import { type AwaitOptions, checkAwaitOptions } from "./relay/awaiter.js";
 import type { Relay } from "./relay/relay.js";
 import type { AwaitResult } from "./relay/result.js";
-import { Telemetry, type TelemetryEvent } from "./telemetry.js";
+import { Telemetry } from "./telemetry.js";
 import { insideThread } from "./thread/inside.js";
 import { unwrap } from "./relay/unwrap.js";
 
@@ -38,42 +39,8 @@ export interface InsertedJob {
   readonly queue: string;
 }
 
-/** How long in ms `stop` waits for a start under way before it aborts that start. */
+/** ms that a stop waits for a start under way before it cuts that short. */
 const START_PATIENCE = 5_000;
-
-/** The state of a host, as `status()` returns it. */
-export interface BatonStatus {
-  /** The `name` option. */
-  readonly name: string;
-  /** The host's id, new with each start. Null unless it is started. */
-  readonly host: string | null;
-  /** Where the host is in its life. */
-  readonly state: "idle" | "starting" | "started" | "stopping" | "stopped";
-  /** How results arrive: by NOTIFY, or by polling because LISTEN does not work. */
-  readonly notifier: NotifierMode;
-  /** The queues that this host runs, with the jobs it holds of each. Empty without queues. */
-  readonly queues: RunnerStatus["queues"];
-  /** The threads that run jobs. A job that runs in a process of its own keeps one busy. */
-  readonly threads: RunnerStatus["threads"];
-  /**
-   * Jobs in any queue that no live host can run, by queue and worker. Hosts with queues look every
-   * 10 s.
-   */
-  readonly unserved: RunnerStatus["unserved"];
-  /** The number of outcomes that are not written yet. Above a limit the host claims no jobs. */
-  readonly unwritten: number;
-  /** The relays of this process. */
-  readonly relays: {
-    /** How many are being awaited. */
-    readonly awaited: number;
-    /** How many have a slot in the mailbox, awaited or not. */
-    readonly held: number;
-  };
-  /**
-   * How often each telemetry event occurred since the start. Events that never occurred are absent.
-   */
-  readonly events: Partial<Record<TelemetryEvent, number>>;
-}
 
 /**
  * A host: it inserts jobs, awaits their results and, if it has queues, runs jobs in threads.
@@ -97,12 +64,12 @@ export class Baton {
   readonly #options: CheckedOptions;
   #telemetry: Telemetry;
   #host: Host | undefined;
-  /** The host that is starting; `stop` can abort it. Undefined otherwise. */
+  /** Set while it starts. */
   #starting: Host | undefined;
-  /** The runner of the stopped host. Some of its threads may not have ended yet. */
+  /** The host of the last run, which may have threads that have not ended. */
   #left: Runner | undefined;
   #state: BatonStatus["state"] = "idle";
-  /** The last start or stop that was called. They run one after another, in call order. */
+  /** Starts and stops take their turns, in the order in which they were called. */
   #turn: Promise<void> = Promise.resolve();
 
   /**
@@ -230,8 +197,7 @@ export class Baton {
    * ```
    */
   async await<Result>(relay: Relay<Result>, options?: number | AwaitOptions): Promise<AwaitResult<Result>> {
-    // Returned, not awaited: thousands may be open, and a waiting frame is a fifth of what each
-    // holds.
+    // Passed on rather than awaited: thousands may be open, and the frame of a function that waits is a fifth of what each holds.
     return this.#running("await").awaiter.awaitOne(relay, options) as Promise<AwaitResult<Result>>;
   }
 
@@ -363,7 +329,7 @@ export class Baton {
   }
 }
 
-/** The status without a runner. Threads of the last one may not have ended. */
+/** The status of an instance that runs none, but may have threads of its last run that have not ended. */
 function noRunner(ending: number): RunnerStatus {
   return { queues: [], threads: { size: ending, busy: ending, ending }, unserved: [], unwritten: 0 };
 }

@@ -2,7 +2,7 @@
  * Defines workers. A worker's module should import from this subpath, `pg-baton/worker`: each
  * thread imports that module, and this subpath does not load `pg`.
  *
- * @module worker
+ * @packageDocumentation
  */
 import type { Arrived } from "./codec/arrived.js";
 import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT } from "./codec/limits.js";
@@ -146,7 +146,7 @@ export interface AnyWorker {
  * The args of its jobs are whatever `perform` takes, provided that the type survives JSON.
  *
  * @param url Always `import.meta.url`. In CommonJS, `pathToFileURL(__filename).href`.
- * @throws {@link InvalidOptionError} if the definition is invalid.
+ * @throws An {@link InvalidOptionError} if the definition is invalid.
  *
  * @example
  * ```ts
@@ -175,7 +175,7 @@ export function defineWorker<Args, Return>(
  * The defaults in the worker's definition do not apply, because they are part of that code. Repeat
  * those that matter to the caller, above all the queue.
  *
- * @throws {@link InvalidOptionError} if the name or a default is invalid.
+ * @throws An {@link InvalidOptionError} if the name or a default is invalid.
  *
  * @example
  * ```ts

@@ -3,7 +3,6 @@ import type { Database } from "../postgres/database.js";
 import type { Engine } from "../engine/engine.js";
 import { insertChannel } from "../engine/fragments.js";
 import type { Notifier } from "../notifier.js";
-import type { Unserved } from "../engine/serving.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
 import { Acks } from "./acks.js";
@@ -16,6 +15,7 @@ import { Lifeline } from "./lifeline.js";
 import { Membership } from "./membership.js";
 import { Producer } from "./producer.js";
 import { Pruner } from "./pruner.js";
+import type { RunnerStatus } from "./status.js";
 import { Suspects } from "./suspects.js";
 import { Threads } from "./threads/threads.js";
 import { readCall, Turns } from "./turns.js";
@@ -45,32 +45,6 @@ export interface RunnerOptions {
   readonly deliver: ExecutorOptions["deliver"];
   readonly delivery: ExecutorOptions["delivery"];
   readonly telemetry: Telemetry;
-}
-
-/** How a host is doing. */
-export interface RunnerStatus {
-  /** The queues that this host runs, with the jobs it holds of each. */
-  readonly queues: readonly {
-    /** The queue's name. */
-    readonly queue: string;
-    /** How many of its jobs run in threads. */
-    readonly running: number;
-    /** How many of its jobs are claimed and wait for a thread. */
-    readonly waiting: number;
-  }[];
-  /** The threads that run jobs. A job that runs in a process of its own keeps one busy. */
-  readonly threads: {
-    /** How many there are. */
-    readonly size: number;
-    /** How many of them are busy. */
-    readonly busy: number;
-    /** How many of the busy ones are ending and have not ended yet, for example in native code. */
-    readonly ending: number;
-  };
-  /** Jobs in any queue that no live host can run, by queue and worker. Looked for every 10 s. */
-  readonly unserved: readonly Unserved[];
-  /** The number of outcomes that are not written yet. Above a limit nothing is claimed or started. */
-  readonly unwritten: number;
 }
 
 /** ms that jobs get to heed their signal, after the grace period, before their threads are ended. */
