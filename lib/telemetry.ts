@@ -5,9 +5,9 @@ import { types } from "node:util";
  * The telemetry events and their payloads.
  *
  * Baton publishes each event on the `node:diagnostics_channel` named `pg-baton:<event>`. The
- * payload has the type given here, plus `instance`, the `name` option of the host. Errors that no
- * call can throw are published here. A subscriber that throws causes a process warning and disturbs
- * nothing else.
+ * payload has the type given here, plus `instance`, the `name` option of the host. Errors
+ * that no call can throw are published here. A subscriber that throws causes a process
+ * warning and disturbs nothing else.
  *
  * @example
  * ```ts
@@ -46,9 +46,9 @@ export interface TelemetryEvents {
     readonly threadId: number;
   };
   /**
-   * Something was thrown outside of its job, such as by a timer or promise that an earlier job
-   * left behind on the thread. Also a thread that ended, perhaps because of such work: its jobs run
-   * again.
+   * Something was thrown outside of its job, such as by a timer or promise that an
+   * earlier job left behind on the thread. Also a thread that ended, perhaps because
+   * of such work: its jobs run again.
    */
   "job:stray": {
     /** The id of the job that is held responsible, or null if it is not known. */
@@ -59,8 +59,8 @@ export interface TelemetryEvents {
     readonly error: unknown;
   };
   /**
-   * The fence refused a write about a job: another host has the job, or it has ended. Nothing was
-   * delivered.
+   * The fence refused a write about a job: another host has the job, or it
+   * has ended. Nothing was delivered.
    */
   "claim:lost": {
     /** The id of the job. */
@@ -88,8 +88,8 @@ export interface TelemetryEvents {
     readonly discarded: number;
   };
   /**
-   * Other hosts declared this one lost. It ended the jobs that it ran, forgot those it held, and
-   * registered again.
+   * Other hosts declared this one lost. It ended the jobs that it ran, forgot
+   * those it held, and registered again.
    */
   "host:lost": {
     /** The id of this host. */
@@ -101,8 +101,8 @@ export interface TelemetryEvents {
     readonly id: number;
   };
   /**
-   * Jobs wait that no live host can run. Hosts look every 10 s and report a worker once until it is
-   * served.
+   * Jobs wait that no live host can run. Hosts look every 10 s and report a
+   * worker once until it is served.
    */
   "queue:unserved": {
     /** The queue's name. */
@@ -176,8 +176,8 @@ export interface TelemetryEvents {
     readonly ref: string;
   };
   /**
-   * The slot of a relay that was never awaited was dropped to bound memory. The relay can still be
-   * awaited.
+   * The slot of a relay that was never awaited was dropped to bound memory.
+   * The relay can still be awaited.
    */
   "slot:evicted": {
     /** The relay's ref. */
@@ -261,8 +261,8 @@ function guarded(target: Channel): Channel {
   const own = (): Channel => Object.getPrototypeOf(target) as Channel;
   return Object.defineProperties(target, {
     subscribe: {
-      // Configurable, because older releases guard a channel again, and fail to load if they
-      // cannot.
+      // Configurable, because older releases guard a channel again, and
+      // fail to load if they cannot.
       configurable: true,
       value: (listener: ChannelListener): void => {
         // The first subscription of a channel calls this twice.

@@ -50,9 +50,9 @@ export interface WorkerDefinition<Args, Return> extends JobOptions {
   /**
    * Does the work of one job, in a thread.
    *
-   * It returns the result, or one of `snooze()`, `cancel()` and `discard()`, or a promise of these.
-   * If it throws, the attempt fails, and the job is retried after `backoff` until it has no attempt
-   * left.
+   * It returns the result, or one of `snooze()`, `cancel()` and `discard()`, or a
+   * promise of these. If it throws, the attempt fails, and the job is retried after
+   * `backoff` until it has no attempt left.
    */
   readonly perform: (job: Job<Args>, context: PerformContext) => Return;
   /**
@@ -67,8 +67,8 @@ export interface WorkerDefinition<Args, Return> extends JobOptions {
    */
   readonly resultLimit?: number;
   /**
-   * How many jobs may go to a thread in one message when more jobs wait than threads are free. From
-   * 1 to 100.
+   * How many jobs may go to a thread in one message when more jobs wait than
+   * threads are free. From 1 to 100.
    *
    * Raises the throughput of jobs that take far less than a millisecond. The jobs of a message
    * run one after the other, and their results are sent when the last is done. If a job ends its

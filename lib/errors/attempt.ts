@@ -1,8 +1,8 @@
 import { BatonError, named } from "./base.js";
 
 /**
- * The module of a job's worker cannot be imported, or does not export that worker. The attempt
- * fails.
+ * The module of a job's worker cannot be imported, or does not export
+ * that worker. The attempt fails.
  *
  * Jobs of workers that no host has do not fail: they wait.
  */
@@ -59,11 +59,11 @@ export class InterruptedError extends BatonError {
 }
 
 /**
- * A job was discarded because two processes died while each ran only this job and its host lived
- * on.
+ * A job was discarded because two processes died while each ran only
+ * this job and its host lived on.
  *
- * A job runs alone in a process only after hosts have died with it. The loss of a host by itself
- * never quarantines a job.
+ * A job runs alone in a process only after hosts have died with it. The loss of a host
+ * by itself never quarantines a job.
  */
 export class QuarantinedError extends BatonError {
   constructor(message: string) {

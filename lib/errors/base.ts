@@ -3,9 +3,9 @@ const BRAND = Symbol.for("pg-baton.error");
 /**
  * The base class of every error that Baton creates. It is never thrown itself.
  *
- * Match on the class or on the stable {@link BatonError.code | code}. `instanceof` also recognises
- * errors from another copy of the package in the same process: it compares a brand and class names,
- * not identity.
+ * Match on the class or on the stable {@link BatonError.code | code}. `instanceof` also
+ * recognises errors from another copy of the package in the same process: it compares a
+ * brand and class names, not identity.
  *
  * @example
  * ```ts

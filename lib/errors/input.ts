@@ -48,8 +48,8 @@ export class InvalidJobError extends BatonError {
 }
 
 /**
- * A value passed to `await` or `awaitMany` is neither a relay from `async` nor the parsed JSON of
- * one.
+ * A value passed to `await` or `awaitMany` is neither a relay from
+ * `async` nor the parsed JSON of one.
  */
 export class InvalidRelayError extends BatonError {
   constructor(problem: string) {

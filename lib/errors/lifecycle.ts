@@ -50,11 +50,11 @@ export class InsideThreadError extends BatonError {
 }
 
 /**
- * A host with queues, or an embedded PostgreSQL, was started from a bundle that contains
- * `pg-baton`.
+ * A host with queues, or an embedded PostgreSQL, was started from a
+ * bundle that contains `pg-baton`.
  *
- * Keep `pg-baton` out of the bundle (`external`). A process that only inserts and awaits may bundle
- * it.
+ * Keep `pg-baton` out of the bundle (`external`). A process that only
+ * inserts and awaits may bundle it.
  */
 export class BundledError extends BatonError {
   constructor(bundle: string | undefined, file: string) {

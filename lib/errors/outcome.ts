@@ -57,8 +57,8 @@ export class JobCancelledError extends BatonError {
 }
 
 /**
- * Thrown by `call`: the worker snoozed the job, which runs again later. Use `withRetries` to wait
- * for that.
+ * Thrown by `call`: the worker snoozed the job, which runs again later. Use
+ * `withRetries` to wait for that.
  */
 export class JobSnoozedError extends BatonError {
   /** Seconds until the job runs again. */
@@ -75,13 +75,13 @@ export class JobSnoozedError extends BatonError {
 }
 
 /**
- * Thrown by `call`: the job completed, but its result exceeds the `resultLimit` of its worker or
- * host.
+ * Thrown by `call`: the job completed, but its result exceeds the
+ * `resultLimit` of its worker or host.
  */
 export class ResultTooLargeError extends BatonError {
   /**
-   * The result's size in bytes, uncompressed. A lower bound if encoding stopped early; undefined if
-   * unknown.
+   * The result's size in bytes, uncompressed. A lower bound if encoding
+   * stopped early; undefined if unknown.
    */
   readonly size: number | undefined;
   /** The limit in bytes, compressed. Undefined if unknown. */

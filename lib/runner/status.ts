@@ -27,6 +27,8 @@ export interface RunnerStatus {
     /** What is missing. */
     readonly reason: "no host serves this queue" | "no host has this worker";
   }[];
-  /** The number of outcomes that are not written yet. Above a limit nothing is claimed or started. */
+  /**
+   * The number of outcomes that are not written yet. Above a limit nothing is claimed or started.
+   */
   readonly unwritten: number;
 }
