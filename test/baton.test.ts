@@ -43,7 +43,7 @@ const REFUSED_JOBS: readonly (readonly [what: string, job: unknown, field: strin
   ["a time that is none", echo.new({ value: 1 }, { scheduledAt: new Date(Number.NaN) }), "scheduledAt", "valid Date"],
   ["a time as text", echo.new({ value: 1 }, { scheduledAt: "tomorrow" as never }), "scheduledAt", "valid Date"],
   ["two times", echo.new({ value: 1 }, { scheduledAt: new Date(), scheduleIn: 1 }), "scheduleIn", "combined with"],
-  ["an option misspelt", echo.new({ value: 1 }, { prio: 1 } as never), "prio", "not known"],
+  ["an option misspelt", echo.new({ value: 1 }, { prio: 1 } as never), "prio", "unknown"],
   ["options that are null", { worker: "echo", args: {}, options: null }, "job", "Double.new("],
 ];
 

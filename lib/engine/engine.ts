@@ -45,10 +45,13 @@ export interface Ack {
   readonly awaited: boolean;
 }
 
-/** How many jobs of a queue are in a state. */
+/** The number of jobs of one queue in one state. */
 export interface QueueCount {
+  /** The queue's name. */
   readonly queue: string;
+  /** The state that the jobs are in. */
   readonly state: JobState;
+  /** How many there are. */
   readonly jobs: number;
 }
 

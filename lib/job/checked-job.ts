@@ -1,11 +1,12 @@
 import { types } from "node:util";
 import { show } from "../codec/show.js";
 import { InvalidJobError, type JobProblem } from "../errors.js";
+import { keyProblems } from "../keys.js";
 import type { JsonObject } from "./job.js";
 import { jsonProblems } from "./json.js";
 import type { JobOptions, NewJob, NewJobOptions } from "./new-job.js";
 
-/** A job that passed all checks and can be inserted, with its defaults filled in. */
+/** A job that passed every check, ready for its row. */
 export interface CheckedJob {
   readonly worker: string;
   readonly queue: string;
@@ -20,6 +21,11 @@ export interface CheckedJob {
   /** ms from the database's current time, or null. */
   readonly scheduleIn: number | null;
 }
+
+/** The keys of {@link JobOptions}. */
+export const JOB_OPTIONS = ["queue", "priority", "maxAttempts", "tags", "meta"] as const;
+/** The keys of {@link NewJobOptions}. */
+const NEW_JOB_OPTIONS = [...JOB_OPTIONS, "scheduledAt", "scheduleIn"] as const;
 
 const WORKER = /^[\w./:@-]{1,128}$/;
 const QUEUE = /^[\w.-]{1,64}$/;
@@ -79,7 +85,7 @@ export function checkJob(job: NewJob): CheckedJob {
   const args = job.args === undefined ? {} : job.args;
   const problems = [
     ...jsonProblems(args, "args"),
-    ...unknownProblems(options),
+    ...keyProblems(options, NEW_JOB_OPTIONS),
     ...optionProblems(options),
     ...timeProblems(options),
   ];
@@ -137,14 +143,6 @@ function metaProblems(meta: JsonObject): JobProblem[] {
   const problems = jsonProblems(meta, "meta");
   if (problems.length > 0 || Buffer.byteLength(JSON.stringify(meta)) <= MAX_META_BYTES) return problems;
   return [{ field: "meta", problem: `has more than ${MAX_META_BYTES} bytes as JSON: pass a reference to the data` }];
-}
-
-const KNOWN = ["queue", "priority", "maxAttempts", "tags", "meta", "scheduledAt", "scheduleIn"];
-
-/** Misspelt options, which would be ignored silently. */
-function unknownProblems(options: NewJobOptions): JobProblem[] {
-  const unknown = Object.keys(options).filter((key) => !KNOWN.includes(key));
-  return unknown.map((field) => ({ field, problem: `is not known. There are: ${KNOWN.join(", ")}` }));
 }
 
 function timeProblems({ scheduledAt, scheduleIn }: NewJobOptions): JobProblem[] {

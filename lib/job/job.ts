@@ -1,6 +1,9 @@
 import type { Suspicion } from "./suspicion.js";
 
-/** The forms of a job: as `perform` gets it, as a claim brings it, as `jobs()` lists it. */
+/**
+ * A job's row, in the three shapes in which it travels: as `perform` sees it, as a claim carries
+ * it, as a listing shows it.
+ */
 
 /** The states, as in Oban. Their positions are the numbers in the `state` column. */
 export const JOB_STATES = [
@@ -21,34 +24,47 @@ export function stateNumber(state: JobState): number {
   return JOB_STATES.indexOf(state);
 }
 
-/** Any JSON object, such as `meta`. */
+/** Any JSON object, such as a job's `meta`. */
 export type JsonObject = { readonly [key: string]: unknown };
 
-/** A job as `perform` gets it. Plain data: changes to it do not reach the database. */
+/** A job as `perform` gets it. A copy: changes to it do not reach the database. */
 export interface Job<Args = unknown> {
+  /** The id of its row. Rises with each insert, with gaps. */
   readonly id: number;
+  /** The name of its worker. */
   readonly worker: string;
+  /** The queue that it waits in. */
   readonly queue: string;
+  /** The args that it was inserted with, after a round trip through JSON. */
   readonly args: Args;
+  /** The `meta` that it was inserted with. */
   readonly meta: JsonObject;
+  /** The `tags` that it was inserted with. */
   readonly tags: readonly string[];
-  /** Jobs of lower numbers run first. */
+  /** 0 runs first. */
   readonly priority: number;
-  /** The number of this attempt, from 1. Snoozed and released attempts do not count. */
+  /** The number of the current or last attempt, from 1. Snoozes and released jobs do not count. */
   readonly attempt: number;
+  /** How many attempts it gets before it is discarded. */
   readonly maxAttempts: number;
+  /** When it may run at the earliest. */
   readonly scheduledAt: Date;
+  /** When it was inserted, by the database's clock. */
   readonly insertedAt: Date;
+  /** When the current or last attempt began, by the database's clock. */
   readonly attemptedAt: Date;
 }
 
 /**
- * A job as a claim brings it from the row. JSON is text and times are in ms since the
- * epoch: only the thread parses them.
+ * A job as a claim carries it from the row to the thread: JSON as text and times in ms, so that
+ * only the thread parses.
  */
 export interface ClaimedJob {
   readonly id: number;
-  /** How often the row was claimed. Only rises, so that (host, claim) fences every later write. */
+  /**
+   * How often this row has been claimed. It only rises, so (host, claim) is the fence of every
+   * later write.
+   */
   readonly claim: number;
   readonly worker: string;
   readonly queue: string;
@@ -60,8 +76,15 @@ export interface ClaimedJob {
   readonly priority: number;
   readonly attempt: number;
   readonly maxAttempts: number;
+  /**
+   * 0: none. 1: a host died while it held the job. 2: the job runs alone, in a process of its own
+   * (`job/suspicion.ts`).
+   */
   readonly suspicion: Suspicion;
-  /** Whether the row counts the attempt already. If not, the job is held. */
+  /**
+   * Whether the row counts the attempt already; else the job is only held, and the attempt counts
+   * once it begins.
+   */
   readonly begun: boolean;
   /** Whether somebody awaited the job when it was claimed. Others may do so later. */
   readonly awaited: boolean;
@@ -78,21 +101,26 @@ export function compareJobs(a: ClaimedJob, b: ClaimedJob): number {
   return a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id;
 }
 
-/** A failed attempt in the error history of a job, which keeps the newest ten. */
+/** One failed attempt in the `errors` of a {@link JobRow}. */
 export interface JobErrorEntry {
-  /** ISO 8601, by the database's clock. */
+  /** When it failed: ISO 8601, by the database's clock. */
   readonly at: string;
+  /** The number of the attempt. */
   readonly attempt: number;
-  /** Name, message and stack, cut to 4,000 characters. */
+  /** Name, message and stack of the error, cut to 4,000 characters. */
   readonly error: string;
 }
 
 /** A job as `baton.jobs()` lists it. */
 export interface JobRow<Args = unknown> extends Omit<Job<Args>, "attemptedAt"> {
+  /** Where the job stands. */
   readonly state: JobState;
+  /** When the last attempt began. Null before the first. */
   readonly attemptedAt: Date | null;
+  /** When it reached a final state. Null before that. */
   readonly finishedAt: Date | null;
-  /** The id of the host that claimed the job last. */
+  /** The id of the host that claimed it last. Null before the first claim. */
   readonly attemptedBy: string | null;
+  /** Its failed attempts, the last ten at most. */
   readonly errors: readonly JobErrorEntry[];
 }

@@ -1,5 +1,6 @@
 import { show } from "../codec/show.js";
 import { InvalidOptionError } from "../errors.js";
+import { checkKeys } from "../keys.js";
 import { Deadlines } from "./deadlines.js";
 import type { Mailbox } from "./mailbox.js";
 import { type AwaitContext, type CheckedAwaitOptions, OpenAwait, type Patience } from "./open-await.js";
@@ -8,30 +9,32 @@ import { checkRelay, type Relay } from "./relay.js";
 import type { AwaitResult, Decode } from "./result.js";
 import type { TimeoutReasons } from "./timeout-reasons.js";
 
-/** Options of `await`, `awaitMany` and `call`. A number instead is the timeout. */
+/** The options of `await`, `awaitMany` and `call`. A number in their place is the timeout. */
 export interface AwaitOptions {
   /**
-   * ms until the await ends with `"timeout"`. With 0 it returns what is
-   * there, with Infinity it never times out.
+   * How long in ms to wait before the await ends with `"timeout"`. 0 returns what is there already;
+   * `Infinity` waits for ever.
    *
-   * A result that is stored by then is not a timeout: the await ends once its row is read,
-   * which takes longer the more awaits end at the same time. While the database is silent, the
-   * await outlives its timeout by up to 1 s, or 10 s once a large result has begun to arrive.
-   *
+   * At the deadline the row is read once more, so a stored result is never a timeout. That takes
+   * longer the more awaits end at once, at most 1 s if the database does not answer, and at most 10
+   * s if a large result stops arriving.
    * @default 5_000
    */
   readonly timeout?: number;
   /**
-   * Awaits the job's final outcome, through retries and snoozes, instead of its first outcome.
-   *
+   * Whether to wait for the job's final outcome, through retries and snoozes, instead of its first.
    * @default false
    */
   readonly withRetries?: boolean;
-  /** Aborting it rejects the await with the signal's reason. The job goes on. */
+  /** Ends the await early: it rejects with the signal's reason. The job is not affected. */
   readonly signal?: AbortSignal;
 }
 
 const DEFAULT_TIMEOUT = 5_000;
+/**
+ * ms that a slot has waited for its answer, after which an await looks at the row at once: it may
+ * be gone.
+ */
 const OVERDUE = 5_000;
 const PATIENCE: Patience = { rows: 1_000, large: 10_000 };
 
@@ -60,7 +63,10 @@ export class Awaiter {
     return this.#open.size;
   }
 
-  /** Awaits relays under one deadline. See `Relays.awaitMany`. */
+  /**
+   * The outcome of each relay, in their order. Rejects for misuse (`InvalidRelayError`,
+   * {@link InvalidOptionError}), by the signal, and when stopped; never for a job's fate.
+   */
   awaitMany(relays: readonly Relay[], options?: number | AwaitOptions): Promise<AwaitResult[]> {
     // Not an async function: thousands may be open, and each frame would take memory.
     return new Promise((resolve, reject) => {
@@ -88,7 +94,8 @@ function first([result]: AwaitResult[]): AwaitResult {
   return result as AwaitResult;
 }
 
-const KNOWN = ["timeout", "withRetries", "signal"];
+const KNOWN = ["timeout", "withRetries", "signal"] as const;
+const PLACE = { of: "await" } as const;
 
 /**
  * Checks the options of an await and fills in their defaults.
@@ -98,9 +105,7 @@ const KNOWN = ["timeout", "withRetries", "signal"];
 export function checkAwaitOptions(options: number | AwaitOptions | undefined): CheckedAwaitOptions {
   const given = typeof options === "object" ? options : { timeout: options };
   if (given === null) throw new InvalidOptionError("await", "takes a timeout in ms, or an object of options, not null");
-  const unknown = Object.keys(given).find((key) => !KNOWN.includes(key));
-  if (unknown !== undefined)
-    throw new InvalidOptionError(unknown, `of await is not known. There are: ${KNOWN.join(", ")}`);
+  checkKeys(given, KNOWN, PLACE);
   const { timeout = DEFAULT_TIMEOUT, withRetries = false, signal } = given as AwaitOptions;
   if (typeof timeout !== "number" || !(timeout >= 0)) {
     throw new InvalidOptionError(

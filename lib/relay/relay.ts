@@ -5,17 +5,26 @@ import { InvalidRelayError } from "../errors.js";
 declare const RESULT: unique symbol;
 
 /**
- * The handle of a job that was inserted to be awaited. It is plain data and survives
- * JSON. Any host on the same database can await it, now or later, once or often.
- * Anyone who holds a relay can read the job's result; its ref cannot be guessed.
+ * The handle of a job that was inserted to be awaited. Plain data that survives JSON.
+ *
+ * Any host on the same database can await it, now or later, any number of times. Whoever holds it
+ * can read the result, so treat the `ref` as a secret.
  */
 export interface Relay<Result = unknown> {
-  readonly job: { readonly id: number; readonly worker: string; readonly queue: string };
+  /** The inserted job. */
+  readonly job: {
+    /** The id of its row. */
+    readonly id: number;
+    /** The name of its worker. */
+    readonly worker: string;
+    /** The queue that it was inserted into. */
+    readonly queue: string;
+  };
   /** The id of the host that inserted the job. */
   readonly host: string;
-  /** 128 random bits as 22 characters of base64url. */
+  /** Identifies the relay: 128 random bits, as 22 characters of base64url. */
   readonly ref: string;
-  /** Carries the type of the result to `await`. Exists in types only. */
+  /** Exists only in types: carries the result's type to `await`. */
   readonly [RESULT]?: Result;
 }
 
@@ -42,9 +51,8 @@ export function makeRelay(job: Relay["job"], host: string, ref: string): Relay {
 }
 
 /**
- * Checks that a value is a relay, or was one before it went through JSON.
- *
- * @throws {@link InvalidRelayError}
+ * Checks that a value is a relay, or was one before it went through JSON. Throws
+ * {@link InvalidRelayError}.
  */
 export function checkRelay(value: unknown): asserts value is Relay {
   if (typeof value !== "object" || value === null)

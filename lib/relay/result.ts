@@ -6,43 +6,62 @@ import type { UnservedReason } from "./answer-source.js";
 import type { Delivery, Via } from "./mailbox.js";
 import type { Relay } from "./relay.js";
 
-/** The job of a result, as far as it is known. A notification carries less of it than a row. */
+/** The awaited job, as far as its result tells. Properties that are not known are absent. */
 export interface AwaitedJob {
+  /** The id of its row. */
   readonly id: number;
+  /** The state that the job was in when the result was sent. */
   readonly state?: JobState;
+  /** The number of its last attempt. */
   readonly attempt?: number;
   /** The id of the host that ran the job last. */
   readonly host?: string;
 }
 
 /**
- * Why there is no value. An `Error` is the job's own error, or the reason
- * why its result cannot be had.
+ * Why an await has no value. An `Error` is the job's own, or one of Baton's that says why there is
+ * none.
  */
 export type AwaitError = "discarded" | "cancelled" | "snoozed" | "result_too_large" | "timeout" | Error;
 
-/** The result of an await: the job's value, or why there is none. */
+/**
+ * What `await` resolves to: `ok: true` with the job's value, or `ok: false` with an
+ * {@link AwaitError}.
+ */
 export type AwaitResult<Result = unknown> =
-  | { readonly ok: true; readonly value: Result; readonly job: AwaitedJob; readonly via: Via }
   | {
+      /** The job completed. */
+      readonly ok: true;
+      /** The value that `perform` resolved to. */
+      readonly value: Result;
+      /** The job. */
+      readonly job: AwaitedJob;
+      /** How the result arrived. */
+      readonly via: Via;
+    }
+  | {
+      /** There is no value. */
       readonly ok: false;
+      /** Why there is no value. */
       readonly error: AwaitError;
       /**
-       * The reason that the worker passed to `discard` or `cancel`. For a timeout, why no host
-       * runs the job, if known: `"no host serves this queue"` or `"no host has this worker"`.
+       * Of `"discarded"` and `"cancelled"`, the reason that the worker gave. Of `"timeout"`, why
+       * the job did not run, if that is known: `"no host serves this queue"` or `"no host has this
+       * worker"`.
        */
       readonly reason?: unknown;
-      /** Seconds after which a snoozed job runs again. */
+      /** Of `"snoozed"`: seconds until the job runs again. */
       readonly seconds?: number;
       /**
-       * Uncompressed bytes of a result that is too large; a lower bound,
-       * since encoding may stop at the limit.
+       * Of `"result_too_large"`: bytes, uncompressed. A lower bound, since encoding may have
+       * stopped there.
        */
       readonly size?: number;
-      /** The limit that it exceeds, in compressed bytes. */
+      /** Of `"result_too_large"`: the limit in bytes, compressed. */
       readonly limit?: number;
+      /** The job. */
       readonly job: AwaitedJob;
-      /** Absent for a timeout, and for a job whose row is gone. */
+      /** How the answer arrived. Absent for a timeout and for a job whose row is gone. */
       readonly via?: Via;
     };
 
@@ -65,8 +84,7 @@ const STATES: Readonly<Record<AnswerKind, JobState>> = {
 };
 
 /**
- * Converts a delivery to a result. Decodes the value anew for each
- * awaiter, so that no two share an object.
+ * A delivery as its awaiter gets it. Each call decodes anew: two awaiters never share an object.
  */
 export function toResult(relay: Relay, delivery: Delivery, decode: Decode): AwaitResult {
   const { answer, via } = delivery;
@@ -96,8 +114,8 @@ export function toResult(relay: Relay, delivery: Delivery, decode: Decode): Awai
 }
 
 /**
- * Makes `JSON.stringify` write the error of a result, which would be `{}` otherwise. The
- * property is not enumerable, so that the result stays deeply equal to one without it.
+ * Lets `JSON.stringify` write the error of a result: its own form would be `{}`. The property is
+ * not enumerable, so that the result stays equal to one without it.
  */
 function withJson(result: AwaitResult): AwaitResult {
   return Object.defineProperty(result, "toJSON", { value: resultJson });

@@ -1,6 +1,5 @@
 import type { Engine } from "../engine/engine.js";
 import { insertChannel } from "../engine/fragments.js";
-import type { Unserved } from "../engine/serving.js";
 import type { CheckedJob } from "../job/checked-job.js";
 import type { Notifier } from "../notifier.js";
 import type { Database } from "../postgres/database.js";
@@ -20,6 +19,7 @@ import { Pruner } from "./pruner.js";
 import { Recorder, type RecorderOptions } from "./recorder.js";
 import type { Seat } from "./seat.js";
 import { endThreads, shutDown } from "./shutdown.js";
+import type { RunnerStatus } from "./status.js";
 import { Suspects } from "./suspects.js";
 import { Isolation } from "./threads/isolation.js";
 import { Threads } from "./threads/threads.js";
@@ -50,24 +50,6 @@ export interface RunnerOptions {
   readonly deliver: RecorderOptions["deliver"];
   readonly delivery: RecorderOptions["delivery"];
   readonly telemetry: Telemetry;
-}
-
-/** What `status()` reports of a runner. */
-export interface RunnerStatus {
-  /** By queue: threads that run its jobs or are promised to them, and claimed jobs that wait. */
-  readonly queues: readonly { readonly queue: string; readonly running: number; readonly waiting: number }[];
-  /**
-   * The threads. A job in a process of its own counts as a busy thread. `ending` threads were told
-   * to end and have not, because native code runs on; they are busy until then.
-   */
-  readonly threads: { readonly size: number; readonly busy: number; readonly ending: number };
-  /**
-   * Jobs in any queue that no live host can run, by queue and worker, as
-   * of the last look. There is a look every 10 s.
-   */
-  readonly unserved: readonly Unserved[];
-  /** Outcomes that wait to be written. While there are many, no job is claimed or started. */
-  readonly unwritten: number;
 }
 
 /**

@@ -190,7 +190,7 @@ describe("awaiting", () => {
     ["a negative timeout", -1, /0 or more/],
     ["NaN", Number.NaN, /0 or more/],
     ["a timeout as text", { timeout: "5" as never }, /0 or more/],
-    ["an unknown option", { retries: true } as never, /retries of await is not known/],
+    ["an unknown option", { retries: true } as never, /retries of await is unknown/],
     ["a signal that is none", { signal: {} as never }, /AbortSignal/],
   ] as const) {
     it(`refuses ${what}`, async () => {
