@@ -1,5 +1,5 @@
-export { type AwaitResults, Baton, type BatonStatus, type InsertedJob, type RelaysOf } from "./baton.js";
-export type { ErrorClass } from "./codec/exception.js";
+export type { ErrorClass } from "./codec/error-classes.js";
+export { type AwaitResults, Baton, type InsertedJob, type RelaysOf } from "./baton.js";
 export {
   AwaitTimeoutError,
   BatonError,
@@ -36,6 +36,7 @@ export type { AwaitOptions } from "./relay/awaiter.js";
 export type { Via } from "./relay/mailbox.js";
 export type { Relay } from "./relay/relay.js";
 export type { AwaitedJob, AwaitError, AwaitResult } from "./relay/result.js";
+export type { BatonStatus } from "./status.js";
 export type { TelemetryEvent, TelemetryEvents } from "./telemetry.js";
 export {
   type AnyWorker,

@@ -1,4 +1,4 @@
-import type { CheckedJob } from "../job/draft.js";
+import type { CheckedJob } from "../job/checked-job.js";
 import type { ClaimedJob } from "../job/job.js";
 import { ms, tablesOf, wake } from "./fragments.js";
 import { arrayOf, type Column, Columns, operation } from "./parameters.js";

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { InvalidOptionError } from "../errors.js";
 
-/** Where the database is: a URL, or what pg's `Client` takes. Several servers may be named, as libpq does. */
+/** The database: a `postgres://` URL, or the options of pg's `Client`. A URL may name several servers, as in libpq. */
 export type Connection = string | pg.ClientConfig;
 
 /** What the `connection` option names. */

@@ -133,7 +133,7 @@ describe("listing jobs", () => {
     [null, /filter of jobs must be an object, .* not null/],
     [[], /filter of jobs must be an object, .* not \[\]/],
     ["discarded", /filter of jobs must be an object, .* not 'discarded'/],
-    [{ status: "completed" }, /status of jobs is not known/],
+    [{ status: "completed" }, /status of jobs is unknown/],
     [{ state: "done" }, /state of jobs must be one of .* not 'done'/],
     [{ state: ["completed", null] }, /state of jobs must be one of .* not null/],
     [{ queue: 7 }, /queue of jobs must be a text without NUL characters, not 7/],

@@ -3,11 +3,11 @@ import { type Answer, ANSWER_KINDS, answerWith, bareAnswer } from "../../lib/job
 import type { ClaimedJob } from "../../lib/job/job.js";
 import type { Transition } from "../../lib/job/transition.js";
 import { Database } from "../../lib/postgres/database.js";
-import { Engine } from "../../lib/engine/engine.js";
 import type { Registration } from "../../lib/engine/hosts.js";
+import type { Loss } from "../../lib/engine/rescue.js";
+import { Engine } from "../../lib/engine/engine.js";
 import { migrate } from "../../lib/engine/migrations.js";
 import { type Operations, operations } from "../../lib/engine/operations.js";
-import type { Loss } from "../../lib/engine/rescue.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { createDatabase, type TestDatabase } from "./database.js";
 import { until } from "./until.js";

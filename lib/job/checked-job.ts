@@ -1,41 +1,10 @@
 import { types } from "node:util";
 import { show } from "../codec/show.js";
 import { InvalidJobError, type JobProblem } from "../errors.js";
+import { keyProblems } from "../keys.js";
 import type { JsonObject } from "./job.js";
 import { jsonProblems } from "./json.js";
-
-/** What can be said of a job besides its args. A worker's definition gives defaults, `.new` overrides them one by one. */
-export interface JobOptions {
-  /** The line it waits in. Default `"default"`. Letters, digits, `_`, `.` and `-`, at most 64. */
-  readonly queue?: string;
-  /** 0 runs first. An integer up to 32,767. Default 0. */
-  readonly priority?: number;
-  /** How many attempts it gets before it is discarded: 1 to 32,767. Default 20. */
-  readonly maxAttempts?: number;
-  /** Words to find it by. Default none; at most 64 of at most 255 characters. */
-  readonly tags?: readonly string[];
-  /** A JSON object of the caller's own, which `perform` sees. At most 1 MiB as JSON. Default `{}`. */
-  readonly meta?: JsonObject;
-}
-
-/** {@link JobOptions} plus the time of the first run, which no worker has a default for. */
-export interface NewJobOptions extends JobOptions {
-  /** Not before this moment. */
-  readonly scheduledAt?: Date;
-  /** Not before this many ms from now, by the database's clock. */
-  readonly scheduleIn?: number;
-}
-
-declare const RESULT: unique symbol;
-
-/** A job that is not inserted yet: what `Worker.new` makes. Plain data; nothing is checked before it is inserted. */
-export interface NewJob<Result = unknown> {
-  readonly worker: string;
-  readonly args: unknown;
-  readonly options: NewJobOptions;
-  /** Exists in types only: carries the result's type to `async` and `await`. */
-  readonly [RESULT]?: Result;
-}
+import type { JobOptions, NewJob, NewJobOptions } from "./new-job.js";
 
 /** A job that passed every check, ready for its row. */
 export interface CheckedJob {
@@ -49,34 +18,40 @@ export interface CheckedJob {
   readonly maxAttempts: number;
   /** ms since the epoch, or null. */
   readonly scheduledAt: number | null;
-  /** ms from the database's now, or null. */
+  /** ms from the database's current time, or null. */
   readonly scheduleIn: number | null;
 }
 
-const NAME = /^[\w./:@-]{1,128}$/;
+/** The keys of {@link JobOptions}. */
+export const JOB_OPTIONS = ["queue", "priority", "maxAttempts", "tags", "meta"] as const;
+/** The keys of {@link NewJobOptions}. */
+const NEW_JOB_OPTIONS = [...JOB_OPTIONS, "scheduledAt", "scheduleIn"] as const;
+
+const WORKER = /^[\w./:@-]{1,128}$/;
 const QUEUE = /^[\w.-]{1,64}$/;
 const MAX_SMALLINT = 32_767;
 const MAX_ARGS_BYTES = 16 * 1_024 * 1_024;
 const MAX_META_BYTES = 1_024 * 1_024;
-/** Jobs of one call go in one statement, which takes memory of the database and of this process. */
+/** Jobs of one call. One statement inserts them, which takes memory here and in the database. */
 const MAX_JOBS = 100_000;
-/** UTF-16 units of args and meta. */
+/** UTF-16 code units of the args and meta of all jobs of one call. */
 const MAX_JOBS_LENGTH = 64 * 1_024 * 1_024;
+/** In ms. */
 const CENTURY = 100 * 365 * 86_400_000;
 
-/** Says what is wrong with a worker's name, or null. */
+/** The problem of a worker's name; null if it is valid. */
 export function workerNameProblem(name: unknown): string | null {
-  if (typeof name === "string" && NAME.test(name)) return null;
+  if (typeof name === "string" && WORKER.test(name)) return null;
   return `must be 1 to 128 letters, digits or any of _ . / : @ -, not ${show(name)}`;
 }
 
-/** Says what is wrong with a queue's name, or null. */
+/** The problem of a queue's name; null if it is valid. */
 export function queueProblem(queue: unknown): string | null {
   if (typeof queue === "string" && QUEUE.test(queue)) return null;
   return `must be 1 to 64 letters, digits or any of _ . -, not ${show(queue)}`;
 }
 
-/** Lists what is wrong with the options that a worker may have defaults for. */
+/** The problems of options for which a worker may define defaults. */
 export function optionProblems(options: JobOptions): JobProblem[] {
   const problems: JobProblem[] = [];
   const { queue, priority, maxAttempts, tags, meta } = options;
@@ -95,18 +70,22 @@ export function optionProblems(options: JobOptions): JobProblem[] {
   return problems;
 }
 
-/** Checks a new job and fills in the defaults. Throws {@link InvalidJobError} with every problem found. */
+/**
+ * Checks a new job and fills in the defaults.
+ *
+ * @throws {@link InvalidJobError} with all problems of the job
+ */
 export function checkJob(job: NewJob): CheckedJob {
   if (typeof job !== "object" || job === null || typeof job.options !== "object" || job.options === null) {
     throw new InvalidJobError("?", [
-      { field: "job", problem: `must be made by a worker, as in Double.new({ int: 2 }), and is ${show(job)}` },
+      { field: "job", problem: `must come from a worker, as in Double.new({ int: 2 }), not ${show(job)}` },
     ]);
   }
   const { worker, options } = job;
   const args = job.args === undefined ? {} : job.args;
   const problems = [
     ...jsonProblems(args, "args"),
-    ...unknownProblems(options),
+    ...keyProblems(options, NEW_JOB_OPTIONS),
     ...optionProblems(options),
     ...timeProblems(options),
   ];
@@ -114,7 +93,10 @@ export function checkJob(job: NewJob): CheckedJob {
   if (nameProblem !== null) problems.unshift({ field: "worker", problem: nameProblem });
   const text = problems.length === 0 ? JSON.stringify(args) : "";
   if (Buffer.byteLength(text) > MAX_ARGS_BYTES) {
-    problems.push({ field: "args", problem: `are over ${MAX_ARGS_BYTES} bytes: pass a reference to the data` });
+    problems.push({
+      field: "args",
+      problem: `have more than ${MAX_ARGS_BYTES} bytes as JSON: pass a reference to the data`,
+    });
   }
   if (problems.length > 0) throw new InvalidJobError(worker, problems);
   return {
@@ -131,25 +113,27 @@ export function checkJob(job: NewJob): CheckedJob {
 }
 
 /**
- * Checks a list of new jobs: at most 100,000, with at most 64 MiB of args and meta. Throws
- * {@link InvalidJobError} for the first that cannot be inserted, and for a list over a limit.
+ * Checks an array of new jobs: at most 100,000, with at most 64 MiB of args and meta.
+ *
+ * @throws {@link InvalidJobError} for the first invalid job, and for an array over a limit
  */
 export function checkJobs(jobs: readonly NewJob[]): CheckedJob[] {
   if (!Array.isArray(jobs))
     throw jobsError(`must be an array of jobs, such as [Double.new({ int: 2 })], not ${show(jobs)}`);
-  if (jobs.length > MAX_JOBS) throw jobsError(`are ${jobs.length}, over ${MAX_JOBS}: ${PARTS}`);
+  if (jobs.length > MAX_JOBS) throw jobsError(`are ${jobs.length}, more than ${MAX_JOBS}: ${PARTS}`);
   const checked: CheckedJob[] = [];
   let length = 0;
   for (const job of jobs as readonly NewJob[]) {
     const one = checkJob(job);
     checked.push(one);
     length += one.args.length + (job.options.meta === undefined ? 0 : JSON.stringify(one.meta).length);
-    if (length > MAX_JOBS_LENGTH) throw jobsError(`have over ${MAX_JOBS_LENGTH} characters of args and meta: ${PARTS}`);
+    if (length > MAX_JOBS_LENGTH)
+      throw jobsError(`have more than ${MAX_JOBS_LENGTH} characters of args and meta: ${PARTS}`);
   }
   return checked;
 }
 
-const PARTS = "they go in one statement, all or none. Insert them in parts";
+const PARTS = "one statement inserts all or none. Insert them in parts";
 
 function jobsError(problem: string): InvalidJobError {
   return new InvalidJobError("?", [{ field: "jobs", problem }]);
@@ -158,33 +142,26 @@ function jobsError(problem: string): InvalidJobError {
 function metaProblems(meta: JsonObject): JobProblem[] {
   const problems = jsonProblems(meta, "meta");
   if (problems.length > 0 || Buffer.byteLength(JSON.stringify(meta)) <= MAX_META_BYTES) return problems;
-  return [{ field: "meta", problem: `is over ${MAX_META_BYTES} bytes: pass a reference to the data` }];
-}
-
-const KNOWN = ["queue", "priority", "maxAttempts", "tags", "meta", "scheduledAt", "scheduleIn"];
-
-/** A misspelt option would otherwise be passed over without a word. */
-function unknownProblems(options: NewJobOptions): JobProblem[] {
-  const unknown = Object.keys(options).filter((key) => !KNOWN.includes(key));
-  return unknown.map((field) => ({ field, problem: `is not known. There are: ${KNOWN.join(", ")}` }));
+  return [{ field: "meta", problem: `has more than ${MAX_META_BYTES} bytes as JSON: pass a reference to the data` }];
 }
 
 function timeProblems({ scheduledAt, scheduleIn }: NewJobOptions): JobProblem[] {
   const problems: JobProblem[] = [];
   if (scheduledAt !== undefined) {
     const time = types.isDate(scheduledAt) ? scheduledAt.getTime() : Number.NaN;
-    // Years 0 to 9999: what both PostgreSQL and ISO 8601 write without ado.
+    // Years 0 to 9999, which PostgreSQL and ISO 8601 write the same way.
     if (!(time >= -62_167_219_200_000 && time < 253_402_300_800_000)) {
       problems.push({ field: "scheduledAt", problem: `must be a valid Date, not ${show(scheduledAt)}` });
     }
-    if (scheduleIn !== undefined) problems.push({ field: "scheduleIn", problem: "cannot be given beside scheduledAt" });
+    if (scheduleIn !== undefined)
+      problems.push({ field: "scheduleIn", problem: "cannot be combined with scheduledAt" });
   } else if (
     scheduleIn !== undefined &&
     !(typeof scheduleIn === "number" && scheduleIn >= 0 && scheduleIn <= CENTURY)
   ) {
     problems.push({
       field: "scheduleIn",
-      problem: `must be a number of ms, 0 or more, up to a century, not ${show(scheduleIn)}`,
+      problem: `must be a number of ms from 0 to ${CENTURY} (a century), not ${show(scheduleIn)}`,
     });
   }
   return problems;
