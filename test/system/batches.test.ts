@@ -17,7 +17,7 @@ describe("workers with a batch:", () => {
 
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** Runs the jobs on a host with two threads, and returns how often each of them ran. */
+  /** Runs the jobs on a host with two threads, and returns how often each ran. */
   async function runAll(faults: Readonly<Record<number, BatchedArgs["fault"]>>): Promise<number[]> {
     const log = join(folder, "log");
     const host = await hosts.start({ queues: { default: 2 }, threads: 2 });

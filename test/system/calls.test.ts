@@ -7,14 +7,14 @@ import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated } from "../workers/gated.js";
 
-/** Jobs of as many callers: each is a server process of its own, which calls the hosts in its own order. */
+/** Callers, and jobs: each caller ranks the hosts in an order of its own. */
 const CALLERS = 8;
 
 describe("without looks that find jobs, calls alone bring each job to a host that is idle:", () => {
   const { hosts } = useSystem("test");
-  // oxlint-disable-next-line typescript/unbound-method -- applied to the engine that it is called on
+  // oxlint-disable-next-line typescript/unbound-method -- applied to the engine it is called on
   const { take, tend } = Engine.prototype;
-  /** How many hosts of its queue a host knows, by its id. */
+  /** The number of hosts that a host knows in its queue, by its id. */
   let known: Map<string, number>;
 
   beforeEach(() => {
@@ -71,7 +71,7 @@ describe("without looks that find jobs, calls alone bring each job to a host tha
     const first = await caller.async(gated.new({ gate: gate.path, label: "first" }));
     await until(async () => (await executing(caller)) === 3, "its claim");
     const second = await caller.async(gated.new({ gate: gate.path, label: "second" }));
-    // What comes of the call for it happens meanwhile: the hosts pass it on to each other.
+    // Meanwhile the hosts pass its call on to each other.
     await caller.await(second, 300);
     release();
     await gate.started(4);

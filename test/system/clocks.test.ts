@@ -14,11 +14,11 @@ const SHIFTS = { fast: HOUR, slow: -HOUR } as const;
 const OFF = ["fast", "slow"] as const;
 type Off = (typeof OFF)[number];
 
-/** How much the clocks of this machine and the time that things take may blur a shift of an hour. */
+/** ms by which delays may blur a shift of an hour. */
 const BLUR = HOUR / 4;
-/** Between what a wrong clock would make of it and what the test takes. */
+/** Longer than the test takes, and shorter than a wrong clock would make it. */
 const RETENTION = HOUR / 2;
-/** ms that something is put off. */
+/** ms by which a job is delayed. */
 const DELAY = 1_000;
 
 interface Times {
@@ -64,7 +64,7 @@ describe("all times are the database's: of hosts and callers whose clock is an h
     return processes[caller].caller.receive<Reply>(({ ref }) => ref === relay.ref);
   }
 
-  /** Of the row, in ms, and the database's now. */
+  /** The times of a row and the present time of the database, in ms. */
   async function timesOf({ job }: Relay): Promise<Times> {
     const ms = (time: string) => `trunc(extract(epoch from ${time}) * 1000)::float8`;
     const { rows } = await sql.query<Times>(
@@ -134,7 +134,7 @@ describe("all times are the database's: of hosts and callers whose clock is an h
 
   it("nobody is taken for lost, though leases are judged", async () => {
     const signs = new Map<string, Set<number>>();
-    // A lease is three signs long; a newcomer judges none before he was there for one.
+    // A new host judges no other before it has run for one lease.
     await until(
       async () => {
         const { rows } = await sql.query<{ id: string; seen_at: Date }>("select id, seen_at from baton.hosts");
@@ -164,7 +164,7 @@ describe("all times are the database's: of hosts and callers whose clock is an h
       return (await sql.query("select from baton.jobs where tags = array[$1]", [tag])).rowCount;
     }
     await end("young", 28);
-    // Each of them is to find something old enough.
+    // Each host must find a row that is old enough.
     await until(
       async () => {
         if ((await left("old")) === 0) await end("old", 31);

@@ -36,10 +36,10 @@ describe("durability:", () => {
     return rows;
   }
 
-  /** Has the jobs run, crashes the server at once, and says how many of their rows it had forgotten the end of. */
+  /** Runs jobs, crashes the server at once, and returns how many of their ends it had forgotten. */
   async function crashAfter(options: Pick<BatonOptions, "durability">): Promise<number> {
     const caller = await hosts.start({ ...options, queues: QUEUES });
-    // What does not wait for the disk is there after 10 s only, unless something that does takes it along.
+    // Relaxed commits reach the disk after 10 s, or together with a commit that waits for it.
     await ask("alter system set wal_writer_delay = '10s'", "select pg_reload_conf()");
     const relays = await caller.asyncMany(Array.from({ length: JOBS }, (_, int) => double.new({ int })));
     const results = await caller.awaitMany(relays, 20_000);
@@ -85,7 +85,7 @@ describe("delivery:", () => {
         told.push("the result");
         return answer;
       });
-      // Whoever writes the row waits for us.
+      // The lock makes every write of the row wait.
       await sql.query("begin");
       await sql.query("select from baton.jobs where id = $1 for update", [relay.job.id]);
       gate.open();

@@ -23,7 +23,7 @@ describe("servers of which one takes writes:", () => {
       await admin.connect();
       await admin.query("create table public.notes (note text)");
     }
-    // Both have the password of the first, so that one URL names both.
+    // Both use the password of the first, so that one URL can name both.
     const [first, second] = servers.map(({ url }) => new URL(url)) as [URL, URL];
     await admins[1]?.query(`alter role postgres password '${decodeURIComponent(first.password)}'`);
     both = first.href.replace(first.host, `${first.host},${second.host}`);
@@ -36,7 +36,7 @@ describe("servers of which one takes writes:", () => {
     await Promise.all(servers.map((server) => server.remove()));
   });
 
-  /** Has only that server take writes. Its sessions stay, as they do when a primary is demoted. */
+  /** Makes only this server writable. Sessions stay open, as when a primary is demoted. */
   async function writable(server: number): Promise<void> {
     for (const [index, admin] of admins.entries()) {
       await admin.query(`alter system set default_transaction_read_only = ${index === server ? "off" : "on"}`);
@@ -93,7 +93,7 @@ describe("servers of which one takes writes:", () => {
     await writable(1);
     const error: unknown = await database.query(WRITE, ["late"]).catch((failure: unknown) => failure);
     expect(sqlState(error)).to.equal("25006");
-    // Of all connections: none asks the old server again.
+    // On every connection: none uses the old server again.
     await Promise.all(["d", "e", "f", "g"].map((note) => database.query(WRITE, [`next ${note}`])));
     expect(await notes(1, "next g")).to.equal(1);
     await database.stop();

@@ -30,7 +30,8 @@ describe("a host that is frozen for longer than its lease", function () {
     print(`its jobs ran elsewhere ${Math.round(performance.now() - frozen)} ms after it was frozen`);
 
     process.kill("SIGCONT");
-    // It ends its own runs though nothing opens their gate: the one that heeds its signal, and the one that does not.
+    // It ends its own runs although their gate is closed: the one that
+    // heeds its signal, and the one that does not.
     const status = await until(async () => {
       const now = await statusOf(process);
       return now.events["host:lost"] === 1 && now.queues[0]?.running === 0 && now.unwritten === 0 ? now : null;

@@ -21,7 +21,10 @@ describe("start() in one of Baton's own threads", () => {
 
   afterEach(() => sql.query("drop schema if exists baton cascade"));
 
-  /** What the one-file program writes, once it has ended by itself. Its main thread alone has inserted a job. */
+  /**
+   * The output of the one-file program, which must exit by itself. Only
+   * its main thread must insert a job.
+   */
   async function outputOf(how: string): Promise<Record<string, unknown>> {
     await using program = spawnNode(SCRIPT, [], { env: { UNGUARDED: how, DATABASE_URL: system.url } });
     const output = JSON.parse(await program.nextLine()) as Record<string, unknown>;

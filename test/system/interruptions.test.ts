@@ -87,14 +87,15 @@ describe("stop is bounded:", () => {
       const insert = rejection(host.async(double.new({ int: 1 })));
       const begin = performance.now();
       await host.stop();
-      // 5 s for the database, 1 s for the threads, 2 s for the connections; the rest is for a slow machine.
+      // 5 s for the database, 1 s for the threads, 2 s for the
+      // connections; the rest for slow machines.
       expect(performance.now() - begin).to.be.below(14_000);
       expect(await insert).to.be.instanceOf(Error);
     });
 
     it("during start, which then rejects", async () => {
       proxy.swallow();
-      // Connecting has no time limit of its own.
+      // Connecting has no time limit.
       const connection = { connectionString: url, connectionTimeoutMillis: 0 };
       const baton = new Baton({ ...HOST, connection, workers: [double] });
       const starting = rejection(baton.start());
@@ -109,7 +110,7 @@ describe("stop is bounded:", () => {
 
     it("during a start that waits for a lock, which then rejects with StoppedError", async () => {
       await hosts.start();
-      // A step that may be done again, and has to wait.
+      // A step that is repeatable, and has to wait.
       await sql.query("delete from baton.additions where step = 4");
       await sql.query("begin; lock table baton.jobs in access share mode");
       try {

@@ -145,13 +145,13 @@ describe("jobs:", () => {
       await baton.await(relay);
       const { scheduledAt, attemptedAt, state } = await rowOf(baton, relay.job.id);
       expect(state).to.equal("retryable");
-      // Counted from the moment it failed, which is a little after its start.
+      // From the moment it failed, which is a little after its start.
       expect(scheduledAt.getTime() - (attemptedAt?.getTime() ?? 0)).to.be.within(17_000, 18_700 + 20_000);
     });
 
     it("keep the newest ten errors on the row", async () => {
       const relay = await baton.async(flaky.new({ failures: 99 }, { maxAttempts: 12 }));
-      // Twelve attempts without waiting for the stager between them.
+      // Twelve attempts, without waiting for the look between them.
       const done = baton.await(relay, FINAL);
       let over = false;
       void done.finally(() => {
@@ -296,7 +296,7 @@ describe("jobs:", () => {
           Array.from({ length: 12 }, () => gated.new({ gate: gate.path }, { queue, tags: ["limited"] })),
         );
         await gate.started(limit);
-        // Were there more to come, they would not be long: this job went round all of the machinery.
+        // Further events would have arrived by now: this job has run from insert to result.
         await baton.call(double.new({ int: 1 }));
         expect(await idsBy({ queue, state: "executing" })).to.have.length.at.least(limit);
         expect(gate.most).to.equal(limit);

@@ -8,7 +8,7 @@ import type { FaultyProxy } from "../support/faulty-proxy.js";
 import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 
-/** ms: half of this is what it takes where nothing else runs, and less than it took before awaits had looks of their own. */
+/** ms. Twice what it takes on an idle machine. */
 const SOON = 3_000;
 const MANY = 100_000;
 
@@ -29,16 +29,16 @@ describe("notifications that vanish without an error", () => {
     return { result: await work, ms: performance.now() - start };
   }
 
-  /** The refs of each look at the table that this process makes until the test ends. */
-  async function looksDuring(work: () => Promise<unknown>): Promise<number[]> {
-    type Look = (this: Engine, refs: readonly string[]) => Promise<StoredAnswer[]>;
-    const engines: { readAnswers: Look; subscribe: Look } = Engine.prototype;
+  /** The number of refs of each lookup that this process makes during `work`. */
+  async function lookupsDuring(work: () => Promise<unknown>): Promise<number[]> {
+    type Read = (this: Engine, refs: readonly string[]) => Promise<StoredAnswer[]>;
+    const engines: { readAnswers: Read; subscribe: Read } = Engine.prototype;
     const { readAnswers, subscribe } = engines;
-    const looks: number[] = [];
-    const counted = (look: Look): Look => {
+    const lookups: number[] = [];
+    const counted = (read: Read): Read => {
       return function (refs) {
-        looks.push(refs.length);
-        return look.call(this, refs);
+        lookups.push(refs.length);
+        return read.call(this, refs);
       };
     };
     Object.assign(engines, { readAnswers: counted(readAnswers), subscribe: counted(subscribe) });
@@ -47,7 +47,7 @@ describe("notifications that vanish without an error", () => {
     } finally {
       Object.assign(engines, { readAnswers, subscribe });
     }
-    return looks;
+    return lookups;
   }
 
   it("cost a quick job 1.5 s, and the next ones less: results are polled for until notifications are back", async () => {
@@ -67,13 +67,13 @@ describe("notifications that vanish without an error", () => {
     const probes: string[] = [];
     await sql.listen(`baton.relay.${caller.status().host}`, (payload) => probes.push(payload));
     const relays = await caller.asyncMany(Array.from({ length: 50 }, (_, int) => double.new({ int })));
-    const looks = await looksDuring(async () => {
+    const lookups = await lookupsDuring(async () => {
       const results = await Promise.all(relays.map((relay) => caller.await(relay, 8_500)));
       for (const result of results) expect(result).to.include({ ok: false, error: "timeout" });
     });
     // After 1.5 s, then 3 s, then at a multiple of 5 s, and at the deadline.
-    expect(looks.length).to.be.within(3, 5);
-    for (const refs of looks) expect(refs).to.equal(50);
+    expect(lookups.length).to.be.within(3, 5);
+    for (const refs of lookups) expect(refs).to.equal(50);
     expect(probes.length).to.be.at.most(1);
   });
 

@@ -28,7 +28,7 @@ describe("notifications that nobody of ours sent, or twice:", () => {
 
   async function notify(...payloads: string[]): Promise<void> {
     for (const payload of payloads) await sql.query("select pg_notify($1, $2)", [channel(), payload]);
-    // Notifications keep their order: with this one, those before have arrived.
+    // Notifications keep their order, so those before this result have arrived.
     expect(await caller.call(double.new({ int: 1 }))).to.equal(2);
   }
 
@@ -132,7 +132,7 @@ describe("notifications that nobody of ours sent, or twice:", () => {
     expect(await caller.call(double.new({ int: 4 }))).to.equal(8);
   });
 
-  /** Listens on the caller's own channel, as anybody in the database can, for the first envelope of a relay. */
+  /** Listens on the caller's channel, as any role can, for the first envelope of a relay. */
   async function listen(): Promise<(relay: Relay) => Promise<string>> {
     const payloads: string[] = [];
     await sql.listen(channel(), (payload) => payloads.push(payload));

@@ -17,7 +17,7 @@ import type { Reply } from "./processes/host.js";
 const MINUTE = 60_000;
 const TEN_MB = 10_000_000;
 
-/** The size of noise that is stored in exactly so many bytes. */
+/** The size of noise that takes exactly this many bytes when stored. */
 function sizeStoredIn(length: number): number {
   const storedIn = (size: number): number =>
     pack(noise(size), { resultLimit: 2 * MAX_RESULT_LIMIT }).bytes?.length ?? 0;
@@ -26,7 +26,9 @@ function sizeStoredIn(length: number): number {
   return size;
 }
 
-/** Whether these are the bytes that the workers make. Not `deep.equal`, which takes seconds to compare megabytes. */
+/**
+ * Whether these are the bytes that the workers return. `deep.equal` takes seconds for megabytes.
+ */
 function isNoise(value: Buffer, seed = 0): boolean {
   return value.equals(noise(value.length, seed));
 }
@@ -35,7 +37,7 @@ function errorOf(result: AwaitResult): unknown {
   return result.ok ? undefined : result.error;
 }
 
-/** The codec's bytes of a list of so many empty Maps. */
+/** The encoded bytes of a list of empty Maps. */
 function emptyMaps(count: number): Buffer {
   const length = [(count & 0x7f) | 0x80, ((count >> 7) & 0x7f) | 0x80, count >> 14];
   return Buffer.concat([Buffer.from([TAG.ARRAY, ...length]), Buffer.alloc(2 * count, Buffer.from([TAG.MAP, 0]))]);
@@ -45,7 +47,7 @@ describe("large results", () => {
   const system = useSystem("test");
   const { hosts, sql } = system;
 
-  /** Counts the reads of large results in this process until the test ends. */
+  /** Counts the reads of large results in this process during `work`. */
   async function readsDuring(work: () => Promise<unknown>): Promise<number> {
     const engines: { readLargeAnswers: (this: Engine, refs: readonly string[]) => Promise<StoredAnswer[]> } =
       Engine.prototype;
@@ -73,7 +75,7 @@ describe("large results", () => {
     describe(`${way}:`, () => {
       let caller: Baton;
 
-      // The host's own limit is the default: it is the worker's that counts.
+      // The host has the default limit: that of the worker counts.
       beforeEach(async () => {
         caller = await startWay(way, hosts, { queues: { default: 4 } });
       });
@@ -205,14 +207,14 @@ describe("large results", () => {
       caller = await hosts.start();
     });
 
-    /** Awaits a job as whose result these bytes were put into its row. */
+    /** Awaits a job whose row was given these bytes as its result. */
     async function planted(result: Buffer, timeout = MINUTE) {
       const relay = await caller.async(sized.new({ size: 1 }));
       await sql.query("update baton.jobs set state = 4, finished_at = now(), result = $2 where ref = $1", [
         uuidFromRef(relay.ref),
         result,
       ]);
-      // Another one, which has no slot for it and so looks at once.
+      // Another caller, without a slot, which therefore looks it up at once.
       return (await hosts.start()).await(relay, timeout);
     }
 

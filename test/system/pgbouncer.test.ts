@@ -29,7 +29,7 @@ function suite(program: PgBouncerProgram): void {
   let bouncer: PgBouncer;
   let hosts: Hosts;
 
-  /** Has the tests around it run behind one with these settings. */
+  /** Runs the surrounding tests behind a PgBouncer with these settings. */
   function behind(settings: Readonly<Record<string, string | number>>): void {
     before(async () => {
       bouncer = await PgBouncer.start(program, system.url, settings);
@@ -88,7 +88,7 @@ function suite(program: PgBouncerProgram): void {
 
       it("a host awaits its own jobs, and their errors", async () => {
         const host = await hosts.start({ queues: QUEUES });
-        // A look at the table may overtake what is handed over within the process.
+        // A lookup may overtake the delivery within the process.
         await expectDoubled(host, "local", "reconcile");
         const result = await host.await(await host.async(fail.new({ what: "error" })));
         expect(result).to.have.property("ok", false);

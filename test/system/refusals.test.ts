@@ -24,7 +24,7 @@ describe("what the database refuses:", () => {
     [caller, host] = await Promise.all([hosts.start(), hosts.start({ queues: QUEUES })]);
   });
 
-  /** Fills the queue of all notifications, for as long as somebody who listens reads none. */
+  /** Fills the server's notification queue, by a listener that does not read. */
   async function fill(): Promise<pg.Client> {
     const sleeper = new pg.Client(server.url);
     await sleeper.connect();

@@ -72,7 +72,7 @@ describe("rescue:", () => {
       await caller.async(gated.new({ gate: doomed.path }, { queue: "doomed" })),
     ];
     await Promise.all([long.started(), doomed.started()]);
-    // Begun long ago, by the row.
+    // By its row, the job began long ago.
     await sql.query("update baton.jobs set attempted_at = now() - interval '1 day' where id = $1", [relays[0]?.job.id]);
     process.kill("SIGKILL");
     await hosts.start({ queues: { doomed: 1 }, threads: 1 });
@@ -115,7 +115,7 @@ describe("rescue:", () => {
       hosts.start(),
       hosts.spawn({ queues: { default: 100 }, threads: 1 }),
     ]);
-    // Short jobs teach it to claim ahead.
+    // After short jobs, the host claims ahead.
     await caller.awaitMany(await caller.asyncMany(Array.from({ length: 50 }, (_, int) => double.new({ int }))));
     const running = await caller.async(gated.new({ gate: gate.path }));
     await gate.started();
@@ -163,7 +163,8 @@ describe("rescue:", () => {
     const relay = await caller.async(gated.new({ gate: gate.path }));
     const result = caller.await(relay, 25_000);
     await gate.started();
-    // What a rescue does. This host runs it again, beside its own first run, under another claim.
+    // As a rescue does. The same host runs the job again, beside its first
+    // run, under another claim.
     await sql.query("update baton.jobs set state = 1 where id = $1", [relay.job.id]);
     await sql.query("select pg_notify('baton.insert', 'default')");
     await gate.started(2);

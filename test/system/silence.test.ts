@@ -13,7 +13,7 @@ import { until } from "../support/until.js";
 import { gated, stubborn } from "../workers/gated.js";
 
 const QUEUES = { default: 2 };
-/** ms for which hosts would judge each other by what they saw during a silence. */
+/** ms in which hosts would judge each other by the silence. */
 const AFTERMATH = 9_000;
 
 describe("a silent database", function () {
@@ -31,7 +31,7 @@ describe("a silent database", function () {
     processes = (await Promise.all([1, 2, 3].map(() => hosts.spawn({ queues: QUEUES })))).map(({ process }) => process);
   });
 
-  /** Events of all hosts together. */
+  /** The number of such events on all hosts. */
   async function happened(event: "rescue" | "host:lost" | "claim:lost" | "claim:stray"): Promise<number> {
     return (await Promise.all(processes.map(statusOf))).reduce((sum, { events }) => sum + (events[event] ?? 0), 0);
   }
@@ -40,7 +40,10 @@ describe("a silent database", function () {
     return (await sql.query("select from baton.jobs where state = 2")).rowCount ?? 0;
   }
 
-  /** Six jobs run on three hosts while something befalls the database: each runs once, and no host is taken for lost. */
+  /**
+   * Runs six jobs on three hosts during `trouble`. Each must run once, and
+   * no host be declared lost.
+   */
   async function endure(trouble: () => Promise<void>): Promise<void> {
     using gate = new Gate();
     const relays = await caller.asyncMany(
@@ -115,7 +118,7 @@ describe("a silent database", function () {
     await gate.started(6);
     const waiting = await caller.asyncMany(Array.from({ length: 30 }, (_, int) => double.new({ int })));
     await sql.query("begin; lock table baton.jobs in share mode");
-    // Threads come free, and hosts claim what the server can only commit once the lock is gone, if they still want it.
+    // Threads become free, and hosts send claims that the server can only commit after the lock.
     gate.open();
     await sleep(33_000);
     await sql.query("commit");

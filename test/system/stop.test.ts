@@ -170,7 +170,7 @@ describe("stop:", () => {
       using gate = new Gate();
       const caller = await hosts.start();
       const host = await hosts.start({ queues: { default: 100 }, threads: 1 });
-      // Short jobs teach it to claim ahead.
+      // After short jobs, the host claims ahead.
       await caller.awaitMany(await caller.asyncMany(Array.from({ length: 50 }, (_, int) => double.new({ int }))));
       const held = await caller.async(gated.new({ gate: gate.path }));
       await gate.started();

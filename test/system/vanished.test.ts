@@ -14,7 +14,7 @@ import { stubborn } from "../workers/gated.js";
 const SCRIPT = new URL("./processes/host.js", import.meta.url);
 const QUEUES = { default: 2 };
 const JOBS = 2;
-/** ms of good service after which a free lock counts, and more. */
+/** More than the ms of good service after which a free lock counts. */
 const CALM = 7_000;
 
 describe("a machine that vanishes", function () {

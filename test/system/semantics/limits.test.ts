@@ -7,12 +7,12 @@ import { useSystem } from "../../support/system.js";
 import { bytes } from "../../workers/flaky.js";
 import { returning } from "../../workers/results.js";
 
-/** What the worker `bytes` returns. */
+/** The result of the worker `bytes`. */
 function incompressible(size: number): Buffer {
   return createHash("shake256", { outputLength: size }).update("bytes").digest();
 }
 
-/** The size for which that worker's packed result has exactly this many bytes. */
+/** The size at which the worker's packed result has exactly this many bytes. */
 function sizePackedTo(length: number): number {
   const packedTo = (size: number): number => pack(incompressible(size), { resultLimit: 2_000_000 }).bytes?.length ?? 0;
   const size = length - (packedTo(length) - length);

@@ -53,7 +53,7 @@ for (const way of WAYS) {
         for await (const { state } of caller.jobs({ ids: [relay.job.id] })) return state === "completed";
         return false;
       }, "the job to complete");
-      // This one has heard of nothing, and has no time to.
+      // This caller knows nothing of the job, and has no time to wait.
       const other = await hosts.start();
       expect(await other.await(relay, 0)).to.include({ ok: true, value: 42, via: "reconcile" });
       expect(other.status().relays.awaited).to.equal(0);
