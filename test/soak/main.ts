@@ -5,12 +5,12 @@
  * npm run soak -- --seconds 60 --seed 1 --jobs 10000
  * ```
  *
- * `--faults` names a fault that may happen, such as `"kill a host"`, and is repeatable. By default
- * all of them may.
+ * `--faults` names a fault that may happen, such as `"kill a host"`, and
+ * is repeatable. By default all of them may.
  *
- * `--beside previous`, or a commit, runs two hosts of that release beside those of this one. By
- * default the database does not stall then, since the previous release declares hosts lost that
- * only wait for it.
+ * `--beside previous`, or a commit, runs two hosts of that release beside
+ * those of this one. By default the database does not stall then, since
+ * the previous release declares hosts lost that only wait for it.
  */
 import { parseArgs } from "node:util";
 import { ALL, type FaultKind } from "./plan.js";

@@ -29,7 +29,7 @@ interface Times {
   readonly now: number;
 }
 
-describe("all times are the database's: of hosts and callers whose clock is an hour off", function () {
+describe("all times are the database's, though the clocks of hosts and callers are an hour off", function () {
   this.timeout(60_000);
   const { hosts, sql } = useSystem("suite");
   let right: Baton;
@@ -83,7 +83,7 @@ describe("all times are the database's: of hosts and callers whose clock is an h
   for (const caller of OFF) {
     for (const host of OFF) {
       describe(`a ${caller} caller and a ${host} host:`, () => {
-        it("a job runs at once, and sees the database's times beside its own", async () => {
+        it("a job runs at once, and sees the times of the database", async () => {
           const relay = await insert(caller, clock.new({}, { queue: host }));
           const { ok, value } = await awaited(caller, relay, 20_000);
           expect(ok).to.equal(true);
@@ -99,7 +99,7 @@ describe("all times are the database's: of hosts and callers whose clock is an h
           expect(finished).to.be.within(attempted, now);
         });
 
-        it("what is scheduled, snoozed or retried waits as long as it is to, and no longer", async () => {
+        it("scheduled, snoozed and retried jobs wait exactly as long as they should", async () => {
           const queue = host;
           const kept = await insert(caller, clock.new({}, { queue, scheduleIn: RETENTION }));
           const put = {
@@ -119,7 +119,7 @@ describe("all times are the database's: of hosts and callers whose clock is an h
           expect(await timesOf(kept), "what is due in half an hour").to.include({ attempted: null });
         });
 
-        it("an await ends at its timeout, and the next one with the result", async () => {
+        it("an await times out on time, and the next one gets the result", async () => {
           using gate = new Gate();
           const relay = await insert(caller, gated.new({ gate: gate.path }, { queue: host }));
           await gate.started();
@@ -132,7 +132,7 @@ describe("all times are the database's: of hosts and callers whose clock is an h
     }
   }
 
-  it("nobody is taken for lost, though leases are judged", async () => {
+  it("no host is declared lost, though leases are judged", async () => {
     const signs = new Map<string, Set<number>>();
     // A new host judges no other before it has run for one lease.
     await until(
@@ -150,7 +150,7 @@ describe("all times are the database's: of hosts and callers whose clock is an h
     }
   });
 
-  it("rows are removed when their retention is over, and not before", async () => {
+  it("rows are pruned after their retention, and not before", async () => {
     const fresh = await right.async(clock.new({}, { queue: "right" }));
     await right.await(fresh, 20_000);
     async function end(tag: string, minutesAgo: number): Promise<void> {

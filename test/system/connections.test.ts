@@ -14,7 +14,7 @@ import { gated } from "../workers/gated.js";
 const QUEUES = { default: 10 };
 const JOBS = 100;
 
-describe("connections that fail, with 100 awaits open and jobs running:", () => {
+describe("with 100 open awaits and running jobs, connections fail:", () => {
   let server: Embedded;
   let proxy: FaultyProxy;
   let hosts: Hosts;
@@ -97,7 +97,7 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
       () => {},
       0,
     ));
-  it("only those that listen terminated", () =>
+  it("only listening ones terminated", () =>
     survive(
       () => terminate("query ~* '^listen|advisory'"),
       () => {},
@@ -115,13 +115,13 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
       () => {},
       0,
     ));
-  it("all half-open: they swallow bytes and show no error, and new ones pass", () =>
+  it("all half-open: they swallow bytes without an error, and new ones work", () =>
     survive(
       () => proxy.numb(),
       () => {},
       0,
     ));
-  it("only those that listen half-open", () =>
+  it("only listening ones half-open", () =>
     survive(
       () => proxy.numb(["listeners"]),
       () => {},
@@ -174,7 +174,7 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
     expect((await sql.query("select args from baton.jobs")).rows).to.deep.equal([{ args: { int: 2 } }]);
   }).timeout(60_000);
 
-  it("stopping while the database is away: awaits are rejected, a process ends by itself, all in bounded time", async () => {
+  it("stopping while the database is away rejects awaits and ends the process, in bounded time", async () => {
     using gate = new Gate();
     const relays = await caller.asyncMany(Array.from({ length: 10 }, () => gated.new({ gate: gate.path })));
     const awaiting = rejection(caller.awaitMany(relays, { timeout: Number.POSITIVE_INFINITY }));
@@ -197,9 +197,9 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
   }).timeout(90_000);
 
   for (const by of ["another host", "the caller itself"]) {
-    describe(`a reply is lost with its connection, and the job is run by ${by}:`, () => {
+    describe(`a reply is lost with its connection, the job runs on ${by}:`, () => {
       for (const statement of ["baton_insert", "baton_claim", "baton_complete"]) {
-        it(`that to ${statement}: one row, one run, one result`, async () => {
+        it(`the reply to ${statement}: one row, one run, one result`, async () => {
           const own = by === "the caller itself";
           // Without another host that could run it.
           const solo = { queues: { solo: 1 }, threads: 1 };

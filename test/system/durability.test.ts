@@ -57,11 +57,11 @@ describe("durability:", () => {
     return forgotten?.jobs ?? 0;
   }
 
-  it("by default, a crash of the database forgets nothing that anybody was told of", async () => {
+  it("by default, a crash of the database loses no delivered result", async () => {
     expect(await crashAfter({})).to.equal(0);
   });
 
-  it("relaxed, it may forget the end of jobs: they run again, and none is left behind", async () => {
+  it("relaxed, a crash may lose the ends of jobs: they run again, and none is left behind", async () => {
     const forgotten = await crashAfter({ durability: "relaxed" });
     print(`${forgotten} of ${JOBS} jobs ran again`);
     expect(forgotten).to.be.above(0);

@@ -11,7 +11,7 @@ import { until } from "../support/until.js";
 
 const WRITE = { name: "write", text: "insert into public.notes values ($1)" };
 
-describe("servers of which one takes writes:", () => {
+describe("two servers, one of them writable:", () => {
   let servers: Embedded[];
   let admins: pg.Client[];
   let both: string;
@@ -61,7 +61,7 @@ describe("servers of which one takes writes:", () => {
   }
 
   for (const server of [0, 1]) {
-    it(`a URL of both leads to the one that does, the ${server === 0 ? "first" : "second"}`, async () => {
+    it(`a URL of both connects to the writable one, the ${server === 0 ? "first" : "second"}`, async () => {
       await writable(server);
       const database = await opened(`${both}?target_session_attrs=read-write`);
       await database.query(WRITE, [`found ${server}`]);
@@ -70,7 +70,7 @@ describe("servers of which one takes writes:", () => {
     });
   }
 
-  it("where one is gone, the other is found", async () => {
+  it("if one is away, the other is found", async () => {
     await writable(1);
     const { port } = new URL(servers[0]?.url ?? "");
     const database = await opened(both.replace(`:${port},`, ":1,"));
@@ -79,7 +79,7 @@ describe("servers of which one takes writes:", () => {
     expect(await notes(1, "other")).to.equal(1);
   });
 
-  it("where none does, start says so and names them", async () => {
+  it("if neither is writable, start fails and names both", async () => {
     await writable(2);
     const error: unknown = await new Baton({ connection: both }).start().catch((failure: unknown) => failure);
     expect(error).to.be.instanceOf(DatabaseError);
@@ -87,7 +87,7 @@ describe("servers of which one takes writes:", () => {
     expect(String(error)).to.include("takes no writes");
   });
 
-  it("the connection that is refused a write is given up, and the next goes to the other server", async () => {
+  it("a connection whose write is refused is closed, and the next goes to the other server", async () => {
     const database = await opened(both);
     await Promise.all(["a", "b", "c"].map((note) => database.query(WRITE, [note])));
     await writable(1);
@@ -99,7 +99,7 @@ describe("servers of which one takes writes:", () => {
     await database.stop();
   });
 
-  it("with one server, a new connection is made each time until it takes writes again", async () => {
+  it("with one server, each retry uses a new connection until it is writable again", async () => {
     const [{ url }] = servers as [Embedded];
     const database = await opened(url);
     await database.query(WRITE, ["before"]);
@@ -113,7 +113,7 @@ describe("servers of which one takes writes:", () => {
     await database.stop();
   });
 
-  it("a host and its callers follow to the server that does, with what they listen on", async () => {
+  it("a host and its callers follow to the writable server, and listen there", async () => {
     const hosts = new Hosts(both);
     try {
       await (await hosts.start()).stop();

@@ -13,7 +13,7 @@ describe("a host that is frozen for longer than its lease", function () {
   this.timeout(90_000);
   const { hosts, sql } = useSystem("suite");
 
-  it("loses its jobs to others, and when it thaws ends what it runs, tells nobody, and goes on as a healthy host", async () => {
+  it("loses its jobs to others; when it thaws, it ends its runs, reports no outcome, and goes on as a healthy host", async () => {
     using gate = new Gate();
     const caller = await hosts.start();
     const { process, host } = await hosts.spawn({ queues: QUEUES });

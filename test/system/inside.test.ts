@@ -33,14 +33,14 @@ describe("start() in one of Baton's own threads", () => {
     return output;
   }
 
-  it("rejects where the module awaits it: its jobs fail with the guard in the message, and nothing hangs", async () => {
+  it("rejects if the module awaits it: its jobs fail with the guard in the message, and nothing hangs", async () => {
     const { error } = await outputOf("awaited");
     expect(error)
       .to.match(/^UnknownWorkerError: .*does not import: InsideThreadError: .*/)
       .and.match(GUARD);
   });
 
-  it("rejects where the module does not await it: it is reported, and its jobs run", async () => {
+  it("rejects if the module does not await it: the rejection is reported, and its jobs run", async () => {
     const { value, stray } = await outputOf("floating");
     expect(value).to.equal(4);
     expect(stray)

@@ -50,7 +50,7 @@ describe("notifications that vanish without an error", () => {
     return lookups;
   }
 
-  it("cost a quick job 1.5 s, and the next ones less: results are polled for until notifications are back", async () => {
+  it("delay a quick job by 1.5 s, and the next ones less: awaits poll until notifications are back", async () => {
     await hosts.start({ queues: { default: 1 } });
     proxy.deaf = true;
     const relay = await caller.async(double.new({ int: 1 }));
@@ -63,7 +63,7 @@ describe("notifications that vanish without an error", () => {
     await until(() => caller.status().notifier === "notify", "notifications to be back", 25_000);
   });
 
-  it("are looked for with back-off, and by no notification", async () => {
+  it("are made up for by lookups with backoff, and by no notification", async () => {
     const probes: string[] = [];
     await sql.listen(`baton.relay.${caller.status().host}`, (payload) => probes.push(payload));
     const relays = await caller.asyncMany(Array.from({ length: 50 }, (_, int) => double.new({ int })));
@@ -77,7 +77,7 @@ describe("notifications that vanish without an error", () => {
     expect(probes.length).to.be.at.most(1);
   });
 
-  it("do not hide from who inserted a job that its row is gone", async () => {
+  it("do not hide from a caller that the row of its job is gone", async () => {
     const relay = await caller.async(double.new({ int: 1 }));
     await sql.query("delete from baton.jobs");
     const { result, ms } = await timed(caller.await(relay, Infinity));
@@ -85,7 +85,7 @@ describe("notifications that vanish without an error", () => {
     expect(ms).to.be.below(SOON);
   });
 
-  it("make no stored result a timeout, of 100,000 with one deadline", async function () {
+  it("time out none of 100,000 stored results with one deadline", async function () {
     this.timeout(300_000);
     const jobs = Array.from({ length: MANY / 10 }, (_, int) => double.new({ int }));
     const relays = [];

@@ -91,7 +91,7 @@ describe("large results", () => {
         }
       });
 
-      it("arrive up to 64 MiB; one byte more is too large, and it is said how much it was and how much may be", async () => {
+      it("arrive up to 64 MiB; one byte more is too large, and the result tells size and limit", async () => {
         const size = sizeStoredIn(MAX_RESULT_LIMIT);
         const [fits, over] = await caller.awaitMany(
           await caller.asyncMany([roomy.new({ size }), roomy.new({ size: size + 1 })]),
@@ -104,7 +104,7 @@ describe("large results", () => {
         expect(over.job).to.include({ state: "completed" });
       });
 
-      it("are limited by their worker, where it says so, and else by the host", async () => {
+      it("are limited by their worker, or else by the host", async () => {
         const [small, more, hosted] = await caller.awaitMany(
           await caller.asyncMany([cramped.new({ size: 50 }), cramped.new({ size: 101 }), sized.new({ size: 10_000 })]),
         );
@@ -113,7 +113,7 @@ describe("large results", () => {
         expect(hosted).to.include({ ok: false, error: "result_too_large", limit: 8_192 });
       });
 
-      it("are read from the row once in a process, and not at all where they were made", async () => {
+      it("are read from the row once a process, and not at all in that of the host", async () => {
         const reads = await readsDuring(async () => {
           const relay = await caller.async(roomy.new({ size: 1_000_000 }));
           const values = await Promise.all([valueOf(caller, relay), valueOf(caller, relay), valueOf(caller, relay)]);
@@ -123,7 +123,7 @@ describe("large results", () => {
         expect(reads).to.equal(way === "same process" ? 0 : 1);
       });
 
-      it("reach late awaiters, and those of other processes", async () => {
+      it("reach late awaiters, and awaiters in other processes", async () => {
         const relay = await caller.async(roomy.new({ size: 200_000 }));
         const { process } = await hosts.spawn();
         process.send({ await: relay });
@@ -133,7 +133,7 @@ describe("large results", () => {
         expect(isNoise(await valueOf(await hosts.start(), relay))).to.equal(true);
       });
 
-      it("come many at a time", async () => {
+      it("arrive many at a time", async () => {
         const relays = await caller.asyncMany(
           Array.from({ length: 20 }, (_, seed) => roomy.new({ size: 3_000_000, seed })),
         );
@@ -144,7 +144,7 @@ describe("large results", () => {
         expect(caller.status()).to.include({ unwritten: 0 });
       });
 
-      it("are those of success: an error keeps within 8,192 bytes, a reason does not have to", async () => {
+      it("need success: an error is limited to 8,192 bytes, but a reason is not", async () => {
         const [failed, cancelled] = await caller.awaitMany(
           await caller.asyncMany([bulky.new({ size: 100_000 }, { maxAttempts: 1 }), verbose.new({ size: 100_000 })]),
         );
@@ -160,7 +160,7 @@ describe("large results", () => {
     });
   }
 
-  it("are found where the notification was lost", async () => {
+  it("are found if the notification was lost", async () => {
     const { proxy, hosts: far } = await system.openProxy();
     const caller = await far.start();
     await hosts.start({ queues: { default: 1 } });
@@ -170,7 +170,7 @@ describe("large results", () => {
     expect(result.ok && isNoise(result.value)).to.equal(true);
   });
 
-  it("are not called a timeout where they are stored", async () => {
+  it("never time out once stored", async () => {
     const baton = await hosts.start({ queues: { default: 1 } });
     const relay = await baton.async(roomy.new({ size: TEN_MB }));
     await valueOf(baton, relay);
@@ -178,7 +178,7 @@ describe("large results", () => {
     expect(result.ok && isNoise(result.value)).to.equal(true);
   });
 
-  it("go with their row", async () => {
+  it("are deleted with their row", async () => {
     const baton = await hosts.start({ queues: { default: 1 }, retention: 0 });
     const relay = await baton.async(roomy.new({ size: 1_000_000 }));
     await valueOf(baton, relay);
@@ -190,7 +190,7 @@ describe("large results", () => {
     expect(errorOf(result)).to.be.instanceOf(JobNotFoundError);
   });
 
-  it("are stored as they are: no second compression, no other copy", async () => {
+  it("are stored without a second compression or copy", async () => {
     const baton = await hosts.start({ queues: { default: 1 } });
     await valueOf(baton, await baton.async(roomy.new({ size: 1_000_000 })));
     const { rows } = await sql.query(
@@ -200,7 +200,7 @@ describe("large results", () => {
     expect(rows).to.deep.equal([{ attstorage: "e", whole: true }]);
   });
 
-  describe("that somebody else has written", () => {
+  describe("written by somebody else", () => {
     let caller: Baton;
 
     beforeEach(async () => {
@@ -245,7 +245,7 @@ describe("large results", () => {
       });
     }
 
-    it("are no answer yet where their kind is not known", async () => {
+    it("are ignored if their kind is unknown", async () => {
       expect(await planted(Buffer.concat([Buffer.from("?b"), noise(1_000_000)]), 50)).to.include({ error: "timeout" });
     });
   });

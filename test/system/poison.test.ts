@@ -40,7 +40,7 @@ describe("jobs that take their process down:", () => {
     }
   }
 
-  it("two hosts die with it, then two processes in which it runs alone, and it is quarantined; its neighbours come through", async function () {
+  it("two hosts die with it, then two processes of its own, and it is quarantined; its neighbours complete", async function () {
     this.timeout(120_000);
     using gate = new Gate();
     const neighbours = await caller.asyncMany(
@@ -76,7 +76,7 @@ describe("jobs that take their process down:", () => {
     }
   });
 
-  it("one whose hosts are killed from outside, four times, is healthy: it runs on, alone, and ends", async function () {
+  it("a job whose hosts are killed from outside four times is healthy: it runs alone, and completes", async function () {
     this.timeout(120_000);
     using gate = new Gate();
     const relay = await caller.async(stubborn.new({ gate: gate.path }, { maxAttempts: 20 }));
@@ -124,7 +124,7 @@ describe("jobs that take their process down:", () => {
       expect(String(error.error)).to.equal(String(elsewhere.error));
     });
 
-    it("a job hears that its host stops, and is given back", async () => {
+    it("a job is signalled that its host stops, and is released", async () => {
       using gate = new Gate();
       const relay = await caller.async(gated.new({ gate: gate.path }, LATER));
       await suspect();
@@ -137,7 +137,7 @@ describe("jobs that take their process down:", () => {
       expect(row).to.deep.equal({ state: 1, attempt: 0, deaths: 2, crashes: 1 });
     });
 
-    it("a job that heeds nothing is ended with its process, and given back", async () => {
+    it("a job that ignores its signal is ended with its process, and released", async () => {
       using gate = new Gate();
       const relay = await caller.async(stubborn.new({ gate: gate.path }, LATER));
       await suspect();

@@ -14,7 +14,7 @@ describe("rescue:", () => {
   const { hosts, sql } = useSystem("suite, with resets");
 
   for (const worker of [gated, stubborn]) {
-    it(`a host killed with SIGKILL: another one runs its job (${worker.name}) again, and its awaiter gets one result`, async () => {
+    it(`a host is killed with SIGKILL: another runs its job (${worker.name}) again, and the awaiter gets one result`, async () => {
       using gate = new Gate();
       const [caller, { process, host }] = await Promise.all([hosts.start(), hosts.spawn({ queues: QUEUES })]);
       const relay = await caller.async(worker.new({ gate: gate.path }));
@@ -38,7 +38,7 @@ describe("rescue:", () => {
     });
   }
 
-  it("a job without an attempt left is discarded, and its awaiters told of a HostLostError", async () => {
+  it("a job without an attempt left is discarded, and its awaiters get a HostLostError", async () => {
     using gate = new Gate();
     const [caller, other, { process, host }] = await Promise.all([
       hosts.start(),
@@ -61,7 +61,7 @@ describe("rescue:", () => {
     expect(gate.starts).to.have.length(1);
   });
 
-  it("takes jobs from the dead only: a living host keeps its own, however long they run", async () => {
+  it("takes jobs from dead hosts only: a living host keeps its own, however long they run", async () => {
     using doomed = new Gate();
     using long = new Gate();
     const caller = await hosts.start();
@@ -87,7 +87,7 @@ describe("rescue:", () => {
     expect(results[0]?.job.host ?? living.status().host).to.equal(living.status().host);
   });
 
-  it("every job that a killed host held is run again, and each result arrives once", async () => {
+  it("every job that a killed host held runs again, and each result arrives once", async () => {
     using gate = new Gate();
     const [caller, { process }] = await Promise.all([
       hosts.start(),
@@ -142,7 +142,7 @@ describe("rescue:", () => {
     print(`${ahead} jobs were claimed ahead`);
   });
 
-  it("the process that inserted a job and awaits it is killed: the job goes on, and another gets its result", async () => {
+  it("the process that awaits a job is killed: the job goes on, and another process gets its result", async () => {
     using gate = new Gate();
     const [host, { process }] = await Promise.all([hosts.start({ queues: QUEUES }), hosts.spawn()]);
     process.send({ insert: gated.new({ gate: gate.path }) });
@@ -156,7 +156,7 @@ describe("rescue:", () => {
     expect(host.status().events).to.not.have.property("rescue");
   });
 
-  it("a host that lives but lost its job to another: its late outcome is refused, counted and told to nobody", async () => {
+  it("a living host that lost its job to another: its late outcome is refused and counted, and never delivered", async () => {
     using gate = new Gate();
     const caller = await hosts.start();
     const host = await hosts.start({ queues: QUEUES });

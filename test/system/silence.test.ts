@@ -63,7 +63,7 @@ describe("a silent database", function () {
     await until(async () => (await idleRows()) === 0, "no row to be executing");
   }
 
-  it("that is stopped for 20 s is nobody's death: each job runs once", () =>
+  it("that is stopped for 20 s makes no host lost: each job runs once", () =>
     endure(async () => {
       freeze(server);
       await sleep(20_000);
@@ -74,7 +74,7 @@ describe("a silent database", function () {
     ["jobs", "share"],
     ["hosts", "access exclusive"],
   ] as const) {
-    it(`whose table ${table} is locked (${mode}) for 18 s is nobody's death: each job runs once`, () =>
+    it(`whose table ${table} is locked (${mode}) for 18 s makes no host lost: each job runs once`, () =>
       endure(async () => {
         await sql.query(`begin; lock table baton.${table} in ${mode} mode`);
         await sleep(18_000);
@@ -82,7 +82,7 @@ describe("a silent database", function () {
       }));
   }
 
-  it("whose clock steps by an hour, either way, is nobody's death", () =>
+  it("whose clock steps by an hour, either way, makes no host lost", () =>
     endure(async () => {
       for (const step of ["- interval '1 hour'", "+ interval '1 hour'"]) {
         await sql.query(`update baton.hosts set seen_at = now() ${step}`);
@@ -90,7 +90,7 @@ describe("a silent database", function () {
       }
     }));
 
-  it("hides a host that dies meanwhile for no longer than some seconds after it speaks again", async () => {
+  it("delays the rescue of a host that dies meanwhile by no more than some seconds", async () => {
     using gate = new Gate();
     const relays = await caller.asyncMany(
       Array.from({ length: 6 }, () => stubborn.new({ gate: gate.path }, { maxAttempts: 2 })),
@@ -112,7 +112,7 @@ describe("a silent database", function () {
     expect(await happened("host:lost")).to.equal(0);
   });
 
-  it("whose jobs are locked for 33 s, as by an index build, leaves no job behind that runs nowhere", async () => {
+  it("whose jobs are locked for 33 s, as by an index build, strands no job", async () => {
     using gate = new Gate();
     const running = await caller.asyncMany(Array.from({ length: 6 }, () => gated.new({ gate: gate.path })));
     await gate.started(6);
@@ -130,7 +130,7 @@ describe("a silent database", function () {
     print(`${await happened("claim:stray")} claims were found by comparison alone`);
   });
 
-  it("commits a claim after its host has given it up: the host finds it by comparison, and gives it back", async () => {
+  it("commits a claim after its host has given it up: the host finds the stray, and releases it", async () => {
     const { host } = await statusOf(processes[0] as NodeProcess);
     const stray = await caller.async(double.new({ int: 1 }, { queue: "default", scheduleIn: 3_600_000 }));
     await sql.query(

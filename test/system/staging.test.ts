@@ -32,7 +32,7 @@ interface Run {
   readonly late: number;
 }
 
-describe("jobs whose time comes while hosts die:", function () {
+describe("jobs that become due while hosts die:", function () {
   this.timeout(60_000);
   const { hosts, sql } = useSystem("suite, with resets");
 
@@ -108,7 +108,7 @@ describe("jobs whose time comes while hosts die:", function () {
     );
   }
 
-  it("as long as one lives, each runs once, and not before its time", async () => {
+  it("as long as a host lives, each runs once, and not before it is due", async () => {
     const caller = await hosts.start();
     const [one, two] = await Promise.all([start("one"), start("two")]);
     const relays = await caller.asyncMany(
@@ -134,7 +134,7 @@ describe("jobs whose time comes while hosts die:", function () {
     printLateness(rows, "in all");
   });
 
-  it("where none lives, the next one to start runs what has come due meanwhile", async () => {
+  it("if no host lives, the next one to start runs the due jobs", async () => {
     const caller = await hosts.start();
     const host = await start("one");
     const relays = await caller.asyncMany(KINDS.map((kind) => due(kind, FIRST)));

@@ -6,7 +6,7 @@ import { gated } from "../workers/gated.js";
 describe("the status of a host", () => {
   const { hosts, sql } = useSystem("test");
 
-  it("shows a thread busy for a job that runs in a process of its own", async () => {
+  it("counts a job in a process of its own as a busy thread", async () => {
     const caller = await hosts.start();
     const relay = await caller.async(gated.new({ gate: "" }, { scheduleIn: 3_600_000 }));
     using gate = new Gate();

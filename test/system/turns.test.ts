@@ -47,14 +47,14 @@ describe("several hosts of one queue:", () => {
     return [caller, ...started];
   }
 
-  it("one of them claims for a job, however many are idle", async () => {
+  it("one of them claims a job, however many are idle", async () => {
     const [caller] = (await startHosts(6)) as [Baton];
     claims.clear();
     for (let int = 0; int < JOBS; int += 1) await caller.call(double.new({ int }));
     expect(total() / JOBS).to.be.within(1, 1.5);
   });
 
-  it("a host that is busy passes the job on to one that is idle", async () => {
+  it("a busy host passes the call on to an idle one", async () => {
     const [caller] = (await startHosts(3)) as [Baton];
     using gate = new Gate();
     // The two hosts whose turns come first are busy, whichever they are.
@@ -72,7 +72,7 @@ describe("several hosts of one queue:", () => {
     await caller.awaitMany(busy);
   });
 
-  it("what a host holds behind a slow job goes to one that is idle", async () => {
+  it("jobs that a host holds behind a slow one go to an idle host", async () => {
     const busy = await hosts.start({ queues: { default: 1 }, threads: 1 });
     const caller = await hosts.start();
     using gate = new Gate();

@@ -35,7 +35,7 @@ describe("a rolling deploy:", () => {
     for await (const job of caller.jobs()) expect(job).to.include({ state: "completed", attempt: 1 });
   });
 
-  it("jobs that no host can run are told", async () => {
+  it("jobs that no host can run are reported", async () => {
     const caller = await start([double, echo]);
     await caller.insertMany([
       echo.new({ value: 1 }),

@@ -83,7 +83,7 @@ describe("a machine that vanishes", function () {
     });
   }
 
-  it("goes on as the host that it was when it is back, and its late outcomes change nothing", async () => {
+  it("continues as the same host when it is back, and its late outcomes change nothing", async () => {
     using gate = new Gate();
     const relays = await caller.asyncMany(Array.from({ length: JOBS }, () => stubborn.new({ gate: gate.path })));
     await gate.started(JOBS);
