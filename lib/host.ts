@@ -10,7 +10,7 @@ import type { CheckedOptions } from "./options.js";
 import { Batcher } from "./batch/batcher.js";
 import { Database } from "./postgres/database.js";
 import { Engine, type Inserted } from "./engine/engine.js";
-import { databaseError } from "./postgres/failure.js";
+import { databaseError, isPassing } from "./postgres/failure.js";
 import { buildIndexes } from "./engine/indexes.js";
 import { migrate } from "./engine/migrations.js";
 import { PostgresNotifier } from "./postgres/notifier.js";
@@ -79,6 +79,7 @@ export class Host {
       weigh: (rows) => rows.reduce((bytes, { args }) => bytes + args.length, 0),
       maxWeight: INSERT_BYTES,
       patience: INSERT_PATIENCE,
+      isPassing,
       telemetry,
     });
   }

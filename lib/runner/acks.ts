@@ -5,7 +5,7 @@ import { COUNTED_FROM } from "../job/interruptions.js";
 import { Batcher } from "../batch/batcher.js";
 import type { ClaimKey, Ending } from "../engine/census.js";
 import type { Ack, Engine } from "../engine/engine.js";
-import { isTimeout } from "../postgres/failure.js";
+import { isPassing, isTimeout } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
 import { Stragglers } from "./stragglers.js";
 
@@ -51,9 +51,10 @@ export class Acks {
     const { engine, telemetry } = options;
     this.#interrupted = new Batcher({
       name: "interrupt",
-      flush: (keys: ClaimKey[], again) => engine.interrupt(keys, exhausted(), again),
+      flush: (keys: ClaimKey[], { again }) => engine.interrupt(keys, exhausted(), again),
       limit: BATCH,
       patience: Number.POSITIVE_INFINITY,
+      isPassing,
       telemetry,
     });
     this.#stragglers = new Stragglers(options);
@@ -125,13 +126,14 @@ export class Acks {
   #lane(name: string, limit: number): Batcher<Ack, boolean> {
     return new Batcher({
       name,
-      flush: (acks: Ack[], again) => this.#complete(acks, again),
+      flush: (acks: Ack[], { again }) => this.#complete(acks, again),
       limit,
       weigh,
       maxWeight: BATCH_BYTES,
       patience: Number.POSITIVE_INFINITY,
+      isPassing,
       suspicious: isTimeout,
-      leisurely: ({ awaited }) => !awaited && this.#options.leisurely(),
+      isUrgent: ({ awaited }) => awaited || !this.#options.leisurely(),
       telemetry: this.#options.telemetry,
     });
   }

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { StoppedError } from "../../lib/errors.js";
 import { Batcher, type BatcherOptions } from "../../lib/batch/batcher.js";
+import { isPassing } from "../../lib/postgres/failure.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { until } from "../support/until.js";
 
-/** As pg throws what the server refuses. */
+/** An error as pg throws it when the server refuses a value. */
 function refusal(message: string): Error {
   return Object.assign(new Error(message), { code: "22P02", severity: "ERROR" });
 }
@@ -21,7 +22,7 @@ describe("a batcher", () => {
     telemetry = new Telemetry("test");
   });
 
-  /** Each batch waits until its gate is opened. */
+  /** A batcher whose batches each wait until {@link openGate}. */
   function gated(options: Partial<BatcherOptions<string, string>> = {}): Batcher<string, string> {
     return make({
       flush: async (items) => {
@@ -35,7 +36,7 @@ describe("a batcher", () => {
 
   function make(options: Partial<BatcherOptions<string, string>>): Batcher<string, string> {
     const flush = async (items: string[]): Promise<string[]> => items;
-    return new Batcher({ name: "test", limit: 100, patience: Infinity, telemetry, flush, ...options });
+    return new Batcher({ name: "test", limit: 100, patience: Infinity, isPassing, telemetry, flush, ...options });
   }
 
   async function openGate(): Promise<void> {
@@ -78,7 +79,7 @@ describe("a batcher", () => {
   });
 
   it("lets what is in no hurry wait for company, until something is, or it drains", async () => {
-    const batcher = gated({ leisurely: (item) => item === "slow" });
+    const batcher = gated({ isUrgent: (item) => item !== "slow" });
     const first = [batcher.push("slow"), batcher.push("slow")];
     for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
     expect(batches, "not at once").to.deep.equal([]);
