@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { DatabaseError } from "../../lib/errors.js";
-import { isPassing, retryDelay, sqlState } from "../../lib/postgres/failure.js";
+import { isPassing, sqlState } from "../../lib/postgres/failure.js";
 
 function raised(code: string): Error {
   return Object.assign(new Error("raised"), { code, severity: "ERROR" });
@@ -28,13 +28,6 @@ describe("a failure of the database", () => {
       expect(isPassing(error)).to.equal(passes);
     });
   }
-
-  it("is tried again after 25 to 500 ms, jittered", () => {
-    for (let failures = 1; failures < 50; failures += 1) {
-      const most = Math.min(500, 25 * 2 ** (failures - 1));
-      expect(retryDelay(failures)).to.be.within(most / 2, most);
-    }
-  });
 
   it("has an SQLSTATE only where PostgreSQL raised it", () => {
     expect(sqlState(raised("23514"))).to.equal("23514");

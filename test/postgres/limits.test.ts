@@ -55,10 +55,10 @@ describe("statements that take long", () => {
     return (await sql.query("select from public.notes where note = $1", [note])).rowCount ?? 0;
   }
 
-  /** Looks at it as the session that listens does, and cuts what the server is not at work on. */
+  /** Counts the statements that the listener would ask the server about while the work lasts. */
   async function watched<Result>(work: Promise<Result>): Promise<{ result: Result; cuts: number }> {
     let cuts = 0;
-    const looks = setInterval(() => (cuts += database.stalled(1_000).length), 200);
+    const looks = setInterval(() => (cuts += database.watchdog.stalled().length), 200);
     try {
       return { result: await work, cuts };
     } finally {

@@ -116,7 +116,10 @@ describe("a notifier", () => {
   });
 
   describe("that is doubted", () => {
-    /** Counts the notifications that are sent, and loses them when told to, as a pooler in transaction mode does. */
+    /**
+     * Counts the notifications that are sent, and loses them when told to, as a pooler in
+     * transaction mode does.
+     */
     class Counting extends Database {
       sent = 0;
       deaf = false;
