@@ -2,8 +2,8 @@ import type pg from "pg";
 import { InvalidOptionError } from "../errors.js";
 
 /**
- * The `connection` option: a postgres:// URL or a config of pg's `Client`. The host may be a list
- * of several, as in libpq.
+ * The `connection` option: a postgres:// URL or a config of pg's `Client`. The host may be a
+ * list of hosts, as in libpq.
  */
 export type Connection = string | pg.ClientConfig;
 
@@ -15,9 +15,7 @@ export interface Address {
   readonly options: string;
 }
 
-/**
- * Values of `target_session_attrs` that a session which takes writes satisfies. Baton needs one.
- */
+/** Values of `target_session_attrs` that allow for a session that takes writes. */
 const SESSION_ATTRS = ["any", "read-write", "primary"];
 
 /** Parameters of libpq that pg ignores. The user relies on them, so Baton refuses them. */
@@ -34,10 +32,7 @@ const UNSUPPORTED = [
   "ssl_max_protocol_version",
 ];
 
-/**
- * Baton sets these for its sessions. As parameters of their own they would override its startup
- * options.
- */
+/** Baton sets these as startup options. Parameters of their own would override them. */
 const OVERRULED = [
   "statement_timeout",
   "lock_timeout",

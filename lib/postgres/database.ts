@@ -14,9 +14,7 @@ import { Watchdog } from "./watchdog.js";
 
 interface Pools {
   readonly statements: pg.Pool;
-  /**
-   * For statements whose parameters or rows are large, so that no other statement waits for them.
-   */
+  /** For large parameters and rows, so that no other statement waits for them. */
   readonly bulk: pg.Pool;
 }
 
@@ -46,9 +44,7 @@ const UNKEPT: ReadonlySet<string> = new Set(["26000", "42P05"]);
 
 const { INT8, JSON, JSONB } = pg.types.builtins;
 
-/**
- * Reads 64-bit integers as numbers (ids stay far below 2^53) and JSON as text: threads parse it.
- */
+/** Reads 64-bit integers as numbers (ids stay below 2^53) and JSON as text: threads parse it. */
 const TYPES: pg.CustomTypesConfig = {
   getTypeParser(id, format) {
     if (id === INT8) return Number;
@@ -61,15 +57,15 @@ const TYPES: pg.CustomTypesConfig = {
  * The connections to PostgreSQL: two small pools, which execute statements, and single connections
  * for callers that need one of their own. Invariants:
  *
- * - Every connection leads to a server that takes writes, as far as is known ({@link Route}). One
- *   that fails without an SQLSTATE, or finds its server shutting down or read-only, is not reused.
+ * - Every connection leads to a server that takes writes, as far as is known ({@link Route}). It is
+ *   not reused after an error without an SQLSTATE, nor when its server shuts down or is read-only.
  * - Every session has Baton's settings and time limits, unless it is a pooler's
  *   ({@link ServerClient}).
  * - A statement on a pool ends within the server's time limit, or when no byte has moved for the
  *   watchdog's patience. Only {@link transaction} and {@link alone} have no limit.
- * - Nothing is retried here but opening a connection and a statement that was not prepared: errors
- *   reach the caller as pg's own.
- * - {@link start} has succeeded and {@link stop} was not called while the pools are defined.
+ * - Only two things are retried: opening a connection, and a statement whose prepared form was
+ *   missing. All other errors reach the caller as pg's own.
+ * - The pools exist from the end of a successful {@link start} to the call of {@link stop}.
  */
 export class Database {
   /** Cuts half-open connections of the pools. */
@@ -128,9 +124,7 @@ export class Database {
     this.#pools = pools;
   }
 
-  /**
-   * Closes the pools and the connections on loan. Statements under way have 2 s to end. Idempotent.
-   */
+  /** Closes all connections but those of {@link client}. Statements have 2 s to end. Idempotent. */
   async stop(): Promise<void> {
     const pools = this.#pools;
     this.#pools = undefined;
@@ -165,10 +159,7 @@ export class Database {
     return this.#on("statements", (client) => readRows(client, text, values, room));
   }
 
-  /**
-   * Executes a transaction on a connection of its own. It has no time limit unless `set local` sets
-   * one.
-   */
+  /** Executes a transaction on a connection of its own, without time limits; see {@link alone}. */
   transaction<Result>(work: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
     return this.alone(async (client) => {
       await client.query("begin");

@@ -13,8 +13,8 @@ export interface Attempt<Result> {
 
 /**
  * Opens a connection by several attempts that race. An attempt that began while the network
- * swallowed everything hangs until its timeout, even if the network is back at once. So every 700
- * ms another one starts, and the first to succeed wins; the others are closed. Rejects when no
+ * swallowed everything hangs until its timeout, even if the network is back soon. So another one
+ * starts every 700 ms, and the first to succeed wins; the others are closed. Rejects when no
  * attempt is left, or with the signal's reason.
  */
 export function dial<Result>({ make, prepare }: Attempt<Result>, signal: AbortSignal): Promise<Result> {

@@ -5,10 +5,7 @@ import { BatonError, DatabaseError } from "../errors.js";
  * succeed, from permanent ones.
  */
 
-/**
- * SQLSTATE of a write that a server refuses because it is a standby or fenced off. A failover may
- * be under way.
- */
+/** A write on a server that is a standby or fenced off. A failover may be under way. */
 export const READ_ONLY = "25006";
 
 const PASSING_CLASSES = new Set([
@@ -31,7 +28,7 @@ const PASSING_CODES = new Set([
   "57P04", // database dropped
 ]);
 
-/** Errors of {@link DatabaseError} that pass: a server may come back, or be promoted. */
+/** Codes of a {@link DatabaseError} that pass: a server may come back, or be promoted. */
 const PASSING_ERRORS: ReadonlySet<string> = new Set(["ERR_BATON_DATABASE_UNREACHABLE", "ERR_BATON_DATABASE_READ_ONLY"]);
 
 /**

@@ -29,7 +29,7 @@ export function handshakeProcessOf(client: pg.ClientBase): number | null {
 
 /**
  * The socket under a connection, to destroy when the other end is gone: `end()` would wait for it.
- * It is another object after the TLS handshake, so it must be read anew each time.
+ * It is another object after the TLS handshake, so do not keep it.
  */
 export function streamOf(client: pg.ClientBase): Duplex {
   return (client as unknown as ClientInternals).connection.stream;
@@ -61,7 +61,7 @@ export function clearQueryTimeout(cursor: Cursor): void {
   (cursor as unknown as { readonly callback?: () => void }).callback?.();
 }
 
-/** A query config with its own time limit, in ms. `query` reads it; the types do not list it. */
+/** A query config with a time limit of its own, in ms, which the published types omit. */
 export interface TimedQuery extends pg.QueryConfig {
   readonly query_timeout: number;
 }

@@ -26,9 +26,7 @@ export interface ListenerOptions {
   readonly onNotification: (channel: string, payload: string, sender: number) => void;
   /** Called when the first connection is up. {@link Listener.start} waits for it. */
   readonly onOpen: () => Promise<void>;
-  /**
-   * Called when a later connection is up, after a gap in which notifications may have been lost.
-   */
+  /** Called when a later connection is up. Notifications of the gap before it are lost. */
   readonly onReopen: () => Promise<void>;
   /** Called every 500 ms while the connection is up. */
   readonly onLook: () => Promise<void>;
@@ -58,8 +56,8 @@ const STALE = 500;
 const KEEPALIVE = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3";
 
 /**
- * The connection that listens. It is asked for a sign of life when it was silent, and replaced when
- * it is lost. The question is the watchdog's, so that one statement serves both.
+ * The connection that listens. After a silence it is asked for a sign of life; once lost it is
+ * replaced. The question is the watchdog's audit, so that one statement serves both.
  */
 export class Listener {
   readonly #options: ListenerOptions;
@@ -79,9 +77,7 @@ export class Listener {
     return this.#client;
   }
 
-  /**
-   * Resolves once it listens, and reconnects by itself from then on. Rejects if it cannot connect.
-   */
+  /** Resolves once it listens; reconnects by itself from then on. Rejects if it cannot connect. */
   async start(): Promise<void> {
     const lost = this.#adopt(await this.#dial());
     await this.#options.onOpen();

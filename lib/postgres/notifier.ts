@@ -20,15 +20,9 @@ export interface PostgresNotifierOptions {
 const PROBE = "P1";
 /** ms that a probe has to arrive. */
 const PROBE_TIMEOUT = 1_000;
-/**
- * ms without a notification until the next probe. Rare, since a probe wakes all listeners of the
- * database.
- */
+/** ms without a notification until a probe. Long, since it wakes all listeners of the database. */
 const PROBE_INTERVAL = 10_000;
-/**
- * ms until the first probe after one was lost. Each later one waits twice as long, up to
- * PROBE_INTERVAL.
- */
+/** ms from a lost probe to the next. Doubles with each lost probe, up to PROBE_INTERVAL. */
 const FIRST_RETRY = 500;
 /** ms that a notification may arrive later than a read of the table. */
 const LATE = 250;
@@ -133,10 +127,7 @@ export class PostgresNotifier implements Notifier {
     if ((this.#doubtful(now) || due) && this.#probe === undefined) await this.#probeNow();
   }
 
-  /**
-   * Whether a doubt calls for a probe: no notification has arrived since, and none was probed for
-   * lately.
-   */
+  /** Whether a doubt calls for a probe: nothing arrived since, and the last test is long ago. */
   #doubtful(now: number): boolean {
     const late = now - this.#doubtedAt >= LATE;
     const silent = this.#heardAt < this.#doubtedAt;
@@ -153,8 +144,7 @@ export class PostgresNotifier implements Notifier {
       this.#probe = { nonce, arrived: resolve };
     });
     this.#probedAt = performance.now();
-    // Not awaited, since it may hang. If it fails the probe does not arrive, which is all that
-    // counts.
+    // Not awaited, since it may hang. A failure shows in that the probe does not arrive.
     this.notify(this.#options.probeChannel, PROBE + nonce).catch((error: unknown) => this.#unclog(error));
     const heard = await within(arrival, PROBE_TIMEOUT, { ref: false });
     this.#probe = undefined;

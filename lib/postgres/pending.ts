@@ -4,7 +4,7 @@ import { bytesQueuedOf, bytesReadOf, bytesWrittenOf, handshakeProcessOf, streamO
 
 /** The slowest line to allow for, in bytes a ms. */
 export const SLOWEST = 500;
-/** Most bytes that the systems on both ends of a line buffer where no process sees them. */
+/** Most bytes that the systems at both ends of a line may buffer, unseen by this process. */
 const UNSEEN = 8 * 1_024 * 1_024;
 
 /** A statement on a pool's connection that waits for its answer, and whether bytes move for it. */
@@ -32,7 +32,7 @@ export class PendingStatement {
 
   /**
    * Whether no byte has moved for `ms`. While bytes go out, the server cannot be executing the
-   * statement yet; while they come in, it is done. A large statement or result may take minutes.
+   * statement yet; while they come in, it is done. Either may take minutes for many bytes.
    */
   isStalled(ms: number, now: number): boolean {
     const progress = progressOf(this.#stream);
@@ -43,7 +43,7 @@ export class PendingStatement {
     return this.#movedAt < now - ms - this.#transit();
   }
 
-  /** Leaves `ms` out of account, in which this process could not have read an answer. */
+  /** Ignores a time, in ms, during which this process could not have read an answer. */
   excuse(ms: number): void {
     this.#movedAt += ms;
   }

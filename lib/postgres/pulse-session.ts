@@ -22,9 +22,7 @@ const SETTINGS = [
 const LOCK = "select pg_catalog.pg_advisory_lock($1::bigint)";
 const EXECUTING = "select from pg_catalog.pg_stat_get_activity(null) where pid = $1 and state = 'active'";
 
-/**
- * One connection that carries a host's heartbeats, and the advisory lock that its session holds.
- */
+/** One connection that carries a host's heartbeats, and the advisory lock of its session. */
 export class PulseSession {
   readonly client: ServerClient;
   /** The key of the advisory lock; null behind a pooler, whose sessions serve other clients too. */
@@ -83,9 +81,7 @@ export class PulseSession {
   }
 }
 
-/**
- * Ignores that the server does not know or allow a setting. Loss of the connection still rejects.
- */
+/** Ignores that the server refuses a setting. The loss of the connection still rejects. */
 function ignoreRefusal(error: unknown): void {
   if (sqlState(error) === null) throw error;
 }

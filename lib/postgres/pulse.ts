@@ -180,9 +180,7 @@ export class Pulse {
     }
   }
 
-  /**
-   * Sends a heartbeat over the pool. It shows no lock, so others judge this host by its beat alone.
-   */
+  /** Sends a heartbeat over the pool. Without a lock, others judge this host by its beat alone. */
   async #borrow(): Promise<void> {
     const { host, heartbeat, database } = this.#options;
     const sentAt = performance.now();

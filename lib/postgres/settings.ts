@@ -8,7 +8,7 @@ export interface Limits {
 
 /**
  * The server must give up a statement before the client does (`watchdog.ts`): a statement that the
- * client has given up must not commit later. A statement in bulk takes as long as its bytes, which
+ * client has given up must not commit later. A bulk statement takes as long as its bytes do, which
  * only the client sees; there the server limits the wait for a lock.
  */
 export const LIMITS = {
@@ -57,9 +57,7 @@ const SEMANTICS = {
   idle_in_transaction_session_timeout: "1min",
 };
 
-/**
- * Not startup options: a server refuses unknown ones, and not every supported version knows these.
- */
+/** Never sent as startup options, since a server that lacks them would refuse to connect. */
 const OF_LATER_VERSIONS = { idle_session_timeout: "0", transaction_timeout: "0" };
 
 /** The settings of a session, by name. The server may lack some of them. */

@@ -30,7 +30,7 @@ const UNHEARD =
  *
  * - when no byte has moved for a statement for {@link WatchdogOptions.patience},
  * - when the server says that it is not executing the statement ({@link audit}),
- * - after an outage, when it is older than the outage's end ({@link cutOlder}).
+ * - when an outage ends, if it was made before then ({@link cutOlder}).
  */
 export class Watchdog {
   readonly #patience: number;

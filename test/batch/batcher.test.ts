@@ -44,7 +44,7 @@ describe("a batcher", () => {
     gates.shift()?.();
   }
 
-  it("sends the first at once, and together in the next what arrives meanwhile", async () => {
+  it("sends the first item at once, and those that arrive meanwhile together in the next batch", async () => {
     const batcher = gated();
     const first = batcher.push("a");
     await Promise.resolve();
@@ -56,7 +56,7 @@ describe("a batcher", () => {
     expect(batches).to.deep.equal([["a"], ["b", "c"]]);
   });
 
-  it("sends together what is pushed in one go", async () => {
+  it("sends items together that are pushed in one go", async () => {
     const batcher = gated();
     const all = Promise.all(["a", "b"].map((item) => batcher.push(item)));
     await openGate();
@@ -64,7 +64,7 @@ describe("a batcher", () => {
     expect(batches).to.deep.equal([["a", "b"]]);
   });
 
-  it("gathers under load: what comes after a batch of many waits for company, for no longer than that took", async () => {
+  it("gathers under load: an item after a large batch waits for company, no longer than that took", async () => {
     const batcher = gated();
     const many = Promise.all(["a", "b", "c", "d"].map((item) => batcher.push(item)));
     await until(() => gates.length > 0, "the batch to leave");
@@ -78,7 +78,7 @@ describe("a batcher", () => {
     expect(await next).to.equal("E");
   });
 
-  it("lets what is in no hurry wait for company, until something is, or it drains", async () => {
+  it("lets items that are not urgent wait for company, until one is urgent or it drains", async () => {
     const batcher = gated({ isUrgent: (item) => item !== "slow" });
     const first = [batcher.push("slow"), batcher.push("slow")];
     for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
@@ -93,10 +93,10 @@ describe("a batcher", () => {
     await Promise.all([last, drained]);
     const alone = batcher.push("slow");
     await openGate();
-    expect(await alone, "nor does it wait for ever").to.equal("SLOW");
+    expect(await alone, "sent alone in the end").to.equal("SLOW");
   });
 
-  it("keeps to its limits of number and weight; one item alone may be over", async () => {
+  it("keeps its limits of number and weight; a heavier item travels alone", async () => {
     const batcher = make({
       limit: 2,
       weigh: (item) => item.length,
@@ -111,7 +111,7 @@ describe("a batcher", () => {
     expect(batches).to.deep.equal([["a", "b"], ["c"], ["dddd"], ["ee", "ff"], ["gggggg"]]);
   });
 
-  it("sends a batch again after a passing failure, and says so", async () => {
+  it("sends a batch again after a passing failure, and reports it", async () => {
     let failures = 2;
     const batcher = make({
       flush: async (items) => {
@@ -124,7 +124,7 @@ describe("a batcher", () => {
     expect(telemetry.counts()).to.deep.equal({ "batch:retry": 2 });
   });
 
-  it("lets one bad item fail alone", async () => {
+  it("rejects only the item at fault", async () => {
     const batcher = make({
       flush: async (items) => {
         if (items.includes("bad")) throw refusal("bad row");
@@ -136,7 +136,7 @@ describe("a batcher", () => {
     expect(results.map(({ status }) => status === "fulfilled")).to.deep.equal([true, true, false, true, true]);
   });
 
-  it("loses its patience with what it has tried for too long", async () => {
+  it("rejects an item that it has retried for longer than its patience", async () => {
     const batcher = make({
       patience: 0,
       flush: async () => {
@@ -146,7 +146,7 @@ describe("a batcher", () => {
     expect(((await batcher.push("a").catch((error: unknown) => error)) as Error).message).to.equal("away");
   });
 
-  it("drains: resolves when everything has arrived", async () => {
+  it("drains: resolves once nothing is pending", async () => {
     const batcher = gated();
     const push = batcher.push("a");
     expect(batcher.pending).to.equal(1);
@@ -157,7 +157,7 @@ describe("a batcher", () => {
     expect(await push).to.equal("A");
   });
 
-  it("stops: rejects what waits and what is pushed later, and lets arrive what is on its way", async () => {
+  it("stops: rejects waiting and later items, while the batch under way succeeds", async () => {
     const batcher = gated();
     const flying = batcher.push("a");
     await Promise.resolve();
@@ -169,7 +169,7 @@ describe("a batcher", () => {
     expect(await flying).to.equal("A");
   });
 
-  it("closes in time, though nothing arrives", async () => {
+  it("closes in time when every batch fails", async () => {
     const batcher = make({
       flush: async () => {
         throw new Error("away");
