@@ -62,8 +62,8 @@ export interface RunnerStatus {
    */
   readonly threads: { readonly size: number; readonly busy: number; readonly ending: number };
   /**
-   * Jobs in any queue that no live host can run, by queue and worker, as
-   * of the last look. There is a look every 10 s.
+   * Jobs in any queue that no live host can run, by queue and worker, as of the last look. There
+   * is a look every 10 s.
    */
   readonly unserved: readonly Unserved[];
   /** Outcomes that wait to be written. While there are many, no job is claimed or started. */
@@ -231,8 +231,8 @@ export class Runner {
   }
 
   /**
-   * The database was away, or may have been: nothing waits for its
-   * next retry, look or notification.
+   * The database was away, or may have been: nothing waits for its next retry,
+   * look or notification.
    */
   #catchUp(): void {
     this.#acks.retryNow();
