@@ -95,6 +95,6 @@ const RELEASED = transition({ type: "released" }, { attempt: 0, maxAttempts: 1 }
 
 /** What a job comes to whose outcome the database has refused. */
 function refusal(error: unknown): Outcome {
-  const message = `The database does not take this job's result: ${(error as Error).message}`;
+  const message = `The database refused this job's result: ${(error as Error).message}`;
   return failure(new DatabaseError("ERR_BATON_DATABASE_REFUSED", message, { cause: error }), RESULT_LIMIT);
 }
