@@ -10,7 +10,7 @@ import type { Runner } from "./runner/runner.js";
 import type { Seat } from "./runner/seat.js";
 import type { Telemetry } from "./telemetry.js";
 
-/** Most rows in one statement, unless a single call inserts more. */
+/** Most calls whose rows share a statement. */
 const BATCH = 500;
 const BATCH_BYTES = 4 * 1_024 * 1_024;
 /** ms for which an insert is retried while the database is away, before it fails. */
