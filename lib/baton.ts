@@ -3,7 +3,8 @@ import type { Runner } from "./runner/runner.js";
 import type { RunnerStatus } from "./runner/status.js";
 import type { BatonStatus } from "./status.js";
 import { Host } from "./host.js";
-import { checkJob, checkJobs, type NewJob } from "./job/draft.js";
+import { checkJob, checkJobs } from "./job/checked-job.js";
+import type { NewJob } from "./job/new-job.js";
 import type { JobRow } from "./job/job.js";
 import { type BatonOptions, type CheckedOptions, checkOptions } from "./options.js";
 import type { QueueCount } from "./engine/engine.js";
@@ -198,7 +199,7 @@ export class Baton {
    */
   async await<Result>(relay: Relay<Result>, options?: number | AwaitOptions): Promise<AwaitResult<Result>> {
     // Passed on rather than awaited: thousands may be open, and the frame of a function that waits is a fifth of what each holds.
-    return this.#running("await").awaiter.awaitOne(relay, options) as Promise<AwaitResult<Result>>;
+    return this.#running("await").relays.await(relay, options) as Promise<AwaitResult<Result>>;
   }
 
   /**
@@ -211,7 +212,7 @@ export class Baton {
     relays: Relays,
     options?: number | AwaitOptions,
   ): Promise<AwaitResults<Relays>> {
-    const results = await this.#running("await").awaiter.awaitMany(relays, options);
+    const results = await this.#running("await").relays.awaitMany(relays, options);
     return results as AwaitResults<Relays>;
   }
 
@@ -284,7 +285,7 @@ export class Baton {
       state: this.#state,
       notifier: host?.notifier.mode ?? "polling",
       ...(host?.runner?.status() ?? noRunner(this.#left?.ending ?? 0)),
-      relays: { awaited: host?.mailbox.awaited ?? 0, held: host?.mailbox.size ?? 0 },
+      relays: host?.relays.status() ?? { awaited: 0, held: 0 },
       events: this.#telemetry.counts(),
     };
   }

@@ -5,7 +5,7 @@ import { entry } from "./entry.js";
 import { StoppedError } from "./errors.js";
 import { Deadline } from "./deadline.js";
 import type { Runner } from "./runner/runner.js";
-import type { CheckedJob } from "./job/draft.js";
+import type { CheckedJob } from "./job/checked-job.js";
 import type { CheckedOptions } from "./options.js";
 import { Batcher } from "./batch/batcher.js";
 import { Database } from "./postgres/database.js";
@@ -17,12 +17,8 @@ import { PostgresNotifier } from "./postgres/notifier.js";
 import { checkRights } from "./engine/rights.js";
 import type { InsertRow } from "./engine/rows.js";
 import { relayChannel } from "./engine/fragments.js";
-import { Awaiter } from "./relay/awaiter.js";
-import { Dispatcher } from "./relay/dispatcher.js";
-import { Mailbox } from "./relay/mailbox.js";
-import { Reasons } from "./relay/reasons.js";
-import { Reconciler } from "./relay/reconciler.js";
 import { makeRelay, newRef, type Relay } from "./relay/relay.js";
+import { Relays } from "./relay/relays.js";
 import type { Telemetry } from "./telemetry.js";
 import { VERSION } from "./version.js";
 
@@ -40,12 +36,9 @@ export class Host {
   readonly database: Database;
   readonly engine: Engine;
   readonly notifier: PostgresNotifier;
-  readonly mailbox: Mailbox;
-  readonly awaiter: Awaiter;
+  readonly relays: Relays;
   readonly #options: CheckedOptions;
   readonly #telemetry: Telemetry;
-  readonly #reconciler: Reconciler;
-  readonly #dispatcher: Dispatcher;
   readonly #inserts: Batcher<readonly InsertRow[], Inserted[]>;
   #runner: Runner | undefined;
   #stopping: Promise<void> | undefined;
@@ -60,16 +53,13 @@ export class Host {
       database: this.database,
       telemetry,
       probeChannel: relayChannel(prefix, this.id),
-      busy: () => this.mailbox.awaited > 0 || (this.#runner?.running ?? 0) > 0,
+      busy: () => this.relays.awaited > 0 || (this.#runner?.running ?? 0) > 0,
     });
     this.notifier.onRestore(() => this.#inserts.retryNow());
-    this.mailbox = new Mailbox(telemetry);
-    this.#reconciler = new Reconciler(this.mailbox, this.engine, this.notifier, telemetry);
-    this.#dispatcher = new Dispatcher(this.mailbox, this.#reconciler, telemetry);
-    this.awaiter = new Awaiter({
-      mailbox: this.mailbox,
-      reconciler: this.#reconciler,
-      reasons: new Reasons(this.engine, telemetry),
+    this.relays = new Relays({
+      source: this.engine,
+      notifier: this.notifier,
+      telemetry,
       decode: ({ encoding, bytes }) => unpack(encoding, bytes, { errors }),
     });
     this.#inserts = new Batcher({
@@ -97,7 +87,7 @@ export class Host {
     const connecting = this.database.start();
     try {
       await Promise.all([hosting, connecting]);
-      await this.notifier.listen(relayChannel(prefix, this.id), (payload) => this.#dispatcher.receive(payload));
+      await this.notifier.listen(relayChannel(prefix, this.id), (payload) => this.relays.receive(payload));
       await Promise.all([this.#migrate(), this.notifier.start()]);
       await this.#runner?.start();
     } catch (error) {
@@ -136,9 +126,7 @@ export class Host {
     // Inserts first: what they claimed for this host is still run, or given back.
     await this.#inserts.close(LAST_WRITES);
     await this.#runner?.stop(deadline.left);
-    this.awaiter.stop(new StoppedError("await any longer"));
-    this.#reconciler.stop();
-    this.mailbox.stop();
+    this.relays.stop(new StoppedError("await any longer"));
     await this.notifier.stop();
     await this.database.stop();
   }
@@ -147,7 +135,7 @@ export class Host {
   async insert(jobs: readonly CheckedJob[], awaited: boolean): Promise<Relay[]> {
     if (jobs.length === 0) return [];
     const rows = jobs.map((job) => this.#row(job, awaited));
-    if (awaited) for (const { ref } of rows) this.mailbox.open(ref);
+    if (awaited) for (const { ref } of rows) this.relays.open(ref);
     const opening = rows.some(({ claimedBy }) => claimedBy !== null) ? this.#runner?.open() : undefined;
     try {
       const inserted = await this.#inserts.push(rows);
@@ -157,7 +145,7 @@ export class Host {
       });
     } catch (error) {
       for (const row of rows) {
-        this.mailbox.close(row.ref);
+        this.relays.close(row.ref);
         if (row.claimedBy !== null) this.#runner?.settleReservation(row.queue, null);
       }
       throw databaseError("The job was not inserted", error);
@@ -194,7 +182,7 @@ export class Host {
       engine: this.engine,
       notifier: this.notifier,
       deliver: (ref, answer, { state, attempt, host }) => {
-        this.#dispatcher.deliver(ref, answer, { state, attempt, host });
+        this.relays.deliver(ref, answer, { state, attempt, host });
       },
       telemetry: this.#telemetry,
     });

@@ -1,5 +1,5 @@
 export { type AwaitResults, Baton, type InsertedJob, type RelaysOf } from "./baton.js";
-export type { ErrorClass } from "./codec/exception.js";
+export type { ErrorClass } from "./codec/error-classes.js";
 export {
   AwaitTimeoutError,
   BatonError,

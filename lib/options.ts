@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
-import { type ErrorClass, isError } from "./codec/exception.js";
+import { type ErrorClass, isError } from "./codec/error-classes.js";
 import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT, RESULT_LIMIT } from "./codec/limits.js";
 import { show } from "./codec/show.js";
 import { InvalidOptionError } from "./errors.js";
-import { queueProblem } from "./job/draft.js";
+import { queueProblem } from "./job/checked-job.js";
 import { checkKeys } from "./keys.js";
 import { addressOf, type Connection } from "./postgres/address.js";
 import { type AnyWorker, isWorker } from "./worker.js";

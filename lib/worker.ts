@@ -9,21 +9,15 @@ import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT } from "./codec/limits.js";
 import type { Control } from "./control.js";
 import { show } from "./codec/show.js";
 import { InvalidOptionError } from "./errors.js";
-import {
-  JOB_OPTIONS,
-  type JobOptions,
-  type NewJob,
-  type NewJobOptions,
-  optionProblems,
-  workerNameProblem,
-} from "./job/draft.js";
+import { JOB_OPTIONS, optionProblems, workerNameProblem } from "./job/checked-job.js";
+import type { JobOptions, NewJob, NewJobOptions } from "./job/new-job.js";
 import type { Job } from "./job/job.js";
 import type { Json } from "./job/json.js";
 import { checkKeys } from "./keys.js";
 
 export type { Arrived } from "./codec/arrived.js";
 export { type Cancel, type Control, cancel, type Discard, discard, type Snooze, snooze } from "./control.js";
-export type { JobOptions, NewJob, NewJobOptions } from "./job/draft.js";
+export type { JobOptions, NewJob, NewJobOptions } from "./job/new-job.js";
 export type { Job, JsonObject } from "./job/job.js";
 export type { Json } from "./job/json.js";
 

@@ -1,4 +1,4 @@
-import { isError } from "../codec/exception.js";
+import { isError } from "../codec/error-classes.js";
 import { subscribe } from "node:diagnostics_channel";
 import type { TelemetryEvent, TelemetryEvents } from "../telemetry.js";
 

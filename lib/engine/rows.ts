@@ -1,5 +1,5 @@
 import { type Answer, type AnswerEncoding, isAnswerKind, type StoredAnswer } from "../job/answer.js";
-import type { CheckedJob } from "../job/draft.js";
+import type { CheckedJob } from "../job/checked-job.js";
 import { type ClaimedJob, JOB_STATES, type JobState } from "../job/job.js";
 
 /** Rows of the table and what they are elsewhere: the only place where refs, states, times and bytes are translated. Pure. */

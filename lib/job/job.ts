@@ -1,11 +1,8 @@
 import type { Suspicion } from "./suspicion.js";
 
-/**
- * A job's row, in the three shapes in which it travels: as `perform` sees it, as a claim carries
- * it, as a listing shows it.
- */
+/** The forms of a job: as `perform` gets it, as a claim brings it, as `jobs()` lists it. */
 
-/** The states, as in Oban. The position is what the `state` column holds. */
+/** The states, as in Oban. Their positions are the numbers in the `state` column. */
 export const JOB_STATES = [
   "scheduled",
   "available",
@@ -19,15 +16,15 @@ export const JOB_STATES = [
 /** The state of a job. `completed`, `discarded` and `cancelled` are final. */
 export type JobState = (typeof JOB_STATES)[number];
 
-/** The number that the `state` column holds for a state. */
+/** The number of a state in the `state` column. */
 export function stateNumber(state: JobState): number {
   return JOB_STATES.indexOf(state);
 }
 
-/** Any JSON object, such as a job's `meta`. */
+/** Any JSON object, such as `meta`. */
 export type JsonObject = { readonly [key: string]: unknown };
 
-/** A job as `perform` gets it. A copy: changes to it do not reach the database. */
+/** A job as `perform` gets it. Plain data: changes to it do not reach the database. */
 export interface Job<Args = unknown> {
   /** The id of its row. Rises with each insert, with gaps. */
   readonly id: number;
@@ -41,9 +38,9 @@ export interface Job<Args = unknown> {
   readonly meta: JsonObject;
   /** The `tags` that it was inserted with. */
   readonly tags: readonly string[];
-  /** 0 runs first. */
+  /** Jobs of lower numbers run first. */
   readonly priority: number;
-  /** The number of the current or last attempt, from 1. Snoozes and released jobs do not count. */
+  /** The number of this attempt, from 1. Snoozed and released attempts do not count. */
   readonly attempt: number;
   /** How many attempts it gets before it is discarded. */
   readonly maxAttempts: number;
@@ -56,15 +53,12 @@ export interface Job<Args = unknown> {
 }
 
 /**
- * A job as a claim carries it from the row to the thread: JSON as text and times in ms, so that
- * only the thread parses.
+ * A job as a claim brings it from the row. JSON is text and times are in ms since the
+ * epoch: only the thread parses them.
  */
 export interface ClaimedJob {
   readonly id: number;
-  /**
-   * How often this row has been claimed. It only rises, so (host, claim) is the fence of every
-   * later write.
-   */
+  /** How often the row was claimed. Only rises, so that (host, claim) fences every later write. */
   readonly claim: number;
   readonly worker: string;
   readonly queue: string;
@@ -76,24 +70,16 @@ export interface ClaimedJob {
   readonly priority: number;
   readonly attempt: number;
   readonly maxAttempts: number;
-  /**
-   * 0: none. 1: a host died while it held the job. 2: the job runs alone, in a process of its own
-   * (`job/suspicion.ts`).
-   */
   readonly suspicion: Suspicion;
-  /**
-   * Whether the row counts the attempt already; else the job is only held, and the attempt counts
-   * once it begins.
-   */
+  /** Whether the row counts the attempt already. If not, the job is held. */
   readonly begun: boolean;
-  /** Whether somebody awaits it; more may do so later. */
+  /** Whether somebody awaited the job when it was claimed. Others may do so later. */
   readonly awaited: boolean;
-  /** ms since the epoch, like all times of a claim. */
   readonly scheduledAt: number;
   readonly insertedAt: number;
-  /** When the attempt began; of a job that is only held, when it was claimed. */
+  /** When the attempt began. For a held job, when it was claimed. */
   readonly attemptedAt: number;
-  /** The ref of its relay, 22 characters of base64url; null where nobody asked for one. */
+  /** The ref of the job's relay, 22 characters of base64url; null for a job without a relay. */
   readonly ref: string | null;
 }
 
@@ -102,9 +88,9 @@ export function compareJobs(a: ClaimedJob, b: ClaimedJob): number {
   return a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id;
 }
 
-/** One failed attempt in the `errors` of a {@link JobRow}. */
+/** A failed attempt in the error history of a job, which keeps the newest ten. */
 export interface JobErrorEntry {
-  /** When it failed: ISO 8601, by the database's clock. */
+  /** ISO 8601, by the database's clock. */
   readonly at: string;
   /** The number of the attempt. */
   readonly attempt: number;
@@ -120,7 +106,7 @@ export interface JobRow<Args = unknown> extends Omit<Job<Args>, "attemptedAt"> {
   readonly attemptedAt: Date | null;
   /** When it reached a final state. Null before that. */
   readonly finishedAt: Date | null;
-  /** The id of the host that claimed it last. Null before the first claim. */
+  /** The id of the host that claimed the job last. */
   readonly attemptedBy: string | null;
   /** Its failed attempts, the last ten at most. */
   readonly errors: readonly JobErrorEntry[];

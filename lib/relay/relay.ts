@@ -30,11 +30,12 @@ export interface Relay<Result = unknown> {
 
 const REF = /^[\w-]{21}[AQgw]$/;
 const REF_BYTES = 16;
-/** Randomness is drawn for many refs at a time: asking the system for each is what costs. */
+/** Random bytes for many refs: a system call for each ref would be the larger part of its cost. */
 const pool = Buffer.alloc(REF_BYTES * 128);
+/** Bytes of `pool` that are used up. */
 let drawn = pool.length;
 
-/** A ref that nobody can guess. */
+/** Draws a new ref, which nobody can guess. */
 export function newRef(): string {
   if (drawn === pool.length) {
     randomFillSync(pool);
@@ -44,14 +45,15 @@ export function newRef(): string {
   return pool.toString("base64url", drawn - REF_BYTES, drawn);
 }
 
-/** Makes a relay. */
+/** Makes the relay of an inserted job. */
 export function makeRelay(job: Relay["job"], host: string, ref: string): Relay {
   return Object.freeze({ job: Object.freeze(job), host, ref });
 }
 
 /**
- * Checks that a value is a relay, or was one before it went through JSON. Throws
- * {@link InvalidRelayError}.
+ * Checks that a value is a relay, or was one before it went through JSON.
+ *
+ * @throws {@link InvalidRelayError}
  */
 export function checkRelay(value: unknown): asserts value is Relay {
   if (typeof value !== "object" || value === null)

@@ -1,12 +1,12 @@
-import { isError } from "../codec/exception.js";
+import { isError } from "../codec/error-classes.js";
 import { DecodeError, JobNotFoundError } from "../errors.js";
 import { ANSWER_KINDS, type AnswerKind, type Encoded, type StoredAnswer } from "../job/answer.js";
 import type { JobState } from "../job/job.js";
-import type { Unserved } from "./answer-source.js";
+import type { UnservedReason } from "./answer-source.js";
 import type { Delivery, Via } from "./mailbox.js";
 import type { Relay } from "./relay.js";
 
-/** The awaited job, as far as its result tells. Properties that are not known are absent. */
+/** The job of a result, as far as it is known. A notification carries less of it than a row. */
 export interface AwaitedJob {
   /** The id of its row. */
   readonly id: number;
@@ -14,20 +14,17 @@ export interface AwaitedJob {
   readonly state?: JobState;
   /** The number of its last attempt. */
   readonly attempt?: number;
-  /** The id of the host that ran it last. */
+  /** The id of the host that ran the job last. */
   readonly host?: string;
 }
 
 /**
- * Why an await has no value. An `Error` is the job's own, or one of Baton's that says why there is
- * none.
+ * Why there is no value. An `Error` is the job's own error, or the reason
+ * why its result cannot be had.
  */
 export type AwaitError = "discarded" | "cancelled" | "snoozed" | "result_too_large" | "timeout" | Error;
 
-/**
- * What `await` resolves to: `ok: true` with the job's value, or `ok: false` with an
- * {@link AwaitError}.
- */
+/** The result of an await: the job's value, or why there is none. */
 export type AwaitResult<Result = unknown> =
   | {
       /** The job completed. */
@@ -45,27 +42,30 @@ export type AwaitResult<Result = unknown> =
       /** Why there is no value. */
       readonly error: AwaitError;
       /**
-       * Of `"discarded"` and `"cancelled"`, the reason that the worker gave. Of `"timeout"`, why
-       * the job did not run, if that is known: `"no host serves this queue"` or `"no host has this
-       * worker"`.
+       * The reason that the worker passed to `discard` or `cancel`. For a timeout, why no host
+       * runs the job, if known: `"no host serves this queue"` or `"no host has this worker"`.
        */
       readonly reason?: unknown;
-      /** Of `"snoozed"`: seconds until the job runs again. */
+      /** Seconds after which a snoozed job runs again. */
       readonly seconds?: number;
       /**
-       * Of `"result_too_large"`: bytes, uncompressed. A lower bound, since encoding may have
-       * stopped there.
+       * Uncompressed bytes of a result that is too large; a lower bound,
+       * since encoding may stop at the limit.
        */
       readonly size?: number;
-      /** Of `"result_too_large"`: the limit in bytes, compressed. */
+      /** The limit that it exceeds, in compressed bytes. */
       readonly limit?: number;
       /** The job. */
       readonly job: AwaitedJob;
-      /** How the answer arrived. Absent for a timeout and for a job whose row is gone. */
+      /** Absent for a timeout, and for a job whose row is gone. */
       readonly via?: Via;
     };
 
-/** Reads a value out of the codec's bytes. Throws `DecodeError`. */
+/**
+ * Decodes a value from the codec's bytes.
+ *
+ * @throws `DecodeError`
+ */
 export type Decode = (encoded: Encoded) => unknown;
 
 const STATES: Readonly<Record<AnswerKind, JobState>> = {
@@ -80,7 +80,8 @@ const STATES: Readonly<Record<AnswerKind, JobState>> = {
 };
 
 /**
- * A delivery as its awaiter gets it. Each call decodes anew: two awaiters never share an object.
+ * Converts a delivery to a result. Decodes the value anew for each
+ * awaiter, so that no two share an object.
  */
 export function toResult(relay: Relay, delivery: Delivery, decode: Decode): AwaitResult {
   const { answer, via } = delivery;
@@ -110,14 +111,14 @@ export function toResult(relay: Relay, delivery: Delivery, decode: Decode): Awai
 }
 
 /**
- * Lets `JSON.stringify` write the error of a result: its own form would be `{}`. The property is
- * not enumerable, so that the result stays equal to one without it.
+ * Makes `JSON.stringify` write the error of a result, which would be `{}` otherwise. The
+ * property is not enumerable, so that the result stays deeply equal to one without it.
  */
 function withJson(result: AwaitResult): AwaitResult {
   return Object.defineProperty(result, "toJSON", { value: resultJson });
 }
 
-/** The stack is left out: it shows paths of the host that ran the job. */
+/** Omits the stack, which shows paths of the host that ran the job. */
 function resultJson(this: AwaitResult): object {
   if (this.ok || typeof this.error === "string") return { ...this };
   const { error } = this;
@@ -136,16 +137,19 @@ function sizes(facts: unknown): { size?: number; limit?: number } {
   return typeof size === "number" && typeof limit === "number" ? { size, limit } : {};
 }
 
-/** No outcome in time; `stored` is what the row said at the deadline, where it could be read. */
-export function timeoutResult(relay: Relay, stored?: StoredAnswer, reason?: Unserved): AwaitResult {
+/**
+ * The result of an await without an outcome in time. `stored` is the row
+ * at the deadline, if it could be read.
+ */
+export function timeoutResult(relay: Relay, stored?: StoredAnswer, reason?: UnservedReason): AwaitResult {
   const job = jobOf(relay, stored ?? {});
   return { ok: false, error: "timeout", ...(reason === undefined ? {} : { reason }), job };
 }
 
-/** The row is gone. */
+/** The result of an await of a job whose row is gone. */
 export function goneResult(relay: Relay): AwaitResult {
   const { id, worker } = relay.job;
-  const message = `Job ${id} of worker ${worker} is gone: pruned after its retention, or deleted. Its outcome is not known any more.`;
+  const message = `Job ${id} of worker ${worker} no longer exists: it was pruned after its retention, or deleted. Its outcome is lost.`;
   return withJson({ ok: false, error: new JobNotFoundError(message), job: { id } });
 }
 
@@ -166,5 +170,5 @@ function jobOf(
 }
 
 function asError(value: unknown): Error {
-  return isError(value) ? value : new DecodeError("an error was expected, and something else was sent");
+  return isError(value) ? value : new DecodeError("it should be an error, but is another value");
 }

@@ -124,7 +124,7 @@ export class Executor {
   disown(): void {
     for (const job of this.#running) {
       this.#disowned.add(job);
-      void this.#finish(job, this.#placeOf(job).runs(job.id) ? INTERRUPTED : { type: "released" });
+      void this.#finish(job, this.#placeOf(job).isRunning(job.id) ? INTERRUPTED : { type: "released" });
     }
   }
 

@@ -315,7 +315,7 @@ export class Runner {
   }
 
   async #endThreads(): Promise<void> {
-    if (!(await new Deadline(LAST_EXIT).within(this.#threads.stop()))) this.#threads.disown();
+    if (!(await new Deadline(LAST_EXIT).within(this.#threads.stop()))) this.#threads.unref();
   }
 
   /** Others have this host's jobs: what it holds is forgotten, what it runs is ended. Late outcomes meet the fence. */

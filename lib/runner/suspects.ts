@@ -51,8 +51,8 @@ export class Suspects {
   }
 
   /** Whether a job is under way here. */
-  runs(jobId: number): boolean {
-    return this.#options.isolation.runs(jobId);
+  isRunning(jobId: number): boolean {
+    return this.#options.isolation.isRunning(jobId);
   }
 
   /** Asks a job to end early, by its signal. */

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { unpack } from "../../lib/codec/codec.js";
-import type { Isolation, Solitary } from "../../lib/runner/threads/isolation.js";
+import type { Isolation, IsolationResult } from "../../lib/runner/threads/isolation.js";
 import { Suspects } from "../../lib/runner/suspects.js";
 import type { Outcome } from "../../lib/job/outcome.js";
 import { Telemetry } from "../../lib/telemetry.js";
@@ -8,7 +8,7 @@ import { claimedJob } from "../support/claimed.js";
 
 describe("a suspect's run in a process of its own", () => {
   const job = claimedJob("a");
-  let ending: Solitary;
+  let ending: IsolationResult;
   let survived: boolean;
   /** What the row counts; null where it is another host's. */
   let counted: number | null;
@@ -22,11 +22,11 @@ describe("a suspect's run in a process of its own", () => {
     counted = 0;
     failures = [];
     absolved = 0;
-    const isolation: Pick<Isolation, "run" | "abort" | "kill" | "runs"> = {
+    const isolation: Pick<Isolation, "run" | "abort" | "kill" | "isRunning"> = {
       run: async () => ending,
       abort: () => {},
       kill: async () => {},
-      runs: () => true,
+      isRunning: () => true,
     };
     suspects = new Suspects({
       isolation: isolation as Isolation,
@@ -48,7 +48,7 @@ describe("a suspect's run in a process of its own", () => {
     });
   });
 
-  function ended(outcome: Outcome): Solitary {
+  function ended(outcome: Outcome): IsolationResult {
     return { run: { outcome, duration: 1, threadId: -1 } };
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ANSWER_KINDS, type Answer, type AnswerKind, answerWith, type StoredAnswer } from "../../lib/job/answer.js";
 import type { JobState } from "../../lib/job/job.js";
-import type { AnswerSource, QueueAndWorker, Unserved } from "../../lib/relay/answer-source.js";
+import type { AnswerSource, QueueAndWorker, UnservedReason } from "../../lib/relay/answer-source.js";
 
 /** An answer whose value is JSON text: what {@link decodeJson} reads. */
 export function answer(kind: AnswerKind, value: unknown): Answer {
@@ -38,7 +38,7 @@ export class MemoryAnswers implements AnswerSource {
   /** ms that every look-up takes. */
   takes = 0;
   /** What is said of queues and workers, keyed `${queue}\n${worker}`; undefined where it hangs. */
-  reasons: ReadonlyMap<string, Unserved> | undefined = new Map();
+  reasons: ReadonlyMap<string, UnservedReason> | undefined = new Map();
   /** The pairs of each call for reasons. */
   readonly reasonCalls: (readonly QueueAndWorker[])[] = [];
 
@@ -65,7 +65,7 @@ export class MemoryAnswers implements AnswerSource {
     return refs.flatMap((ref) => this.#rows.get(ref) ?? []);
   }
 
-  async unserved(pairs: readonly QueueAndWorker[]): Promise<ReadonlyMap<string, Unserved>> {
+  async unserved(pairs: readonly QueueAndWorker[]): Promise<ReadonlyMap<string, UnservedReason>> {
     this.reasonCalls.push(pairs);
     return this.reasons ?? new Promise(() => {});
   }

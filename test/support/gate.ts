@@ -37,10 +37,14 @@ export class Gate implements Disposable {
     });
   }
 
+  /** The runs that have begun, in order. */
+  get starts(): readonly GateEvent[] {
+    return this.events.filter(({ word }) => word === "start");
+  }
+
   /** Resolves once so many runs have begun. */
   async started(count = 1): Promise<void> {
-    const begun = (): boolean => this.events.filter(({ word }) => word === "start").length >= count;
-    await until(begun, `${count} runs to begin`, 20_000);
+    await until(() => this.starts.length >= count, `${count} runs to begin`, 20_000);
   }
 
   open(): void {

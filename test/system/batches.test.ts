@@ -2,29 +2,20 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import pg from "pg";
-import { createDatabase, type TestDatabase } from "../support/database.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { batched, type BatchedArgs } from "../workers/batched.js";
 
 const JOBS = 300;
 
 describe("workers with a batch:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
+  const { hosts, sql } = useSystem("test");
   let folder: string;
 
-  beforeEach(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
+  beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "baton-batches-"));
   });
 
-  afterEach(async () => {
-    await hosts.stop();
-    await database.drop();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   /** Runs the jobs on a host with two threads, and returns how often each of them ran. */
   async function runAll(faults: Readonly<Record<number, BatchedArgs["fault"]>>): Promise<number[]> {
@@ -46,11 +37,8 @@ describe("workers with a batch:", () => {
   }
 
   async function attempts(): Promise<number[]> {
-    const sql = new pg.Client(database.url);
-    await sql.connect();
     const text = "select attempt from baton.jobs where state = 4 order by id";
     const { rows } = await sql.query<{ attempt: number }>(text);
-    await sql.end();
     return rows.map(({ attempt }) => attempt);
   }
 

@@ -2,9 +2,8 @@ import { expect } from "chai";
 import type { Baton, BatonOptions } from "../../lib/index.js";
 import { Engine } from "../../lib/engine/engine.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated } from "../workers/gated.js";
 
@@ -12,16 +11,13 @@ import { gated } from "../workers/gated.js";
 const CALLERS = 8;
 
 describe("without looks that find jobs, calls alone bring each job to a host that is idle:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
+  const { hosts } = useSystem("test");
   // oxlint-disable-next-line typescript/unbound-method -- applied to the engine that it is called on
   const { take, tend } = Engine.prototype;
   /** How many hosts of its queue a host knows, by its id. */
   let known: Map<string, number>;
 
-  beforeEach(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
+  beforeEach(() => {
     known = new Map();
     Engine.prototype.tend = async function blind(...values) {
       const tended = await tend.apply(this, values);
@@ -30,11 +26,7 @@ describe("without looks that find jobs, calls alone bring each job to a host tha
     };
   });
 
-  afterEach(async () => {
-    Object.assign(Engine.prototype, { take, tend });
-    await hosts.stop();
-    await database.drop();
-  });
+  afterEach(() => Object.assign(Engine.prototype, { take, tend }));
 
   /** Starts hosts that know each other. */
   async function startHosts(count: number, options: Partial<BatonOptions>): Promise<Baton[]> {

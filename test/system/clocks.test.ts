@@ -1,10 +1,9 @@
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton, BatonStatus, NewJob, Relay } from "../../lib/index.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { statusOf } from "../support/hosts.js";
 import type { NodeProcess } from "../support/process.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { clock } from "../workers/clocks.js";
 import { gated } from "../workers/gated.js";
@@ -32,29 +31,17 @@ interface Times {
 
 describe("all times are the database's: of hosts and callers whose clock is an hour off", function () {
   this.timeout(60_000);
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
+  const { hosts, sql } = useSystem("suite");
   let right: Baton;
   let processes: Readonly<
     Record<Off, { readonly host: NodeProcess; readonly id: string; readonly caller: NodeProcess }>
   >;
 
   before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client(database.url);
-    await sql.connect();
     right = await hosts.start({ queues: { right: 1 }, threads: 1, retention: RETENTION });
     const [fast, slow] = await Promise.all(OFF.map(start));
     if (fast === undefined || slow === undefined) throw new Error("they were to start");
     processes = { fast, slow };
-  });
-
-  after(async () => {
-    await hosts.stop();
-    await sql.end();
-    await database.drop();
   });
 
   async function start(off: Off) {
@@ -89,10 +76,7 @@ describe("all times are the database's: of hosts and callers whose clock is an h
   }
 
   async function statuses(): Promise<BatonStatus[]> {
-    const others = OFF.map(async (off) => {
-      processes[off].host.send({ status: true });
-      return (await processes[off].host.receive<{ status: BatonStatus }>((message) => "status" in message)).status;
-    });
+    const others = OFF.map((off) => statusOf(processes[off].host));
     return [right.status(), ...(await Promise.all(others))];
   }
 

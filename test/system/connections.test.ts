@@ -80,7 +80,7 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
     const healed = performance.now();
     for (const result of await results) expect(result).to.include({ ok: true, value: "through on attempt 1" });
     print(`all ${JOBS} results ${Math.round(performance.now() - healed)} ms after the fault was over`);
-    const starts = gate.events.filter(({ word }) => word === "start").map(({ label }) => label);
+    const starts = gate.starts.map(({ label }) => label);
     expect(new Set(starts).size, "jobs begun").to.equal(JOBS);
     expect(starts, "runs").to.have.length(JOBS);
     expect(host.status().events).to.not.have.any.keys("rescue", "claim:lost", "host:lost");
@@ -210,7 +210,7 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
           await lost;
           const { rows } = await sql.query("select state, attempt from baton.jobs where id = $1", [relay.job.id]);
           expect(rows).to.deep.equal([{ state: 4, attempt: 1 }]);
-          expect(gate.events.filter(({ word }) => word === "start")).to.have.length(1);
+          expect(gate.starts).to.have.length(1);
           expect(runner.status().events).to.not.have.any.keys("claim:lost", "rescue");
         });
       }

@@ -3,10 +3,10 @@ import pg from "pg";
 import { type Embedded, startEmbedded } from "../../lib/embedded.js";
 import type { BatonOptions } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
 import { Hosts } from "../support/hosts.js";
 import { print } from "../support/print.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated } from "../workers/gated.js";
 
@@ -69,23 +69,7 @@ describe("durability:", () => {
 });
 
 describe("delivery:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
-
-  before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  afterEach(() => hosts.stop());
-
-  after(async () => {
-    await sql.end();
-    await database.drop();
-  });
+  const { hosts, sql } = useSystem("suite, with resets");
 
   for (const [delivery, first] of [
     ["committed", "the row"],

@@ -1,12 +1,9 @@
 import { expect } from "chai";
-import pg from "pg";
-import type { BatonStatus } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { statusOf } from "../support/hosts.js";
 import { print } from "../support/print.js";
-import type { NodeProcess } from "../support/process.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated, stubborn } from "../workers/gated.js";
 
@@ -14,27 +11,7 @@ const QUEUES = { default: 2 };
 
 describe("a host that is frozen for longer than its lease", function () {
   this.timeout(90_000);
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
-
-  before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  after(async () => {
-    await hosts.stop();
-    await sql.end();
-    await database.drop();
-  });
-
-  async function statusOf(process: NodeProcess): Promise<BatonStatus> {
-    process.send({ status: true });
-    return (await process.receive<{ status: BatonStatus }>((message) => "status" in message)).status;
-  }
+  const { hosts, sql } = useSystem("suite");
 
   it("loses its jobs to others, and when it thaws ends what it runs, tells nobody, and goes on as a healthy host", async () => {
     using gate = new Gate();
@@ -49,11 +26,7 @@ describe("a host that is frozen for longer than its lease", function () {
     const frozen = performance.now();
     process.kill("SIGSTOP");
     const results = caller.awaitMany(relays, { timeout: Number.POSITIVE_INFINITY });
-    await until(
-      () => gate.events.filter(({ word }) => word === "start").length === 4,
-      "the jobs to run elsewhere",
-      60_000,
-    );
+    await until(() => gate.starts.length === 4, "the jobs to run elsewhere", 60_000);
     print(`its jobs ran elsewhere ${Math.round(performance.now() - frozen)} ms after it was frozen`);
 
     process.kill("SIGCONT");

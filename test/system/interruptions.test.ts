@@ -1,43 +1,19 @@
 import { expect } from "chai";
-import pg from "pg";
-import { Baton, InterruptedError, type JobRow, StoppedError } from "../../lib/index.js";
+import { Baton, InterruptedError, StoppedError } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
-import { FaultyProxy } from "../support/faulty-proxy.js";
+import type { FaultyProxy } from "../support/faulty-proxy.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { type Hosts, rowOf } from "../support/hosts.js";
 import { rejection } from "../support/rejection.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { captive, gated, parked, stubborn } from "../workers/gated.js";
 
 const HOST = { queues: { default: 2 }, shutdownGracePeriod: 0 };
 
 describe("stop is bounded:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
-
-  before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  afterEach(async () => {
-    await hosts.stop();
-    await sql.query("truncate baton.jobs, baton.hosts");
-  });
-
-  after(async () => {
-    await sql.end();
-    await database.drop();
-  });
-
-  async function rowOf(baton: Baton, id: number): Promise<JobRow> {
-    for await (const row of baton.jobs({ ids: [id] })) return row;
-    throw new Error(`There is no job ${id}`);
-  }
+  const system = useSystem("suite, with resets");
+  const { hosts, sql } = system;
 
   describe("a job in native code", () => {
     it("does not hold it up, is given back, and run by another host; its late outcome is never written", async () => {
@@ -99,15 +75,7 @@ describe("stop is bounded:", () => {
     let url: string;
 
     beforeEach(async () => {
-      proxy = new FaultyProxy(database.url);
-      url = await proxy.start();
-      far = new Hosts(url);
-    });
-
-    afterEach(async () => {
-      proxy.heal();
-      await far.stop();
-      await proxy.stop();
+      ({ proxy, hosts: far, url } = await system.openProxy());
     });
 
     it("with a job that runs and an insert under way", async () => {

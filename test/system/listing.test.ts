@@ -1,37 +1,24 @@
 import { expect } from "chai";
-import pg from "pg";
 import { Baton, DatabaseError, InvalidOptionError, type JobFilter, NotStartedError } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
 import echo from "../../examples/workers/echo.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
-import { Hosts } from "../support/hosts.js";
 import { rejection } from "../support/rejection.js";
+import { useSystem } from "../support/system.js";
 
 const ROWS = 1_000;
 
 describe("baton.jobs", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
+  const system = useSystem("suite");
+  const { hosts, sql } = system;
   let baton: Baton;
-  let sql: pg.Client;
 
   before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
     baton = await hosts.start();
-    sql = new pg.Client(database.url);
-    await sql.connect();
     await baton.insertMany(Array.from({ length: ROWS }, (_, int) => double.new({ int }, { tags: ["many"] })));
     await baton.insertMany([
       echo.new({ value: { deep: [1, "ü", null] } }, { queue: "other", tags: ["a", "b"], meta: { m: 1 } }),
       echo.new({ value: 2 }, { queue: "other", scheduleIn: 3_600_000 }),
     ]);
-  });
-
-  after(async () => {
-    await hosts.stop();
-    await sql.end();
-    await database.drop();
   });
 
   async function listed(filter: Parameters<Baton["jobs"]>[0]): Promise<unknown[]> {
@@ -80,14 +67,14 @@ describe("baton.jobs", () => {
   });
 
   it("reports what is wrong when the loop begins, never when it is called", async () => {
-    const stopped = new Baton({ connection: database.url });
+    const stopped = new Baton({ connection: system.url });
     expect(await rejection(stopped.jobs().next())).to.be.instanceOf(NotStartedError);
     const filter = { state: "done" } as unknown as JobFilter;
     expect(await rejection(baton.jobs(filter).next())).to.be.instanceOf(InvalidOptionError);
   });
 
   it("ends with a typed error where the instance is stopped in the middle", async () => {
-    const stopping = await new Baton({ connection: database.url }).start();
+    const stopping = await new Baton({ connection: system.url }).start();
     const jobs = stopping.jobs();
     await jobs.next();
     await stopping.stop();

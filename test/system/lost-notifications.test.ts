@@ -1,13 +1,11 @@
 import { expect } from "chai";
-import pg from "pg";
 import { JobNotFoundError } from "../../lib/errors.js";
 import type { AwaitResult, Baton } from "../../lib/index.js";
 import type { StoredAnswer } from "../../lib/job/answer.js";
 import { Engine } from "../../lib/engine/engine.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
-import { FaultyProxy } from "../support/faulty-proxy.js";
-import { Hosts } from "../support/hosts.js";
+import type { FaultyProxy } from "../support/faulty-proxy.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 
 /** ms: half of this is what it takes where nothing else runs, and less than it took before awaits had looks of their own. */
@@ -15,29 +13,15 @@ const SOON = 3_000;
 const MANY = 100_000;
 
 describe("notifications that vanish without an error", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
+  const system = useSystem("test");
+  const { hosts, sql } = system;
   let proxy: FaultyProxy;
-  let far: Hosts;
-  let sql: pg.Client;
   let caller: Baton;
 
   beforeEach(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    proxy = new FaultyProxy(database.url);
-    far = new Hosts(await proxy.start());
-    sql = new pg.Client(database.url);
-    await sql.connect();
-    caller = await far.start();
-  });
-
-  afterEach(async () => {
-    await sql.end();
-    await far.stop();
-    await hosts.stop();
-    await proxy.stop();
-    await database.drop();
+    const far = await system.openProxy();
+    ({ proxy } = far);
+    caller = await far.hosts.start();
   });
 
   async function timed<Result>(work: Promise<Result>): Promise<{ result: Result; ms: number }> {
@@ -81,8 +65,7 @@ describe("notifications that vanish without an error", () => {
 
   it("are looked for with back-off, and by no notification", async () => {
     const probes: string[] = [];
-    sql.on("notification", ({ payload = "" }) => probes.push(payload));
-    await sql.query(`listen ${pg.escapeIdentifier(`baton.relay.${caller.status().host}`)}`);
+    await sql.listen(`baton.relay.${caller.status().host}`, (payload) => probes.push(payload));
     const relays = await caller.asyncMany(Array.from({ length: 50 }, (_, int) => double.new({ int })));
     const looks = await looksDuring(async () => {
       const results = await Promise.all(relays.map((relay) => caller.await(relay, 8_500)));

@@ -1,42 +1,26 @@
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton, Relay } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { flaky } from "../workers/flaky.js";
 import { gated } from "../workers/gated.js";
 
 describe("notifications that nobody of ours sent, or twice:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
+  const { hosts, sql } = useSystem("suite");
   let caller: Baton;
   let host: Baton;
 
   before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
     host = await hosts.start({ queues: { default: 2 } });
   });
 
   beforeEach(async () => {
-    sql = new pg.Client(database.url);
-    await sql.connect();
     caller = await hosts.start();
   });
 
-  afterEach(async () => {
-    await caller.stop();
-    await sql.end();
-  });
-
-  after(async () => {
-    await hosts.stop();
-    await database.drop();
-  });
+  afterEach(() => caller.stop());
 
   function channel(): string {
     return `baton.relay.${caller.status().host}`;
@@ -151,8 +135,7 @@ describe("notifications that nobody of ours sent, or twice:", () => {
   /** Listens on the caller's own channel, as anybody in the database can, for the first envelope of a relay. */
   async function listen(): Promise<(relay: Relay) => Promise<string>> {
     const payloads: string[] = [];
-    sql.on("notification", ({ payload }) => payloads.push(payload ?? ""));
-    await sql.query(`listen ${pg.escapeIdentifier(channel())}`);
+    await sql.listen(channel(), (payload) => payloads.push(payload));
     return async ({ ref }) => {
       const mine = (payload: string): boolean => payload.startsWith(`R1${ref}`);
       return until(() => payloads.find(mine), "an envelope");

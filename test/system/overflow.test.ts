@@ -1,6 +1,5 @@
 import { deflateRawSync } from "node:zlib";
 import { expect } from "chai";
-import pg from "pg";
 import { pack } from "../../lib/codec/codec.js";
 import { MAX_RESULT_LIMIT } from "../../lib/codec/limits.js";
 import { TAG } from "../../lib/codec/tag.js";
@@ -9,9 +8,8 @@ import type { AwaitResult, Baton, Relay } from "../../lib/index.js";
 import type { StoredAnswer } from "../../lib/job/answer.js";
 import { Engine } from "../../lib/engine/engine.js";
 import { uuidFromRef } from "../../lib/engine/rows.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
-import { FaultyProxy } from "../support/faulty-proxy.js";
-import { Hosts, startWay, WAYS } from "../support/hosts.js";
+import { startWay, WAYS } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { bulky, cramped, noise, roomy, sized, verbose } from "../workers/sizes.js";
 import type { Reply } from "./processes/host.js";
@@ -44,22 +42,8 @@ function emptyMaps(count: number): Buffer {
 }
 
 describe("large results", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
-
-  beforeEach(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client({ connectionString: database.url });
-    await sql.connect();
-  });
-
-  afterEach(async () => {
-    await sql.end();
-    await hosts.stop();
-    await database.drop();
-  });
+  const system = useSystem("test");
+  const { hosts, sql } = system;
 
   /** Counts the reads of large results in this process until the test ends. */
   async function readsDuring(work: () => Promise<unknown>): Promise<number> {
@@ -175,19 +159,13 @@ describe("large results", () => {
   }
 
   it("are found where the notification was lost", async () => {
-    const proxy = new FaultyProxy(database.url);
-    const far = new Hosts(await proxy.start());
-    try {
-      const caller = await far.start();
-      await hosts.start({ queues: { default: 1 } });
-      proxy.deaf = true;
-      const result = await caller.await(await caller.async(roomy.new({ size: 1_000_000 })), MINUTE);
-      expect(result).to.include({ ok: true, via: "reconcile" });
-      expect(result.ok && isNoise(result.value)).to.equal(true);
-    } finally {
-      await far.stop();
-      await proxy.stop();
-    }
+    const { proxy, hosts: far } = await system.openProxy();
+    const caller = await far.start();
+    await hosts.start({ queues: { default: 1 } });
+    proxy.deaf = true;
+    const result = await caller.await(await caller.async(roomy.new({ size: 1_000_000 })), MINUTE);
+    expect(result).to.include({ ok: true, via: "reconcile" });
+    expect(result.ok && isNoise(result.value)).to.equal(true);
   });
 
   it("are not called a timeout where they are stored", async () => {

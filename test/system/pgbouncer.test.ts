@@ -1,13 +1,12 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
 import { Hosts } from "../support/hosts.js";
 import { findPgBouncer, PgBouncer, type PgBouncerProgram } from "../support/pgbouncer.js";
 import { print } from "../support/print.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { fail } from "../workers/fail.js";
 import { flaky } from "../workers/flaky.js";
@@ -25,32 +24,16 @@ if (program === null)
 else describe(`behind PgBouncer ${program.version.join(".")}`, () => suite(program));
 
 function suite(program: PgBouncerProgram): void {
-  let database: TestDatabase;
-  let sql: pg.Client;
+  const system = useSystem("suite, with resets");
+  const { sql } = system;
   let bouncer: PgBouncer;
   let hosts: Hosts;
-
-  before(async () => {
-    database = await createDatabase();
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  afterEach(async () => {
-    await hosts.stop();
-    await sql.query("truncate baton.jobs, baton.hosts");
-  });
-
-  after(async () => {
-    await sql.end();
-    await database.drop();
-  });
 
   /** Has the tests around it run behind one with these settings. */
   function behind(settings: Readonly<Record<string, string | number>>): void {
     before(async () => {
-      bouncer = await PgBouncer.start(program, database.url, settings);
-      hosts = new Hosts(bouncer.url);
+      bouncer = await PgBouncer.start(program, system.url, settings);
+      hosts = system.hostsAt(bouncer.url);
     });
     after(() => bouncer[Symbol.asyncDispose]());
   }
@@ -142,14 +125,12 @@ function suite(program: PgBouncerProgram): void {
 
       it("a caller that is connected to the database itself hears of the results by notification", async () => {
         await hosts.spawn({ queues: QUEUES });
-        const direct = new Hosts(database.url);
-        const caller = await direct.start();
+        const caller = await system.hosts.start();
         await expectDoubled(caller, "notify");
-        await direct.stop();
       });
 
       it("more clients than it has connections to the database get their turns", async () => {
-        await using narrow = await PgBouncer.start(program, database.url, { ...TRANSACTION, default_pool_size: 2 });
+        await using narrow = await PgBouncer.start(program, system.url, { ...TRANSACTION, default_pool_size: 2 });
         const crowd = new Hosts(narrow.url);
         const [one, two] = await Promise.all([crowd.start(), crowd.start(), crowd.start({ queues: QUEUES })]);
         await Promise.all([expectDoubled(one, "reconcile"), expectDoubled(two, "reconcile")]);
@@ -200,7 +181,7 @@ function suite(program: PgBouncerProgram): void {
         const heir = await hosts.start({ queues: { doomed: 2 } });
         const killed = performance.now();
         process.kill("SIGKILL");
-        const begun = (): number => doomed.events.filter(({ word }) => word === "start").length;
+        const begun = (): number => doomed.starts.length;
         await until(() => begun() === 4, "its jobs to run elsewhere", 60_000);
         print(`its jobs ran elsewhere ${Math.round(performance.now() - killed)} ms after it was killed`);
         doomed.open();

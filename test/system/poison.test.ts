@@ -1,10 +1,8 @@
 import { expect } from "chai";
-import pg from "pg";
 import { type Baton, QuarantinedError } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { fail } from "../workers/fail.js";
 import { gated, stubborn } from "../workers/gated.js";
 import { poison, whereabouts } from "../workers/poison.js";
@@ -12,30 +10,11 @@ import { poison, whereabouts } from "../workers/poison.js";
 const QUEUES = { default: 4 };
 
 describe("jobs that take their process down:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
+  const { hosts, sql } = useSystem("suite, with resets");
   let caller: Baton;
 
-  before(async () => {
-    database = await createDatabase();
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
   beforeEach(async () => {
-    hosts = new Hosts(database.url);
     caller = await hosts.start();
-  });
-
-  afterEach(async () => {
-    await hosts.stop();
-    await sql.query("truncate baton.jobs, baton.hosts");
-  });
-
-  after(async () => {
-    await sql.end();
-    await database.drop();
   });
 
   /** Retries come at once, as after a backoff that is over. */

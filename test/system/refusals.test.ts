@@ -4,7 +4,7 @@ import { type Embedded, startEmbedded } from "../../lib/embedded.js";
 import { type Baton, DatabaseError } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated } from "../workers/gated.js";
 
@@ -12,24 +12,16 @@ const QUEUES = { default: 10 };
 
 describe("what the database refuses:", () => {
   let server: Embedded;
-  let hosts: Hosts;
-  let sql: pg.Client;
   let caller: Baton;
   let host: Baton;
-
-  before(async () => {
-    // As small as it gets: 64 pages of 8 kB.
+  const { hosts, sql } = useSystem("suite", async () => {
+    // The smallest queue that PostgreSQL allows: 64 pages of 8 kB.
     server = await startEmbedded({ fsync: false, settings: { max_notify_queue_pages: "64" } });
-    sql = new pg.Client(server.url);
-    await sql.connect();
-    hosts = new Hosts(server.url);
-    [caller, host] = await Promise.all([hosts.start(), hosts.start({ queues: QUEUES })]);
+    return { url: server.url, drop: () => server.remove() };
   });
 
-  after(async () => {
-    await hosts.stop();
-    await sql.end();
-    await server.remove();
+  before(async () => {
+    [caller, host] = await Promise.all([hosts.start(), hosts.start({ queues: QUEUES })]);
   });
 
   /** Fills the queue of all notifications, for as long as somebody who listens reads none. */

@@ -1,44 +1,17 @@
 import { expect } from "chai";
-import pg from "pg";
-import { HostLostError, type JobRow, type Relay } from "../../lib/index.js";
+import { HostLostError, type Relay } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { rowsOf } from "../support/hosts.js";
 import { print } from "../support/print.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated, stubborn } from "../workers/gated.js";
 
 const QUEUES = { default: 2 };
 
 describe("rescue:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
-
-  before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  afterEach(async () => {
-    await hosts.stop();
-    await sql.query("truncate baton.jobs, baton.hosts");
-  });
-
-  after(async () => {
-    await sql.end();
-    await database.drop();
-  });
-
-  async function rowsOf(ids: readonly number[]): Promise<JobRow[]> {
-    const rows: JobRow[] = [];
-    const baton = await hosts.start();
-    for await (const row of baton.jobs({ ids })) rows.push(row);
-    return rows;
-  }
+  const { hosts, sql } = useSystem("suite, with resets");
 
   for (const worker of [gated, stubborn]) {
     it(`a host killed with SIGKILL: another one runs its job (${worker.name}) again, and its awaiter gets one result`, async () => {
@@ -55,7 +28,7 @@ describe("rescue:", () => {
       gate.open();
       expect(await result).to.include({ ok: true, value: "through on attempt 2", via: "notify" });
 
-      const [row] = await rowsOf([relay.job.id]);
+      const [row] = await rowsOf(await hosts.start(), [relay.job.id]);
       expect(row).to.include({ state: "completed", attempt: 2, attemptedBy: second.status().host });
       expect(row?.errors.map(({ attempt, error }) => `${attempt} ${error}`)).to.deep.equal([
         `1 HostLostError: Host ${host} was lost while it ran this job`,
@@ -83,9 +56,9 @@ describe("rescue:", () => {
       expect(result.error).to.have.property("message").that.includes(host);
       expect(result.job).to.include({ id: relay.job.id, state: "discarded" });
     }
-    const [row] = await rowsOf([relay.job.id]);
+    const [row] = await rowsOf(await hosts.start(), [relay.job.id]);
     expect(row).to.include({ state: "discarded", attempt: 1 });
-    expect(gate.events.filter(({ word }) => word === "start")).to.have.length(1);
+    expect(gate.starts).to.have.length(1);
   });
 
   it("takes jobs from the dead only: a living host keeps its own, however long they run", async () => {
@@ -127,7 +100,10 @@ describe("rescue:", () => {
     gate.open();
     await hosts.start({ queues: { default: 4 }, threads: 4 });
     for (const result of await results) expect(result).to.include({ ok: true });
-    const rows = await rowsOf(relays.map(({ job }) => job.id));
+    const rows = await rowsOf(
+      await hosts.start(),
+      relays.map(({ job }) => job.id),
+    );
     expect(new Set(rows.map(({ state }) => state))).to.deep.equal(new Set(["completed"]));
   });
 
@@ -154,12 +130,15 @@ describe("rescue:", () => {
     gate.open();
     await hosts.start({ queues: { default: 100 } });
     for (const result of await caller.awaitMany([running, ...relays], 25_000)) expect(result).to.include({ ok: true });
-    const rows = await rowsOf(relays.map(({ job }) => job.id));
+    const rows = await rowsOf(
+      await hosts.start(),
+      relays.map(({ job }) => job.id),
+    );
     expect(rows.map(({ attempt, errors }) => ({ attempt, errors }))).to.deep.equal(
       relays.map(() => ({ attempt: 1, errors: [] })),
     );
-    expect(log.events.filter(({ word }) => word === "start")).to.have.length(20);
-    expect((await rowsOf([running.job.id]))[0]).to.include({ attempt: 2 });
+    expect(log.starts).to.have.length(20);
+    expect((await rowsOf(await hosts.start(), [running.job.id]))[0]).to.include({ attempt: 2 });
     print(`${ahead} jobs were claimed ahead`);
   });
 
@@ -191,7 +170,7 @@ describe("rescue:", () => {
     gate.open();
     expect(await result).to.include({ ok: true, value: "through on attempt 2" });
     await until(() => host.status().events["claim:lost"] === 1, "the first run to meet the fence");
-    const [row] = await rowsOf([relay.job.id]);
+    const [row] = await rowsOf(await hosts.start(), [relay.job.id]);
     expect(row).to.include({ state: "completed", attempt: 2 });
     expect(await (await hosts.start()).await(relay)).to.include({ value: "through on attempt 2" });
   });

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import pg from "pg";
 import { type Embedded, startEmbedded } from "../../lib/embedded.js";
-import type { Baton, BatonStatus } from "../../lib/index.js";
+import type { Baton } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
 import { freeze, thaw } from "../support/frozen.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { statusOf } from "../support/hosts.js";
 import { print } from "../support/print.js";
 import type { NodeProcess } from "../support/process.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated, stubborn } from "../workers/gated.js";
 
@@ -19,45 +19,21 @@ const AFTERMATH = 9_000;
 describe("a silent database", function () {
   this.timeout(120_000);
   let server: Embedded;
-  let sql: pg.Client;
-  let hosts: Hosts;
   let caller: Baton;
   let processes: NodeProcess[];
-
-  before(async () => {
+  const { hosts, sql } = useSystem("suite, with resets", async () => {
     server = await startEmbedded({ fsync: false });
-    sql = new pg.Client(server.url);
-    await sql.connect();
+    return { url: server.url, drop: () => server.remove() };
   });
 
   beforeEach(async () => {
-    hosts = new Hosts(server.url);
     caller = await hosts.start();
     processes = (await Promise.all([1, 2, 3].map(() => hosts.spawn({ queues: QUEUES })))).map(({ process }) => process);
   });
 
-  afterEach(async () => {
-    await hosts.stop();
-    await sql.query("truncate baton.jobs, baton.hosts");
-  });
-
-  after(async () => {
-    await sql.end();
-    await server.remove();
-  });
-
-  async function statuses(): Promise<BatonStatus[]> {
-    return Promise.all(
-      processes.map(async (process) => {
-        process.send({ status: true });
-        return (await process.receive<{ status: BatonStatus }>((message) => "status" in message)).status;
-      }),
-    );
-  }
-
   /** Events of all hosts together. */
   async function happened(event: "rescue" | "host:lost" | "claim:lost" | "claim:stray"): Promise<number> {
-    return (await statuses()).reduce((sum, { events }) => sum + (events[event] ?? 0), 0);
+    return (await Promise.all(processes.map(statusOf))).reduce((sum, { events }) => sum + (events[event] ?? 0), 0);
   }
 
   async function idleRows(): Promise<number> {
@@ -78,7 +54,7 @@ describe("a silent database", function () {
     gate.open();
     const results = await caller.awaitMany(relays, { timeout: 40_000, withRetries: true });
     for (const result of results) expect(result).to.include({ ok: true, value: "through on attempt 1" });
-    expect(gate.events.filter(({ word }) => word === "start")).to.have.length(6);
+    expect(gate.starts).to.have.length(6);
     const { rows } = await sql.query("select distinct attempt, crashes, deaths from baton.jobs");
     expect(rows).to.deep.equal([{ attempt: 1, crashes: 0, deaths: 0 }]);
     await until(async () => (await idleRows()) === 0, "no row to be executing");
@@ -129,7 +105,7 @@ describe("a silent database", function () {
     gate.open();
     const results = await caller.awaitMany(relays, { timeout: 40_000, withRetries: true });
     for (const result of results) expect(result).to.include({ ok: true });
-    expect(gate.events.filter(({ word }) => word === "start")).to.have.length(8);
+    expect(gate.starts).to.have.length(8);
     expect(await happened("host:lost")).to.equal(0);
   });
 
@@ -152,7 +128,7 @@ describe("a silent database", function () {
   });
 
   it("commits a claim after its host has given it up: the host finds it by comparison, and gives it back", async () => {
-    const { host } = (await statuses())[0] as BatonStatus;
+    const { host } = await statusOf(processes[0] as NodeProcess);
     const stray = await caller.async(double.new({ int: 1 }, { queue: "default", scheduleIn: 3_600_000 }));
     await sql.query(
       "update baton.jobs set state = 2, claim = 7, attempt = 1, attempted_at = now(), attempted_by = $1",

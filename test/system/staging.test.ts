@@ -1,10 +1,8 @@
 import { expect } from "chai";
-import pg from "pg";
 import type { NewJob, Relay } from "../../lib/index.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
-import { Hosts } from "../support/hosts.js";
 import { print } from "../support/print.js";
 import type { NodeProcess } from "../support/process.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { clock } from "../workers/clocks.js";
 
@@ -36,26 +34,7 @@ interface Run {
 
 describe("jobs whose time comes while hosts die:", function () {
   this.timeout(60_000);
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
-
-  before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  afterEach(async () => {
-    await hosts.stop();
-    await sql.query("truncate baton.jobs, baton.hosts");
-  });
-
-  after(async () => {
-    await sql.end();
-    await database.drop();
-  });
+  const { hosts, sql } = useSystem("suite, with resets");
 
   async function start(name: string): Promise<Host> {
     return { ...(await hosts.spawn({ name, queues: QUEUES })), name };

@@ -1,42 +1,17 @@
 import { expect } from "chai";
-import pg from "pg";
-import { type Baton, type JobRow, StoppedError } from "../../lib/index.js";
+import { type Baton, StoppedError } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { rowOf } from "../support/hosts.js";
 import { rejection } from "../support/rejection.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated, stubborn } from "../workers/gated.js";
 
 const QUEUES = { default: 2 };
 
 describe("stop:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
-
-  before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  afterEach(async () => {
-    await hosts.stop();
-    await sql.query("truncate baton.jobs");
-  });
-
-  after(async () => {
-    await sql.end();
-    await database.drop();
-  });
-
-  async function rowOf(baton: Baton, id: number): Promise<JobRow> {
-    for await (const row of baton.jobs({ ids: [id] })) return row;
-    throw new Error(`There is no job ${id}`);
-  }
+  const { hosts, sql } = useSystem("suite, with resets");
 
   async function connections(): Promise<number> {
     const { rows } = await sql.query<{ count: number }>(

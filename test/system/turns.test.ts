@@ -1,27 +1,22 @@
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton } from "../../lib/index.js";
 import { Engine } from "../../lib/engine/engine.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated } from "../workers/gated.js";
 
 const JOBS = 60;
 
 describe("several hosts of one queue:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
+  const { hosts, sql } = useSystem("test");
   // oxlint-disable-next-line typescript/unbound-method -- applied to the engine that it is called on
   const { take } = Engine.prototype;
   /** By host. */
   let claims: Map<string, number>;
 
-  beforeEach(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
+  beforeEach(() => {
     claims = new Map();
     Engine.prototype.take = function counted(...values) {
       claims.set(this.host, (claims.get(this.host) ?? 0) + 1);
@@ -29,10 +24,8 @@ describe("several hosts of one queue:", () => {
     };
   });
 
-  afterEach(async () => {
+  afterEach(() => {
     Engine.prototype.take = take;
-    await hosts.stop();
-    await database.drop();
   });
 
   function total(): number {
@@ -102,21 +95,14 @@ describe("several hosts of one queue:", () => {
     expect(await caller.await(slow)).to.include({ ok: true });
   });
 
-  async function ask<Row extends object>(text: string): Promise<Row[]> {
-    const sql = new pg.Client(database.url);
-    await sql.connect();
-    const { rows } = await sql.query<Row>(text);
-    await sql.end();
-    return rows;
-  }
-
   async function executing(): Promise<number> {
-    return (await ask("select from baton.jobs where state = 2")).length;
+    return (await sql.query("select from baton.jobs where state = 2")).rowCount ?? 0;
   }
 
   /** The attempts that finished jobs took. */
   async function attempts(): Promise<number[]> {
-    const rows = await ask<{ attempt: number }>("select distinct attempt from baton.jobs where state = 4");
+    const text = "select distinct attempt from baton.jobs where state = 4";
+    const { rows } = await sql.query<{ attempt: number }>(text);
     return rows.map(({ attempt }) => attempt);
   }
 });

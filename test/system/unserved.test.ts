@@ -1,34 +1,25 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { expect } from "chai";
-import { type AnyWorker, Baton, type BatonOptions } from "../../lib/index.js";
+import type { AnyWorker, Baton, BatonOptions } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
 import echo from "../../examples/workers/echo.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 
 describe("a rolling deploy:", () => {
-  let database: TestDatabase;
-  let batons: Baton[];
+  const { hosts } = useSystem("test");
   let events: unknown[];
   const onEvent = (event: unknown): void => void events.push(event);
 
-  beforeEach(async () => {
-    database = await createDatabase();
-    batons = [];
+  beforeEach(() => {
     events = [];
     subscribe("pg-baton:queue:unserved", onEvent);
   });
 
-  afterEach(async () => {
-    unsubscribe("pg-baton:queue:unserved", onEvent);
-    await Promise.all(batons.map((baton) => baton.stop()));
-    await database.drop();
-  });
+  afterEach(() => unsubscribe("pg-baton:queue:unserved", onEvent));
 
-  async function start(workers: readonly AnyWorker[], options: Partial<BatonOptions> = {}): Promise<Baton> {
-    const baton = new Baton({ threads: 1, ...options, connection: database.url, workers });
-    batons.push(baton);
-    return baton.start();
+  function start(workers: readonly AnyWorker[], options: Partial<BatonOptions> = {}): Promise<Baton> {
+    return hosts.start({ threads: 1, ...options, workers });
   }
 
   it("jobs of a worker that only new hosts have wait for them, and cost no attempt", async () => {

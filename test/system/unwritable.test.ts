@@ -1,29 +1,15 @@
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { sized } from "../workers/sizes.js";
 
 describe("a result that the database never takes in time:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
+  const { hosts, sql } = useSystem("test");
   let host: Baton;
 
   beforeEach(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
     host = await hosts.start({ queues: { default: 2 } });
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  afterEach(async () => {
-    await sql.end();
-    await hosts.stop();
-    await database.drop();
   });
 
   it("fails its attempt with an error that says so, and the host goes on meanwhile", async () => {

@@ -1,11 +1,10 @@
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton, Relay } from "../../../lib/index.js";
 import double from "../../../examples/workers/double.js";
 import echo from "../../../examples/workers/echo.js";
-import { createDatabase, type TestDatabase } from "../../support/database.js";
 import { Gate } from "../../support/gate.js";
-import { Hosts, startWay, WAYS } from "../../support/hosts.js";
+import { startWay, WAYS } from "../../support/hosts.js";
+import { useSystem } from "../../support/system.js";
 import { until } from "../../support/until.js";
 import type { Reply } from "../processes/host.js";
 import { gated } from "../../workers/gated.js";
@@ -14,23 +13,11 @@ const VALUE = { text: "ü", list: [1, null, { deep: true }], number: -1.5 };
 
 for (const way of WAYS) {
   describe(`semantics of delivery, ${way}:`, () => {
-    let database: TestDatabase;
-    let hosts: Hosts;
+    const { hosts, sql } = useSystem("suite");
     let caller: Baton;
-    let sql: pg.Client;
 
     before(async () => {
-      database = await createDatabase();
-      hosts = new Hosts(database.url);
       caller = await startWay(way, hosts, { queues: { default: 4 } });
-      sql = new pg.Client(database.url);
-      await sql.connect();
-    });
-
-    after(async () => {
-      await hosts.stop();
-      await sql.end();
-      await database.drop();
     });
 
     it("1. async commits the job before it resolves", async () => {

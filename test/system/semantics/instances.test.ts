@@ -1,22 +1,11 @@
 import { expect } from "chai";
 import double from "../../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../../support/database.js";
 import { Gate } from "../../support/gate.js";
-import { Hosts } from "../../support/hosts.js";
+import { useSystem } from "../../support/system.js";
 import { gated } from "../../workers/gated.js";
 
 describe("semantics of instances:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-
-  before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-  });
-
-  afterEach(() => hosts.stop());
-
-  after(() => database.drop());
+  const { hosts } = useSystem("suite, with resets");
 
   it("two in one process with one prefix share the jobs, and neither sees the other's results", async () => {
     const [one, other] = await Promise.all([

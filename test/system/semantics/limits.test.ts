@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
-import pg from "pg";
 import { pack } from "../../../lib/codec/codec.js";
 import type { Baton } from "../../../lib/index.js";
-import { createDatabase, type TestDatabase } from "../../support/database.js";
-import { Hosts, startWay, WAYS } from "../../support/hosts.js";
+import { startWay, WAYS } from "../../support/hosts.js";
+import { useSystem } from "../../support/system.js";
 import { bytes } from "../../workers/flaky.js";
 import { returning } from "../../workers/results.js";
 
@@ -23,19 +22,11 @@ function sizePackedTo(length: number): number {
 
 for (const way of WAYS) {
   describe(`semantics of sizes, ${way}:`, () => {
-    let database: TestDatabase;
-    let hosts: Hosts;
+    const { hosts } = useSystem("suite");
     let caller: Baton;
 
     before(async () => {
-      database = await createDatabase();
-      hosts = new Hosts(database.url);
       caller = await startWay(way, hosts, { queues: { default: 4 } });
-    });
-
-    after(async () => {
-      await hosts.stop();
-      await database.drop();
     });
 
     for (const length of [5_978, 5_979, 5_980, 8_191, 8_192]) {
@@ -71,19 +62,11 @@ for (const way of WAYS) {
   });
 
   describe(`semantics of a raised resultLimit, ${way}:`, () => {
-    let database: TestDatabase;
-    let hosts: Hosts;
+    const { hosts } = useSystem("suite");
     let caller: Baton;
 
     before(async () => {
-      database = await createDatabase();
-      hosts = new Hosts(database.url);
       caller = await startWay(way, hosts, { queues: { default: 4 }, resultLimit: 1_000_000 });
-    });
-
-    after(async () => {
-      await hosts.stop();
-      await database.drop();
     });
 
     it("5. a value up to it arrives, a larger one does not", async () => {
@@ -106,21 +89,16 @@ for (const way of WAYS) {
 }
 
 describe("what a limit leaves behind", () => {
+  const { hosts, sql } = useSystem("test");
+
   it("a result that is too large is not stored", async () => {
-    const database = await createDatabase();
-    const hosts = new Hosts(database.url);
     const baton = await hosts.start({ queues: { default: 1 } });
     const relay = await baton.async(bytes.new({ size: 100_000 }));
     await baton.await(relay);
-    const sql = new pg.Client(database.url);
-    await sql.connect();
     const { rows } = await sql.query<{ bytes: number }>(
       "select octet_length(result) as bytes from baton.jobs where id = $1",
       [relay.job.id],
     );
-    await sql.end();
-    await hosts.stop();
-    await database.drop();
     expect(rows[0]?.bytes).to.be.within(2, 32);
   });
 });

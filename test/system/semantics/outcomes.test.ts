@@ -1,11 +1,10 @@
 import { expect } from "chai";
-import pg from "pg";
 import { type AwaitResult, type Baton, DecodeError, JobNotFoundError } from "../../../lib/index.js";
 import double from "../../../examples/workers/double.js";
 import echo from "../../../examples/workers/echo.js";
-import { createDatabase, type TestDatabase } from "../../support/database.js";
-import { Hosts, startWay, WAYS } from "../../support/hosts.js";
+import { startWay, WAYS } from "../../support/hosts.js";
 import { rejection } from "../../support/rejection.js";
+import { useSystem } from "../../support/system.js";
 import { exit } from "../../workers/crash.js";
 import { fail } from "../../workers/fail.js";
 import { bytes, drowsy, flaky } from "../../workers/flaky.js";
@@ -14,19 +13,11 @@ import { returning } from "../../workers/results.js";
 
 for (const way of WAYS) {
   describe(`semantics of outcomes, ${way}:`, () => {
-    let database: TestDatabase;
-    let hosts: Hosts;
+    const { hosts, sql } = useSystem("suite");
     let caller: Baton;
 
     before(async () => {
-      database = await createDatabase();
-      hosts = new Hosts(database.url);
       caller = await startWay(way, hosts, { queues: { default: 4 } });
-    });
-
-    after(async () => {
-      await hosts.stop();
-      await database.drop();
     });
 
     async function outcomeOf(what: string): Promise<AwaitResult> {
@@ -144,12 +135,9 @@ for (const way of WAYS) {
       it("a result that the awaiting side cannot decode is an Error value there", async () => {
         const relay = await caller.async(echo.new({ value: 1 }));
         await caller.await(relay);
-        const sql = new pg.Client(database.url);
-        await sql.connect();
         await sql.query("update baton.jobs set result = convert_to('vb', 'UTF8') || '\\xdeadbeef' where id = $1", [
           relay.job.id,
         ]);
-        await sql.end();
         const other = await hosts.start();
         expect(errorOf(await other.await(relay))).to.be.instanceOf(DecodeError);
         expect(await other.await(await other.async(double.new({ int: 1 })))).to.include({ ok: true, value: 2 });

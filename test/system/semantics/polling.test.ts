@@ -2,38 +2,29 @@ import { channel } from "node:diagnostics_channel";
 import { expect } from "chai";
 import type { Baton } from "../../../lib/index.js";
 import double from "../../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../../support/database.js";
-import { FaultyProxy } from "../../support/faulty-proxy.js";
 import { Gate } from "../../support/gate.js";
-import { Hosts } from "../../support/hosts.js";
+import type { Hosts } from "../../support/hosts.js";
+import { useSystem } from "../../support/system.js";
 import { bytes } from "../../workers/flaky.js";
 import { gated } from "../../workers/gated.js";
 
 describe("semantics where LISTEN is accepted and nothing arrives (a pooler in transaction mode):", () => {
-  let database: TestDatabase;
-  let proxy: FaultyProxy;
+  const system = useSystem("suite");
+  const hearing = system.hosts;
   let deaf: Hosts;
-  let hearing: Hosts;
   let caller: Baton;
   const modes: unknown[] = [];
   const heard = (event: unknown): unknown => modes.push(event);
 
   before(async () => {
-    database = await createDatabase();
-    proxy = new FaultyProxy(database.url);
-    proxy.deaf = true;
-    deaf = new Hosts(await proxy.start());
-    hearing = new Hosts(database.url);
+    const far = await system.openProxy();
+    far.proxy.deaf = true;
+    deaf = far.hosts;
     channel("pg-baton:notifier:mode").subscribe(heard);
     caller = await deaf.start({ name: "deaf caller" });
   });
 
-  after(async () => {
-    channel("pg-baton:notifier:mode").unsubscribe(heard);
-    await Promise.all([deaf.stop(), hearing.stop()]);
-    await proxy.stop();
-    await database.drop();
-  });
+  after(() => channel("pg-baton:notifier:mode").unsubscribe(heard));
 
   it("8. that is found out at start, and said", () => {
     expect(caller.status()).to.include({ state: "started", notifier: "polling" });

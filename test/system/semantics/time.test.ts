@@ -1,12 +1,11 @@
 import { getEventListeners } from "node:events";
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton } from "../../../lib/index.js";
 import double from "../../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../../support/database.js";
 import { Gate } from "../../support/gate.js";
-import { Hosts, startWay, WAYS } from "../../support/hosts.js";
+import { startWay, WAYS } from "../../support/hosts.js";
 import { rejection } from "../../support/rejection.js";
+import { useSystem } from "../../support/system.js";
 import { until } from "../../support/until.js";
 import { fail } from "../../workers/fail.js";
 import { gated } from "../../workers/gated.js";
@@ -14,23 +13,15 @@ import { flaky } from "../../workers/flaky.js";
 
 for (const way of WAYS) {
   describe(`semantics of time, ${way}:`, () => {
-    let database: TestDatabase;
-    let hosts: Hosts;
+    const { hosts, sql } = useSystem("suite");
     let caller: Baton;
 
     before(async () => {
-      database = await createDatabase();
-      hosts = new Hosts(database.url);
       caller = await startWay(way, hosts, { queues: { default: 4 }, threads: 4 });
     });
 
     afterEach("nobody is left waiting", () => {
       expect(caller.status().relays.awaited).to.equal(0);
-    });
-
-    after(async () => {
-      await hosts.stop();
-      await database.drop();
     });
 
     it("3. a timeout is a value, not a throw, and says that the job is not begun, and why", async () => {
@@ -149,26 +140,21 @@ for (const way of WAYS) {
     });
 
     async function hostIds(): Promise<string[]> {
-      const sql = new pg.Client(database.url);
-      await sql.connect();
       const { rows } = await sql.query<{ id: string }>("select id from baton.hosts");
-      await sql.end();
       return rows.map(({ id }) => id);
     }
   });
 }
 
 describe("semantics of time:", () => {
+  const { hosts } = useSystem("test");
+
   it("3. the default is 5,000 ms", async () => {
-    const database = await createDatabase();
-    const hosts = new Hosts(database.url);
     const caller = await hosts.start();
     const relay = await caller.async(double.new({ int: 1 }));
     const start = performance.now();
     const result = await caller.await(relay);
     const waited = performance.now() - start;
-    await hosts.stop();
-    await database.drop();
     expect(result).to.include({ ok: false, error: "timeout" });
     expect(waited).to.be.within(4_990, 20_000);
   });

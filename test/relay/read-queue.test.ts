@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { StoredAnswer } from "../../lib/job/answer.js";
-import { type Asker, Asks, type AsksOptions } from "../../lib/relay/asks.js";
+import { ReadQueue, type ReadQueueOptions, type RowListener } from "../../lib/relay/read-queue.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { until } from "../support/until.js";
 
@@ -8,14 +8,14 @@ function row(ref: string): StoredAnswer {
   return { ref, id: 1, state: "executing", attempt: 1, host: null, answer: null };
 }
 
-/** PostgreSQL's own error, as the driver gives it. */
+/** An error of PostgreSQL, as the driver throws it. */
 function refusal(code: string): Error {
   return Object.assign(new Error(code), { code, severity: "ERROR" });
 }
 
 const REFUSED = refusal("42501");
 
-class Listener implements Asker {
+class Listener implements RowListener {
   readonly heard: [string, StoredAnswer | null | undefined][] = [];
 
   onRow(ref: string, of: StoredAnswer | null | undefined): void {
@@ -23,12 +23,12 @@ class Listener implements Asker {
   }
 }
 
-describe("asking for rows", () => {
+describe("the read queue", () => {
   let telemetry: Telemetry;
   let calls: string[][];
-  let read: AsksOptions["read"];
-  let asks: Asks;
-  /** Lets the statement under way have its answer. */
+  let read: ReadQueueOptions["read"];
+  let queue: ReadQueue;
+  /** Completes the statement under way. */
   let answer: () => void;
 
   beforeEach(() => {
@@ -38,21 +38,21 @@ describe("asking for rows", () => {
       new Promise((resolve) => {
         answer = () => resolve(refs.map(row));
       });
-    asks = make();
+    queue = make();
   });
 
-  afterEach(() => asks.stop());
+  afterEach(() => queue.stop());
 
-  function make(options: Partial<AsksOptions> = {}): Asks {
-    return new Asks({
+  function make(options: Partial<ReadQueueOptions> = {}): ReadQueue {
+    return new ReadQueue({
       name: "test",
       limit: 3,
       read: (refs, progress) => {
         calls.push([...refs]);
         return read(refs, progress);
       },
-      onRow: (ref, of, { askers }) => {
-        for (const asker of askers) asker.onRow(ref, of, false, false);
+      onRow: (ref, of, { listeners }) => {
+        for (const listener of listeners) listener.onRow(ref, of, "nothing new");
       },
       telemetry,
       ...options,
@@ -60,14 +60,14 @@ describe("asking for rows", () => {
   }
 
   async function ended(): Promise<void> {
-    await until(() => asks.pending === 0, "all to be answered");
+    await until(() => queue.pending === 0, "all to be read");
   }
 
-  it("reads in order, each ref once however many ask, no more than the limit at a time", async () => {
+  it("reads in order, each ref once for all requests, up to the limit at a time", async () => {
     const [one, two] = [new Listener(), new Listener()];
     read = async (refs) => refs.filter((ref) => ref !== "c").map(row);
-    for (const ref of ["a", "b", "c", "d", "a"]) asks.ask(ref, { via: "notify" }, [one]);
-    asks.ask("a", { via: "notify" }, [two]);
+    for (const ref of ["a", "b", "c", "d", "a"]) queue.push(ref, { via: "notify" }, [one]);
+    queue.push("a", { via: "notify" }, [two]);
     await ended();
     expect(calls).to.deep.equal([["a", "b", "c"], ["d"]]);
     expect(one.heard).to.deep.equal([
@@ -79,31 +79,31 @@ describe("asking for rows", () => {
     expect(two.heard).to.deep.equal([["a", row("a")]]);
   });
 
-  it("asks again for a ref that is on its way: the row may have changed since", async () => {
-    expect(asks.ask("a", { via: "notify" })).to.equal(true);
+  it("reads a ref again that is being read, since the row may have changed", async () => {
+    expect(queue.push("a", { via: "notify" })).to.equal(true);
     await until(() => calls.length === 1, "the first");
-    expect(asks.ask("a", { via: "notify" })).to.equal(true);
-    expect(asks.ask("a", { via: "notify" })).to.equal(false);
+    expect(queue.push("a", { via: "notify" })).to.equal(true);
+    expect(queue.push("a", { via: "notify" })).to.equal(false);
     answer();
     await until(() => calls.length === 2, "the second");
     answer();
     await ended();
   });
 
-  it("joins one that is on its way, where that is meant", async () => {
-    asks = make({ joins: true });
+  it("joins a read under way with `joins`", async () => {
+    queue = make({ joins: true });
     const listener = new Listener();
-    asks.ask("a", { via: "notify" });
+    queue.push("a", { via: "notify" });
     await until(() => calls.length === 1, "the first");
-    expect(asks.ask("a", { via: "notify" }, [listener])).to.equal(false);
+    expect(queue.push("a", { via: "notify" }, [listener])).to.equal(false);
     answer();
     await ended();
     expect(listener.heard).to.have.length(1);
     expect(calls).to.have.length(1);
   });
 
-  it("reads no more bytes at a time than it may, but one answer alone", async () => {
-    asks = make({ maxSize: 10 });
+  it("reads at most `maxSize` bytes at a time, or one larger answer alone", async () => {
+    queue = make({ maxSize: 10 });
     read = async (refs) => refs.map(row);
     for (const [ref, size] of [
       ["a", 6],
@@ -112,47 +112,47 @@ describe("asking for rows", () => {
       ["d", 20],
       ["e", 1],
     ] as const) {
-      asks.ask(ref, { via: "notify", size });
+      queue.push(ref, { via: "notify", size });
     }
     await ended();
     expect(calls).to.deep.equal([["a", "b"], ["c"], ["d"], ["e"]]);
   });
 
-  it("keeps nothing that was dropped while the database is away, also not of what it tries again", async () => {
+  it("forgets dropped refs while the database is away, also those it retries", async () => {
     const listener = new Listener();
     read = () => Promise.reject(new Error("away"));
-    for (let n = 0; n < 100; n += 1) asks.ask(`ref ${n}`, { via: "reconcile" }, [listener]);
+    for (let n = 0; n < 100; n += 1) queue.push(`ref ${n}`, { via: "reconcile" }, [listener]);
     await until(() => calls.length >= 2, "a second try");
-    expect(asks.pending).to.equal(100);
-    for (let n = 1; n < 100; n += 1) asks.drop(`ref ${n}`);
-    expect(asks.pending).to.equal(1);
+    expect(queue.pending).to.equal(100);
+    for (let n = 1; n < 100; n += 1) queue.drop(`ref ${n}`);
+    expect(queue.pending).to.equal(1);
     expect(listener.heard).to.have.length(99);
     const before = calls.length;
     await until(() => calls.length > before + 1, "other tries");
     expect(calls.at(-1)).to.deep.equal(["ref 0"]);
-    asks.drop("ref 0");
-    await until(() => calls.length > 0 && asks.pending === 0, "an end");
+    queue.drop("ref 0");
+    await until(() => calls.length > 0 && queue.pending === 0, "an end");
   });
 
-  it("drops what is not wanted where more is pending than can be", async () => {
-    for (let n = 0; n < 100; n += 1) asks.ask(`ref ${n}`, { via: "reconcile" });
-    asks.compact(100, () => false);
-    expect(asks.pending).to.equal(100);
-    asks.compact(99, (ref) => ref === "ref 50");
-    expect(asks.pending).to.equal(1);
+  it("drops refs of no use once more are pending than the limit", async () => {
+    for (let n = 0; n < 100; n += 1) queue.push(`ref ${n}`, { via: "reconcile" });
+    queue.compact(100, () => false);
+    expect(queue.pending).to.equal(100);
+    queue.compact(99, (ref) => ref === "ref 50");
+    expect(queue.pending).to.equal(1);
   });
 
-  it("calls nobody who has withdrawn", async () => {
+  it("does not call back a listener that has withdrawn", async () => {
     const [one, two] = [new Listener(), new Listener()];
-    asks.ask("a", { via: "notify" }, [one, two]);
+    queue.push("a", { via: "notify" }, [one, two]);
     await until(() => calls.length === 1, "the statement");
-    asks.withdraw("a", one);
+    queue.withdraw("a", one);
     answer();
     await ended();
     expect([one.heard.length, two.heard.length]).to.deep.equal([0, 1]);
   });
 
-  it("tries again after what passes, and at once when it may have passed", async () => {
+  it("retries after transient failures, and at once on `retryNow`", async () => {
     let failures = 0;
     read = async (refs) => {
       failures += 1;
@@ -160,21 +160,21 @@ describe("asking for rows", () => {
       return refs.map(row);
     };
     const listener = new Listener();
-    asks.ask("a", { via: "notify" }, [listener]);
+    queue.push("a", { via: "notify" }, [listener]);
     await until(() => failures === 1, "a failure");
-    asks.retryNow();
+    queue.retryNow();
     await ended();
     expect(listener.heard).to.deep.equal([["a", row("a")]]);
     expect(telemetry.counts()).to.deep.equal({ "batch:retry": 2 });
   });
 
-  it("says of a ref that the database refuses that it cannot be read, and reads its neighbours", async () => {
+  it("isolates a ref that the database refuses, and reads the others", async () => {
     const listener = new Listener();
     read = async (refs) => {
       if (refs.includes("b")) throw REFUSED;
       return refs.map(row);
     };
-    for (const ref of ["a", "b", "c"]) asks.ask(ref, { via: "notify" }, [listener]);
+    for (const ref of ["a", "b", "c"]) queue.push(ref, { via: "notify" }, [listener]);
     await ended();
     expect(new Map(listener.heard)).to.deep.equal(
       new Map([
@@ -186,7 +186,7 @@ describe("asking for rows", () => {
     expect(telemetry.counts()).to.deep.equal({ "service:error": 1 });
   });
 
-  it("knows when the database answered last, in part or at all", async () => {
+  it("knows when the database last replied, in part or in full", async () => {
     let progress: () => void = () => {};
     let answered: () => void = () => {};
     read = (refs, onProgress) => {
@@ -195,14 +195,14 @@ describe("asking for rows", () => {
         answered = () => resolve(refs.map(row));
       });
     };
-    asks.ask("a", { via: "notify" });
+    queue.push("a", { via: "notify" });
     await until(() => calls.length === 1, "the statement");
-    expect(asks.answeredAt).to.equal(Number.NEGATIVE_INFINITY);
+    expect(queue.repliedAt).to.equal(Number.NEGATIVE_INFINITY);
     progress();
-    const { answeredAt } = asks;
-    expect(answeredAt).to.be.within(performance.now() - 5_000, performance.now());
+    const { repliedAt } = queue;
+    expect(repliedAt).to.be.within(performance.now() - 5_000, performance.now());
     answered();
     await ended();
-    expect(asks.answeredAt).to.be.at.least(answeredAt);
+    expect(queue.repliedAt).to.be.at.least(repliedAt);
   });
 });

@@ -4,69 +4,9 @@ import { InvalidJobError, type JobProblem } from "../errors.js";
 import { keyProblems } from "../keys.js";
 import type { JsonObject } from "./job.js";
 import { jsonProblems } from "./json.js";
+import type { JobOptions, NewJob, NewJobOptions } from "./new-job.js";
 
-/**
- * Options of a job. A worker's definition sets defaults, and `Worker.new` overrides them one by
- * one.
- */
-export interface JobOptions {
-  /**
-   * The queue that the job waits in. 1 to 64 letters, digits or any of `_ . -`.
-   * @default "default"
-   */
-  readonly queue?: string;
-  /**
-   * Jobs with a lower number run first. An integer from 0 to 32,767.
-   * @default 0
-   */
-  readonly priority?: number;
-  /**
-   * How many attempts the job gets before it is discarded. An integer from 1 to 32,767.
-   * @default 20
-   */
-  readonly maxAttempts?: number;
-  /**
-   * Labels by which `baton.jobs()` can find the job. At most 64, of 1 to 255 characters each.
-   * @default []
-   */
-  readonly tags?: readonly string[];
-  /**
-   * A JSON object for the caller's own purposes, which `perform` gets as `job.meta`. At most 1 MiB
-   * as JSON.
-   * @default {}
-   */
-  readonly meta?: JsonObject;
-}
-
-/** Options of a new job: {@link JobOptions} and its schedule, for which workers have no default. */
-export interface NewJobOptions extends JobOptions {
-  /** The earliest time at which the job runs. Excludes `scheduleIn`. */
-  readonly scheduledAt?: Date;
-  /**
-   * Delays the job by this many ms, from 0 to a century, by the database's clock. Excludes
-   * `scheduledAt`.
-   */
-  readonly scheduleIn?: number;
-}
-
-declare const RESULT: unique symbol;
-
-/**
- * A job that is not inserted yet, as `Worker.new` returns it. Plain data, checked when it is
- * inserted.
- */
-export interface NewJob<Result = unknown> {
-  /** The name of its worker. */
-  readonly worker: string;
-  /** The args of the job. They must survive JSON. At most 16 MiB as JSON. */
-  readonly args: unknown;
-  /** The worker's defaults, overridden by the options of `Worker.new`. */
-  readonly options: NewJobOptions;
-  /** Exists only in types: carries the result's type to `async` and `await`. */
-  readonly [RESULT]?: Result;
-}
-
-/** A job that passed every check, ready for its row. */
+/** A job that passed all checks and can be inserted, with its defaults filled in. */
 export interface CheckedJob {
   readonly worker: string;
   readonly queue: string;
@@ -78,7 +18,7 @@ export interface CheckedJob {
   readonly maxAttempts: number;
   /** ms since the epoch, or null. */
   readonly scheduledAt: number | null;
-  /** ms from the database's now, or null. */
+  /** ms from the database's current time, or null. */
   readonly scheduleIn: number | null;
 }
 
@@ -87,30 +27,31 @@ export const JOB_OPTIONS = ["queue", "priority", "maxAttempts", "tags", "meta"] 
 /** The keys of {@link NewJobOptions}. */
 const NEW_JOB_OPTIONS = [...JOB_OPTIONS, "scheduledAt", "scheduleIn"] as const;
 
-const NAME = /^[\w./:@-]{1,128}$/;
+const WORKER = /^[\w./:@-]{1,128}$/;
 const QUEUE = /^[\w.-]{1,64}$/;
 const MAX_SMALLINT = 32_767;
 const MAX_ARGS_BYTES = 16 * 1_024 * 1_024;
 const MAX_META_BYTES = 1_024 * 1_024;
-/** Jobs of one call go in one statement, which takes memory of the database and of this process. */
+/** Jobs of one call. One statement inserts them, which takes memory here and in the database. */
 const MAX_JOBS = 100_000;
-/** UTF-16 units of args and meta. */
+/** UTF-16 code units of the args and meta of all jobs of one call. */
 const MAX_JOBS_LENGTH = 64 * 1_024 * 1_024;
+/** In ms. */
 const CENTURY = 100 * 365 * 86_400_000;
 
-/** Says what is wrong with a worker's name, or null. */
+/** The problem of a worker's name; null if it is valid. */
 export function workerNameProblem(name: unknown): string | null {
-  if (typeof name === "string" && NAME.test(name)) return null;
+  if (typeof name === "string" && WORKER.test(name)) return null;
   return `must be 1 to 128 letters, digits or any of _ . / : @ -, not ${show(name)}`;
 }
 
-/** Says what is wrong with a queue's name, or null. */
+/** The problem of a queue's name; null if it is valid. */
 export function queueProblem(queue: unknown): string | null {
   if (typeof queue === "string" && QUEUE.test(queue)) return null;
   return `must be 1 to 64 letters, digits or any of _ . -, not ${show(queue)}`;
 }
 
-/** Lists what is wrong with the options that a worker may have defaults for. */
+/** The problems of options for which a worker may define defaults. */
 export function optionProblems(options: JobOptions): JobProblem[] {
   const problems: JobProblem[] = [];
   const { queue, priority, maxAttempts, tags, meta } = options;
@@ -130,13 +71,14 @@ export function optionProblems(options: JobOptions): JobProblem[] {
 }
 
 /**
- * Checks a new job and fills in the defaults. Throws {@link InvalidJobError} with every problem
- * found.
+ * Checks a new job and fills in the defaults.
+ *
+ * @throws {@link InvalidJobError} with all problems of the job
  */
 export function checkJob(job: NewJob): CheckedJob {
   if (typeof job !== "object" || job === null || typeof job.options !== "object" || job.options === null) {
     throw new InvalidJobError("?", [
-      { field: "job", problem: `must be made by a worker, as in Double.new({ int: 2 }), and is ${show(job)}` },
+      { field: "job", problem: `must come from a worker, as in Double.new({ int: 2 }), not ${show(job)}` },
     ]);
   }
   const { worker, options } = job;
@@ -151,7 +93,10 @@ export function checkJob(job: NewJob): CheckedJob {
   if (nameProblem !== null) problems.unshift({ field: "worker", problem: nameProblem });
   const text = problems.length === 0 ? JSON.stringify(args) : "";
   if (Buffer.byteLength(text) > MAX_ARGS_BYTES) {
-    problems.push({ field: "args", problem: `are over ${MAX_ARGS_BYTES} bytes: pass a reference to the data` });
+    problems.push({
+      field: "args",
+      problem: `have more than ${MAX_ARGS_BYTES} bytes as JSON: pass a reference to the data`,
+    });
   }
   if (problems.length > 0) throw new InvalidJobError(worker, problems);
   return {
@@ -168,25 +113,27 @@ export function checkJob(job: NewJob): CheckedJob {
 }
 
 /**
- * Checks a list of new jobs: at most 100,000, with at most 64 MiB of args and meta. Throws
- * {@link InvalidJobError} for the first that cannot be inserted, and for a list over a limit.
+ * Checks an array of new jobs: at most 100,000, with at most 64 MiB of args and meta.
+ *
+ * @throws {@link InvalidJobError} for the first invalid job, and for an array over a limit
  */
 export function checkJobs(jobs: readonly NewJob[]): CheckedJob[] {
   if (!Array.isArray(jobs))
     throw jobsError(`must be an array of jobs, such as [Double.new({ int: 2 })], not ${show(jobs)}`);
-  if (jobs.length > MAX_JOBS) throw jobsError(`are ${jobs.length}, over ${MAX_JOBS}: ${PARTS}`);
+  if (jobs.length > MAX_JOBS) throw jobsError(`are ${jobs.length}, more than ${MAX_JOBS}: ${PARTS}`);
   const checked: CheckedJob[] = [];
   let length = 0;
   for (const job of jobs as readonly NewJob[]) {
     const one = checkJob(job);
     checked.push(one);
     length += one.args.length + (job.options.meta === undefined ? 0 : JSON.stringify(one.meta).length);
-    if (length > MAX_JOBS_LENGTH) throw jobsError(`have over ${MAX_JOBS_LENGTH} characters of args and meta: ${PARTS}`);
+    if (length > MAX_JOBS_LENGTH)
+      throw jobsError(`have more than ${MAX_JOBS_LENGTH} characters of args and meta: ${PARTS}`);
   }
   return checked;
 }
 
-const PARTS = "they go in one statement, all or none. Insert them in parts";
+const PARTS = "one statement inserts all or none. Insert them in parts";
 
 function jobsError(problem: string): InvalidJobError {
   return new InvalidJobError("?", [{ field: "jobs", problem }]);
@@ -195,25 +142,26 @@ function jobsError(problem: string): InvalidJobError {
 function metaProblems(meta: JsonObject): JobProblem[] {
   const problems = jsonProblems(meta, "meta");
   if (problems.length > 0 || Buffer.byteLength(JSON.stringify(meta)) <= MAX_META_BYTES) return problems;
-  return [{ field: "meta", problem: `is over ${MAX_META_BYTES} bytes: pass a reference to the data` }];
+  return [{ field: "meta", problem: `has more than ${MAX_META_BYTES} bytes as JSON: pass a reference to the data` }];
 }
 
 function timeProblems({ scheduledAt, scheduleIn }: NewJobOptions): JobProblem[] {
   const problems: JobProblem[] = [];
   if (scheduledAt !== undefined) {
     const time = types.isDate(scheduledAt) ? scheduledAt.getTime() : Number.NaN;
-    // Years 0 to 9999: what both PostgreSQL and ISO 8601 write without ado.
+    // Years 0 to 9999, which PostgreSQL and ISO 8601 write the same way.
     if (!(time >= -62_167_219_200_000 && time < 253_402_300_800_000)) {
       problems.push({ field: "scheduledAt", problem: `must be a valid Date, not ${show(scheduledAt)}` });
     }
-    if (scheduleIn !== undefined) problems.push({ field: "scheduleIn", problem: "cannot be given beside scheduledAt" });
+    if (scheduleIn !== undefined)
+      problems.push({ field: "scheduleIn", problem: "cannot be combined with scheduledAt" });
   } else if (
     scheduleIn !== undefined &&
     !(typeof scheduleIn === "number" && scheduleIn >= 0 && scheduleIn <= CENTURY)
   ) {
     problems.push({
       field: "scheduleIn",
-      problem: `must be a number of ms, 0 or more, up to a century, not ${show(scheduleIn)}`,
+      problem: `must be a number of ms from 0 to ${CENTURY} (a century), not ${show(scheduleIn)}`,
     });
   }
   return problems;

@@ -1,50 +1,51 @@
-/** Maps and Sets of fewer entries are quick to fill whatever is in them. */
+/** Maps and Sets of fewer entries are quick to fill whatever they hold. */
 const CHECKED_FROM = 256;
-/** Most numbers in one bucket. Chance puts about 12 into the fullest of millions. */
-const CROWD = 64;
+/** Most numbers in one bucket. By chance the fullest of millions of buckets holds about 12. */
+const BUCKET_LIMIT = 64;
 
-/** Why such a Map or Set is refused. */
-export const CROWDED = "its numbers were chosen to make a Map or Set slow: send an array";
+/** Why such a Map or Set cannot be encoded. */
+export const FLOODED = "too many of its numbers share a hash bucket, which makes a Map or Set slow: send an array";
 
 /**
- * Finds numbers that were chosen to fall into one bucket of V8's hash tables. V8 hashes numbers and
- * bigints without a seed, so that 178 kB of chosen integers take a Set 0.8 to 4 s to fill. Strings
- * and objects cannot be chosen this way.
+ * Protects Maps and Sets from hash flooding: numbers chosen to fall into one bucket of V8's hash
+ * tables. V8 hashes numbers and bigints without a seed, so a Set of 178 kB of chosen integers takes
+ * 0.8 to 4 s to fill. Strings and objects cannot be chosen this way.
  *
- * Should a V8 hash otherwise, nothing is found, and nothing harmless is refused either: no
- * arithmetic sequence crowds.
+ * If a V8 hashes differently, the guard detects nothing, but refuses nothing harmless either: no
+ * arithmetic sequence fills a bucket.
  */
-export class Crowding {
+export class FloodGuard {
+  /** Keys by bucket. A byte suffices: the first bucket over the limit is refused. */
   readonly #counts: Uint8Array;
   readonly #mask: number;
 
   private constructor(size: number) {
-    // V8 has a bucket for every two entries of a capacity that doubles.
+    // V8 has one bucket for two entries, of a capacity that doubles.
     const buckets = 2 ** Math.ceil(Math.log2(size)) / 2;
     this.#counts = new Uint8Array(buckets);
     this.#mask = buckets - 1;
   }
 
-  /** For a Map or Set of this size; undefined where it is too small to matter. */
-  static of(size: number): Crowding | undefined {
-    return size < CHECKED_FROM ? undefined : new Crowding(size);
+  /** The guard of a Map or Set of this size; undefined if it is too small to need one. */
+  static for(size: number): FloodGuard | undefined {
+    return size < CHECKED_FROM ? undefined : new FloodGuard(size);
   }
 
-  /** Counts a key. True if too many share its bucket. */
-  crowds(key: unknown): boolean {
+  /** Counts a key. True if too many keys share its bucket. */
+  floods(key: unknown): boolean {
     const hash = hashOf(key);
     if (hash === undefined) return false;
     const bucket = hash & this.#mask;
     const count = (this.#counts[bucket] as number) + 1;
     this.#counts[bucket] = count;
-    return count > CROWD;
+    return count > BUCKET_LIMIT;
   }
 }
 
 const float = new Float64Array(1);
 const bigint = new BigUint64Array(float.buffer);
 const halves = new Uint32Array(float.buffer);
-/** Where the low half of 8 bytes stands. */
+/** Index in `halves` of the low half of 8 bytes, which depends on the machine's byte order. */
 const LOW = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1;
 
 /** The hash that V8 gives a number or a bigint; undefined for any other key. */
@@ -55,7 +56,7 @@ function hashOf(key: unknown): number | undefined {
     return hash64(halves[1 - LOW] as number, halves[LOW] as number);
   }
   if (typeof key !== "bigint") return undefined;
-  // V8 leaves out the sign, and all but the lowest 64 bits.
+  // V8 ignores the sign and all but the lowest 64 bits.
   bigint[0] = key < 0n ? -key : key;
   return hash64(halves[1 - LOW] as number, halves[LOW] as number);
 }
@@ -70,7 +71,7 @@ function hash32(key: number): number {
   return (hash ^ (hash >>> 16)) & 0x3fff_ffff;
 }
 
-/** V8's `ComputeLongHash`, in halves: with bigints it would take 50 times as long. */
+/** V8's `ComputeLongHash` on two 32-bit halves, which is 50 times as fast as on bigints. */
 function hash64(high: number, low: number): number {
   let [hi, lo] = [high, low];
   const add = (otherHi: number, otherLo: number): void => {

@@ -1,12 +1,17 @@
 import { types } from "node:util";
-import { Exception, isError } from "./exception.js";
+import { isError } from "./error-classes.js";
+import { ErrorParts } from "./error-parts.js";
 import { show, showThrown } from "./show.js";
 
-/** How much of an error is kept: characters of each text, levels, properties of each object, objects in all. */
+/** How much of an error a rendition keeps. */
 interface Allowance {
+  /** Characters of each text. */
   readonly text: number;
+  /** Levels of nesting. */
   readonly depth: number;
+  /** Properties of each object. */
   readonly width: number;
+  /** Objects in all. */
   readonly objects: number;
 }
 
@@ -18,41 +23,43 @@ const ALLOWANCES: readonly Allowance[] = [
 ];
 
 /**
- * Ways to tell what a job threw, from faithful to bare: as it is, then with less and less of it and with a word in the
- * place of what cannot be encoded. Any of them may throw or come to too many bytes; `BARE` does neither.
+ * Ways to render what a job threw, from faithful to bare. The first is the value as it is.
+ * Each next one keeps less, and replaces with a word what cannot be encoded. Any of them
+ * may throw or have too many bytes; {@link UNKNOWN_ERROR} does neither.
  */
-export function tellings(thrown: unknown): readonly (() => unknown)[] {
-  return [() => asError(thrown), ...ALLOWANCES.map((allowance) => () => new Cleaner(allowance).telling(thrown))];
+export function renditions(thrown: unknown): readonly (() => unknown)[] {
+  return [() => asError(thrown), ...ALLOWANCES.map((allowance) => () => new Sanitizer(allowance).render(thrown))];
 }
 
-/** What is left to say when nothing else could be said. */
-export const BARE = Object.assign(new Exception(), { message: "unknown error" });
+/** The last resort, if no rendition could be encoded. */
+export const UNKNOWN_ERROR = Object.assign(new ErrorParts(), { message: "unknown error" });
 
-/** An error, or one made of what was thrown in the place of an error. */
-function asError(thrown: unknown): Error | Exception {
+/** The error that was thrown, or one that stands for any other value. */
+function asError(thrown: unknown): Error | ErrorParts {
   if (typeof thrown === "object" && thrown !== null && !types.isProxy(thrown) && isError(thrown)) return thrown;
-  const exception = new Exception();
-  exception.message = `thrown was ${show(thrown)}, which is no Error`;
-  if (typeof thrown !== "function" && typeof thrown !== "symbol" && !types.isProxy(thrown)) exception.cause = [thrown];
-  return exception;
+  const parts = new ErrorParts();
+  parts.message = `A value that is not an Error was thrown: ${show(thrown)}`;
+  if (typeof thrown !== "function" && typeof thrown !== "symbol" && !types.isProxy(thrown)) parts.cause = [thrown];
+  return parts;
 }
 
-/** Copies what can be encoded, and no more than allowed of it. */
-class Cleaner {
+/** Copies what can be encoded of an error, within an allowance. */
+class Sanitizer {
   readonly #allowance: Allowance;
+  /** Copies by their originals, so that identity and cycles survive. */
   readonly #copies = new Map<object, object>();
 
   constructor(allowance: Allowance) {
     this.#allowance = allowance;
   }
 
-  telling(thrown: unknown): Exception {
-    return this.#exception(asError(thrown), 0);
+  render(thrown: unknown): ErrorParts {
+    return this.#parts(asError(thrown), 0);
   }
 
-  #exception(error: Error | Exception, depth: number): Exception {
-    const parts = error instanceof Exception ? error : takeApart(error);
-    const copy = new Exception();
+  #parts(error: Error | ErrorParts, depth: number): ErrorParts {
+    const parts = error instanceof ErrorParts ? error : takeApart(error);
+    const copy = new ErrorParts();
     this.#copies.set(error, copy);
     copy.base = parts.base;
     copy.className = this.#text(parts.className);
@@ -82,7 +89,7 @@ class Cleaner {
       if (types.isProxy(value)) return "[Proxy]";
       if (types.isDate(value)) return value;
       if (depth >= this.#allowance.depth || this.#copies.size >= this.#allowance.objects) return "[…]";
-      if (isError(value)) return this.#exception(value, depth);
+      if (isError(value)) return this.#parts(value, depth);
       if (Array.isArray(value)) return this.#array(value, depth);
       const tag = Object.prototype.toString.call(value).slice(8, -1);
       if (tag !== "Object" || types.isExternal(value)) return this.#text(show(value));
@@ -90,7 +97,7 @@ class Cleaner {
       this.#copies.set(value, copy);
       return this.#fill(copy, value, Object.keys(value), depth + 1);
     } catch {
-      // Its own getters or traps threw; the error that it belongs to matters more than why.
+      // A getter or trap of the part threw. The error around it matters more than the reason.
       return "[unreadable]";
     }
   }
@@ -122,11 +129,11 @@ class Cleaner {
   }
 }
 
-function takeApart(error: Error): Exception {
+function takeApart(error: Error): ErrorParts {
   try {
-    return Exception.of(error);
+    return ErrorParts.of(error);
   } catch {
-    // One of its getters threw: what it says of itself is all that is left.
-    return Object.assign(new Exception(), { message: showThrown(error) });
+    // A getter of the error threw. Keep at least its message.
+    return Object.assign(new ErrorParts(), { message: showThrown(error) });
   }
 }

@@ -3,7 +3,7 @@ import { decode, encode } from "../../lib/codec/codec.js";
 import { TAG } from "../../lib/codec/tag.js";
 import { DecodeError, EncodeError } from "../../lib/errors.js";
 
-/** Integers that fall into one bucket of a table with so many buckets, a power of two. */
+/** Integers that share a bucket of a table with so many buckets, a power of two. */
 function hostile(count: number, buckets: number): number[] {
   const found: number[] = [];
   for (let key = 0; found.length < count; key += 1) {
@@ -17,7 +17,7 @@ function hostile(count: number, buckets: number): number[] {
   return found;
 }
 
-/** Bigints whose hash is the same, since V8 looks at their lowest 64 bits alone. */
+/** Bigints with the same hash: V8 reads only their lowest 64 bits. */
 const BIGINTS = Array.from({ length: 1_024 }, (_, index) => (BigInt(index) << 64n) + 5n);
 const INTEGERS = hostile(1_024, 512);
 const HARMLESS: Readonly<Record<string, (index: number) => unknown>> = {
@@ -31,10 +31,10 @@ const HARMLESS: Readonly<Record<string, (index: number) => unknown>> = {
   strings: String,
 };
 
-/** The bytes of a Set or Map of integers, without making one. */
+/** Forges the bytes of a Set or Map of integers, without making one. */
 function forged(tag: number, numbers: readonly number[]): Buffer {
   const body = numbers.flatMap((number) => {
-    // Elements of an array: a tag and a varint each.
+    // The element of an array: a tag and a varint.
     const bytes = [...encode([number]).subarray(2)];
     return tag === TAG.MAP ? [...bytes, TAG.NULL] : bytes;
   });
@@ -52,13 +52,13 @@ describe("codec: Maps and Sets of numbers that were chosen to collide", () => {
     });
   }
 
-  it("are refused by the decoder before they are in a table", () => {
+  it("are refused by the decoder before they enter a table", () => {
     for (const tag of [TAG.SET, TAG.MAP]) {
-      expect(() => decode(forged(tag, INTEGERS))).to.throw(DecodeError, /chosen to make it slow/);
+      expect(() => decode(forged(tag, INTEGERS))).to.throw(DecodeError, /share a hash bucket, which makes it slow/);
     }
   });
 
-  it("do slow this very Node.js down, many times over", () => {
+  it("slow this Node.js down many times", () => {
     const chosen = hostile(4_096, 2_048);
     const plain = chosen.map((_, index) => index * 977);
     const fill = (keys: readonly number[]): number => {
@@ -81,7 +81,7 @@ describe("codec: Maps and Sets of numbers that were chosen to collide", () => {
     });
   }
 
-  it("pass in small numbers", () => {
+  it("pass if they are few", () => {
     const keys = new Set(INTEGERS.slice(0, 255));
     expect(decode(encode(keys))).to.deep.equal(keys);
   });

@@ -2,7 +2,7 @@ import { types } from "node:util";
 import { runInNewContext } from "node:vm";
 import { expect } from "chai";
 import { decode, encode } from "../../lib/codec/codec.js";
-import type { ErrorClass } from "../../lib/codec/exception.js";
+import type { ErrorClass } from "../../lib/codec/error-classes.js";
 import {
   BatonError,
   DecodeError,
@@ -134,8 +134,8 @@ describe("an error comes back", () => {
   });
 });
 
-describe("an error of a class of one's own comes back", () => {
-  it("as its class where that is registered, without running the constructor", () => {
+describe("an error of the caller's own class comes back", () => {
+  it("as its class if registered, without running the constructor", () => {
     const error = new PaymentError("declined", 402, { cause: "card" });
     const ran = PaymentError.ran;
     const back = trip(error, [PaymentError]);
@@ -146,7 +146,7 @@ describe("an error of a class of one's own comes back", () => {
     expect(types.isNativeError(back)).to.equal(true);
   });
 
-  it("as an Error where it is not", () => {
+  it("as an Error if not registered", () => {
     const back = trip(new PaymentError("declined", 402));
     expect(Object.getPrototypeOf(back)).to.equal(Error.prototype);
     expect(back).to.include({ name: "Error", message: "declined", status: 402 });
@@ -160,7 +160,7 @@ describe("an error of a class of one's own comes back", () => {
     expect(Object.keys(back)).to.deep.equal(["name"]);
   });
 
-  it("as a registered class that its name says it is", () => {
+  it("as the registered class that its name refers to", () => {
     const error = new Error("by name");
     error.name = "PaymentError";
     expect(trip(error, [PaymentError])).to.be.instanceOf(PaymentError);
@@ -177,7 +177,7 @@ describe("an error of a class of one's own comes back", () => {
     expect((back.errors[0] as Error).cause).to.be.instanceOf(PaymentError);
   });
 
-  it("as a DecodeError where the class fights being made", () => {
+  it("as a DecodeError if the class cannot be constructed", () => {
     class Hostile extends Error {
       override get name(): string {
         throw new Error("no name");

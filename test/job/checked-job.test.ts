@@ -1,15 +1,16 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { InvalidJobError } from "../../lib/errors.js";
-import { checkJob, checkJobs, type NewJob, type NewJobOptions } from "../../lib/job/draft.js";
+import { checkJob, checkJobs } from "../../lib/job/checked-job.js";
+import type { NewJob, NewJobOptions } from "../../lib/job/new-job.js";
 
 function job(args: unknown, options: NewJobOptions = {}): NewJob {
   return { worker: "w", args, options };
 }
 
-function fieldsOf(draft: unknown): readonly string[] {
+function fieldsOf(job: unknown): readonly string[] {
   try {
-    checkJob(draft as NewJob);
+    checkJob(job as NewJob);
     return [];
   } catch (error) {
     if (error instanceof InvalidJobError) return error.problems.map(({ field }) => field);
@@ -32,12 +33,12 @@ describe("checkJob", () => {
     });
   });
 
-  it("takes no args for none: {}", () => {
+  it("reads undefined args as {}", () => {
     expect(checkJob(job(undefined)).args).to.equal("{}");
     expect(checkJob(job(null)).args).to.equal("null");
   });
 
-  it("takes all that is within the limits", () => {
+  it("accepts all options within the limits", () => {
     const options = fc.record(
       {
         queue: fc.stringMatching(/^[\w.-]{1,64}$/),
@@ -66,7 +67,7 @@ describe("checkJob", () => {
     );
   });
 
-  it("reads a moment as ms since the epoch, from the years 0 to 9999", () => {
+  it("accepts times in the years 0 to 9999, as ms since the epoch", () => {
     expect(checkJob(job({}, { scheduledAt: new Date(1_234) }))).to.include({ scheduledAt: 1_234, scheduleIn: null });
     expect(fieldsOf(job({}, { scheduledAt: new Date("-000001-12-31T23:59:59.999Z") }))).to.deep.equal(["scheduledAt"]);
     expect(fieldsOf(job({}, { scheduledAt: new Date("0000-01-01T00:00:00Z") }))).to.deep.equal([]);
@@ -74,7 +75,7 @@ describe("checkJob", () => {
     expect(fieldsOf(job({}, { scheduledAt: new Date("+010000-01-01T00:00:00Z") }))).to.deep.equal(["scheduledAt"]);
   });
 
-  it("refuses each bad option by its name", () => {
+  it("rejects each invalid option by name", () => {
     const bad: readonly (readonly [string, unknown[]])[] = [
       ["queue", ["", "a b", "x".repeat(65), 1, null]],
       ["priority", [-1, 0.5, 32_768, "1", Number.NaN, null]],
@@ -89,26 +90,26 @@ describe("checkJob", () => {
     }
   });
 
-  it("refuses args of more than 16 MiB of JSON", () => {
+  it("rejects args of more than 16 MiB of JSON", () => {
     const fits = "x".repeat(16 * 1_024 * 1_024 - 2);
     expect(fieldsOf(job(fits))).to.deep.equal([]);
     expect(fieldsOf(job(`${fits}x`))).to.deep.equal(["args"]);
   });
 
-  it("counts those bytes as UTF-8", () => {
+  it("counts the bytes of args as UTF-8", () => {
     expect(fieldsOf(job("ü".repeat(8 * 1_024 * 1_024)))).to.deep.equal(["args"]);
   });
 
-  it("refuses meta of more than 1 MiB of JSON", () => {
+  it("rejects meta of more than 1 MiB of JSON", () => {
     const text = "x".repeat(1_024 * 1_024 - '{"a":""}'.length);
     expect(fieldsOf(job({}, { meta: { a: text } }))).to.deep.equal([]);
     expect(fieldsOf(job({}, { meta: { a: `${text}x` } }))).to.deep.equal(["meta"]);
   });
 
-  it("refuses more jobs at once than a statement should take, by number and by size", () => {
+  it("rejects too many jobs for one statement, by number and by size", () => {
     const many = Array.from({ length: 100_001 }, () => job({}));
     expect(checkJobs(many.slice(1))).to.have.length(100_000);
-    expect(() => checkJobs(many)).to.throw(InvalidJobError, "jobs are 100001, over 100000");
+    expect(() => checkJobs(many)).to.throw(InvalidJobError, "jobs are 100001, more than 100000");
     const large = job("x".repeat(8 * 1_024 * 1_024 - 2));
     expect(checkJobs(Array.from({ length: 8 }, () => large))).to.have.length(8);
     expect(() => checkJobs(Array.from({ length: 9 }, () => large))).to.throw(InvalidJobError, "Insert them in parts");
@@ -116,7 +117,7 @@ describe("checkJob", () => {
     expect(() => checkJobs(Array.from({ length: 70 }, () => job({}, { meta })))).to.throw(InvalidJobError, "meta");
   });
 
-  it("never ends in any other error, whatever it is given", () => {
+  it("throws no other error, whatever the job is", () => {
     fc.assert(
       fc.property(fc.anything(), fc.anything(), fc.anything(), (worker, args, options) => {
         fieldsOf({ worker, args, options });
@@ -125,11 +126,11 @@ describe("checkJob", () => {
     );
   });
 
-  it("names the value that was given", () => {
+  it("names the invalid value", () => {
     const given: readonly (readonly [options: object, says: string])[] = [
       [{ queue: "a b" }, "queue must be 1 to 64 letters, digits or any of _ . -, not 'a b'"],
       [{ priority: "1" }, "priority must be an integer from 0 to 32767, not '1'"],
-      [{ scheduleIn: -5 }, "scheduleIn must be a number of ms, 0 or more, up to a century, not -5"],
+      [{ scheduleIn: -5 }, "scheduleIn must be a number of ms from 0 to 3153600000000 (a century), not -5"],
       [{ scheduledAt: 7 }, "scheduledAt must be a valid Date, not 7"],
       [{ tags: [1] }, "not [ 1 ]"],
       [{ meta: "x" }, "meta must be a JSON object, not 'x'"],

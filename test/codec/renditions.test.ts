@@ -29,13 +29,13 @@ const ODDITIES: readonly unknown[] = [
   2n ** 100_000n,
 ];
 
-/** Stands for an oddity: fast-check looks into the values that it makes, and some of these defend themselves. */
+/** Stands for an oddity, because fast-check inspects the values it generates and some throw. */
 class Odd {
   constructor(readonly number: number) {}
 }
 
 describe("packException", () => {
-  it("keeps an error whole where it can", () => {
+  it("keeps an error whole if it can", () => {
     const error = Object.assign(new RangeError("whole", { cause: [1] }), { code: "E", detail: new Map([[1, 2]]) });
     const back = trip(error);
     expect(back).to.be.instanceOf(RangeError);
@@ -48,7 +48,7 @@ describe("packException", () => {
     });
   });
 
-  it("puts a word in the place of what cannot be encoded and keeps the rest", () => {
+  it("replaces parts that cannot be encoded with a word, and keeps the rest", () => {
     const error = Object.assign(new TypeError("partly", { cause: new Error("inner") }), {
       code: "E_PART",
       callback: () => 1,
@@ -71,7 +71,7 @@ describe("packException", () => {
     expect((back.cause as Error).message).to.equal("inner");
   });
 
-  it("keeps cycles and what is there twice", () => {
+  it("keeps cycles and shared objects", () => {
     const error = Object.assign(new Error("loop"), {
       callback: () => 1,
       list: [] as unknown[],
@@ -86,7 +86,7 @@ describe("packException", () => {
     expect((back.list as unknown[])[0]).to.equal(back.list);
   });
 
-  it("gives up parts until it fits, the message last", () => {
+  it("drops parts until the rest fits, the message last", () => {
     const noise = randomBytes(40_000).toString("hex");
     const big = Object.assign(new Error("short message"), { noise });
     expect(trip(big).message).to.equal("short message");
@@ -121,12 +121,12 @@ describe("packException", () => {
     expect((back.cause as Error).message).to.equal("998");
   });
 
-  it("is quick with an error that holds half the heap", () => {
+  it("is quick with an error that refers to half the heap", () => {
     const rows = Array.from({ length: 100_000 }, (_, index) => ({ index, next: { index, f: () => index } }));
     expect(trip(Object.assign(new Error("rows"), { rows })).message).to.equal("rows");
   });
 
-  it("makes an Error of what is none, with that as its cause", () => {
+  it("makes an Error of any other value, with the value as its cause", () => {
     for (const thrown of [
       null,
       undefined,
@@ -144,12 +144,14 @@ describe("packException", () => {
       expect(Object.hasOwn(back, "cause")).to.equal(true);
       expect(back.cause).to.deep.equal(thrown);
     }
-    expect(trip(null).message).to.equal("thrown was null, which is no Error");
-    expect(trip("text").message).to.equal("thrown was 'text', which is no Error");
-    expect(trip({ code: 5, list: [1] }).message).to.equal("thrown was { code: 5, list: [ 1 ] }, which is no Error");
+    expect(trip(null).message).to.equal("A value that is not an Error was thrown: null");
+    expect(trip("text").message).to.equal("A value that is not an Error was thrown: 'text'");
+    expect(trip({ code: 5, list: [1] }).message).to.equal(
+      "A value that is not an Error was thrown: { code: 5, list: [ 1 ] }",
+    );
   });
 
-  it("makes an Error of what can be neither kept nor read", () => {
+  it("makes an Error of a value that can be neither kept nor read", () => {
     for (const thrown of [
       () => 1,
       Symbol("s"),
@@ -158,14 +160,14 @@ describe("packException", () => {
       Promise.resolve(),
       new WeakMap(),
     ]) {
-      expect(trip(thrown).message).to.match(/^thrown was .*, which is no Error$/s);
+      expect(trip(thrown).message).to.match(/^A value that is not an Error was thrown: .+$/s);
     }
     const { proxy, revoke } = Proxy.revocable(new Error("revoked"), {});
     revoke();
-    expect(trip(proxy).message).to.contain("which is no Error");
+    expect(trip(proxy).message).to.contain("not an Error was thrown");
   });
 
-  it("tells what an error says whose getters throw", () => {
+  it("keeps the message of an error whose getters throw", () => {
     class Broken extends Error {
       override get name(): string {
         return trap();
