@@ -40,7 +40,7 @@ export interface InsertedJob {
   readonly queue: string;
 }
 
-/** ms that a stop waits for a start under way before it cuts that short. */
+/** ms that a stop waits for a start under way before it cuts the start short. */
 const START_PATIENCE = 5_000;
 
 /**
@@ -65,13 +65,13 @@ export class Baton {
   readonly #options: CheckedOptions;
   #telemetry: Telemetry;
   #host: Host | undefined;
-  /** Set while it starts. */
+  /** The host that a start under way brings up. */
   #starting: Host | undefined;
-  /** The host of the last run, which may have threads that have not ended. */
-  #left: Runner | undefined;
+  /** The runner of the last host, which may have left threads behind that have not ended. */
+  #lastRunner: Runner | undefined;
   #state: BatonStatus["state"] = "idle";
-  /** Starts and stops take their turns, in the order in which they were called. */
-  #turn: Promise<void> = Promise.resolve();
+  /** Settles with the last start or stop that was called: they follow each other. Never rejects. */
+  #lastCall: Promise<void> = Promise.resolve();
 
   /**
    * Validates the options. Connects to nothing until {@link start}.
@@ -97,7 +97,7 @@ export class Baton {
    */
   async start(): Promise<this> {
     if (insideThread()) throw new InsideThreadError();
-    await this.#inTurn(() => this.#start());
+    await this.#inOrder(() => this.#start());
     return this;
   }
 
@@ -118,7 +118,7 @@ export class Baton {
    */
   async stop(): Promise<void> {
     const cut = setTimeout(() => void this.#starting?.stop(), START_PATIENCE);
-    await this.#inTurn(() => {
+    await this.#inOrder(() => {
       clearTimeout(cut);
       return this.#stop();
     });
@@ -137,7 +137,7 @@ export class Baton {
    * @throws {@link NotStartedError} or {@link StoppedError} if the host is not started.
    */
   async async<Result>(job: NewJob<Result>): Promise<Relay<Result>> {
-    const [relay] = await this.#running("insert").insert([checkJob(job)], true);
+    const [relay] = await this.#startedHost("insert").inserter.insertAwaited([checkJob(job)]);
     return relay as Relay<Result>;
   }
 
@@ -150,7 +150,7 @@ export class Baton {
    * @throws The same errors as {@link async}.
    */
   async asyncMany<const Jobs extends readonly NewJob[]>(jobs: Jobs): Promise<RelaysOf<Jobs>> {
-    const relays = await this.#running("insert").insert(checkJobs(jobs), true);
+    const relays = await this.#startedHost("insert").inserter.insertAwaited(checkJobs(jobs));
     return relays as RelaysOf<Jobs>;
   }
 
@@ -172,7 +172,7 @@ export class Baton {
    * @throws The same errors as {@link async}.
    */
   async insertMany(jobs: readonly NewJob[]): Promise<InsertedJob[]> {
-    const relays = await this.#running("insert").insert(checkJobs(jobs), false);
+    const relays = await this.#startedHost("insert").inserter.insert(checkJobs(jobs));
     return relays.map(({ job }) => job);
   }
 
@@ -198,8 +198,9 @@ export class Baton {
    * ```
    */
   async await<Result>(relay: Relay<Result>, options?: number | AwaitOptions): Promise<AwaitResult<Result>> {
-    // Passed on rather than awaited: thousands may be open, and the frame of a function that waits is a fifth of what each holds.
-    return this.#running("await").relays.await(relay, options) as Promise<AwaitResult<Result>>;
+    // Returned rather than awaited: thousands of awaits may be open, and the frame of a function
+    // that waits takes a fifth of the memory of each.
+    return this.#startedHost("await").relays.await(relay, options) as Promise<AwaitResult<Result>>;
   }
 
   /**
@@ -212,7 +213,7 @@ export class Baton {
     relays: Relays,
     options?: number | AwaitOptions,
   ): Promise<AwaitResults<Relays>> {
-    const results = await this.#running("await").relays.awaitMany(relays, options);
+    const results = await this.#startedHost("await").relays.awaitMany(relays, options);
     return results as AwaitResults<Relays>;
   }
 
@@ -259,7 +260,7 @@ export class Baton {
    * ```
    */
   async *jobs(filter: JobFilter = {}): AsyncGenerator<JobRow, void, void> {
-    yield* scanJobs(this.#running("list jobs").database, this.#options.prefix, filter);
+    yield* scanJobs(this.#startedHost("list jobs").database, this.#options.prefix, filter);
   }
 
   /**
@@ -270,7 +271,7 @@ export class Baton {
    */
   async counts(): Promise<QueueCount[]> {
     try {
-      return await this.#running("count jobs").engine.counts();
+      return await this.#startedHost("count jobs").engine.counts();
     } catch (error) {
       throw databaseError("The jobs were not counted", error);
     }
@@ -284,15 +285,15 @@ export class Baton {
       host: host?.id ?? null,
       state: this.#state,
       notifier: host?.notifier.mode ?? "polling",
-      ...(host?.runner?.status() ?? noRunner(this.#left?.ending ?? 0)),
+      ...(host?.runner?.status() ?? noRunner(this.#lastRunner?.ending ?? 0)),
       relays: host?.relays.status() ?? { awaited: 0, held: 0 },
       events: this.#telemetry.counts(),
     };
   }
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
+  #inOrder(work: () => Promise<void>): Promise<void> {
+    const done = this.#lastCall.then(work);
+    this.#lastCall = done.catch(() => {});
     return done;
   }
 
@@ -318,19 +319,19 @@ export class Baton {
     if (this.#host === undefined) return;
     this.#state = "stopping";
     await this.#host.stop();
-    this.#left = this.#host.runner;
+    this.#lastRunner = this.#host.runner;
     this.#host = undefined;
     this.#state = "stopped";
   }
 
-  #running(call: string): Host {
+  #startedHost(call: string): Host {
     if (this.#host !== undefined && this.#state === "started") return this.#host;
     if (this.#state === "stopping" || this.#state === "stopped") throw new StoppedError(call);
     throw new NotStartedError(call);
   }
 }
 
-/** The status of an instance that runs none, but may have threads of its last run that have not ended. */
+/** The status without a runner. `ending` threads of the last one may not have ended. */
 function noRunner(ending: number): RunnerStatus {
   return { queues: [], threads: { size: ending, busy: ending, ending }, unserved: [], unwritten: 0 };
 }

@@ -67,7 +67,7 @@ class World {
     for (const end = this.now + ms; this.now < end; ) {
       this.beat();
       this.look();
-      this.now += this.judge.suspects ? 520 : LOOK;
+      this.now += this.judge.needsSecondLook ? 520 : LOOK;
     }
   }
 

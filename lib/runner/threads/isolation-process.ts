@@ -44,7 +44,9 @@ async function execute({ job, url, resultLimit }: Extract<IsolationCommand, { jo
   threads = new Threads({ size: 1, resultLimit, telemetry: new Telemetry("isolated") });
   await threads.start();
   await send({ begun: true });
-  const run = pack(await threads.run(job, url), { resultLimit: 2 * MAX_RESULT_LIMIT });
+  // The host has the job: it is not sent back.
+  const { outcome, duration, threadId } = await threads.run(job, url);
+  const run = pack({ outcome, duration, threadId }, { resultLimit: 2 * MAX_RESULT_LIMIT });
   if (!run.tooLarge) await send({ run: packed(run) });
   process.exit(0);
 }

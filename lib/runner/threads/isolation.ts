@@ -9,7 +9,7 @@ import type { ClaimedJob } from "../../job/job.js";
 import type { Outcome } from "../../job/outcome.js";
 import type { Telemetry } from "../../telemetry.js";
 import type { IsolationCommand, IsolationReport, Packed } from "./isolation-process.js";
-import type { Run } from "./threads.js";
+import type { Run } from "../../thread/perform.js";
 
 /** The process of one job. */
 interface Isolated {

@@ -1,9 +1,9 @@
 import type { ClaimedJob } from "../../job/job.js";
 import type { Outcome } from "../../job/outcome.js";
-import type { Run } from "../../thread/perform.js";
+import type { Run } from "./run.js";
 import { Thread, type ThreadOptions } from "./thread.js";
 
-export type { Run } from "../../thread/perform.js";
+export type { Run } from "./run.js";
 
 export interface ThreadsOptions extends ThreadOptions {
   /** Number of threads. */
@@ -123,7 +123,7 @@ export class Threads {
     for (const waiting of [...this.#again, ...this.#waiting]) {
       if (!waiting.jobs.some(({ id }) => id === jobId)) continue;
       this.#drop(waiting);
-      waiting.settle(waiting.jobs.map(({ id }) => (id === jobId ? { ...released(), outcome } : released())));
+      waiting.settle(waiting.jobs.map((job) => (job.id === jobId ? { ...released(job), outcome } : released(job))));
     }
     await this.#threadOf(jobId)?.kill(jobId, outcome);
   }
@@ -200,12 +200,16 @@ export class Threads {
 
   async #run({ jobs, url, settle }: Waiting, thread: Thread): Promise<void> {
     const runs = await thread.run(jobs, url);
-    if (!runs.includes(null)) return settle(runs as Run[]);
-    settle(await Promise.all(runs.map(async (run, at) => run ?? this.#runAgain(jobs[at] as ClaimedJob, url))));
+    const done = jobs.map((job, at): Run | null => {
+      const run = runs[at] ?? null;
+      return run === null ? null : { job, outcome: run.outcome, duration: run.duration, threadId: run.threadId };
+    });
+    if (!done.includes(null)) return settle(done as Run[]);
+    settle(await Promise.all(done.map(async (run, at) => run ?? this.#runAgain(jobs[at] as ClaimedJob, url))));
   }
 
   #runAgain(job: ClaimedJob, url: string): Promise<Run> {
-    if (this.#stopping !== null) return Promise.resolve(released());
+    if (this.#stopping !== null) return Promise.resolve(released(job));
     return new Promise((resolve) => {
       this.#again.add({ jobs: [job], url, started: undefined, settle: ([run]) => resolve(run as Run) });
       this.#dispatch();
@@ -222,6 +226,6 @@ export class Threads {
   }
 }
 
-function released(): Run {
-  return { outcome: { type: "released" }, duration: 0, threadId: -1 };
+function released(job: ClaimedJob): Run {
+  return { job, outcome: { type: "released" }, duration: 0, threadId: -1 };
 }
