@@ -7,7 +7,7 @@ import { checkJob, checkJobs } from "./job/checked-job.js";
 import type { NewJob } from "./job/new-job.js";
 import type { JobRow } from "./job/job.js";
 import { type BatonOptions, type CheckedOptions, checkOptions } from "./options.js";
-import type { QueueCount } from "./engine/engine.js";
+import type { QueueCount } from "./engine/counts.js";
 import { databaseError } from "./postgres/failure.js";
 import type { JobFilter } from "./engine/filter.js";
 import { scanJobs } from "./engine/scan.js";

@@ -43,7 +43,7 @@ export class Host {
     this.#telemetry = telemetry;
     const { connection, name, prefix, errors, durability, retention } = options;
     this.database = new Database(connection, `pg-baton ${name}`, telemetry);
-    this.engine = new Engine(this.database, prefix, this.id, durability === "full", retention);
+    this.engine = new Engine(this.database, prefix, this.id, { durability, retention });
     this.notifier = new PostgresNotifier({
       database: this.database,
       telemetry,
@@ -107,7 +107,7 @@ export class Host {
   async #migrate(): Promise<void> {
     const { prefix, queues } = this.#options;
     await migrate(this.database, prefix);
-    await checkRights(this.database, prefix, queues.size > 0);
+    await checkRights(this.database, prefix, { hosting: queues.size > 0 });
     // Not awaited: it may take hours, and indexes only make statements faster.
     buildIndexes(this.database, prefix).catch((error: unknown) => {
       if (this.#stopping === undefined) this.#telemetry.emit("service:error", { service: "migrations", error });

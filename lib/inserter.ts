@@ -1,6 +1,7 @@
 import { Batcher } from "./batch/batcher.js";
-import type { Engine, Inserted } from "./engine/engine.js";
-import type { InsertRow } from "./engine/rows.js";
+import type { Engine } from "./engine/engine.js";
+import type { Inserted } from "./engine/insert.js";
+import type { InsertRow } from "./engine/insert.js";
 import type { CheckedJob } from "./job/checked-job.js";
 import { databaseError } from "./postgres/failure.js";
 import { makeRelay, newRef, type Relay } from "./relay/relay.js";

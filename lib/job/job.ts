@@ -21,10 +21,15 @@ export function stateNumber(state: JobState): number {
   return JOB_STATES.indexOf(state);
 }
 
-/** Any JSON object, such as `meta`. */
+/** The state that a number in the `state` column stands for. */
+export function stateOf(number: number): JobState {
+  return JOB_STATES[number] as JobState;
+}
+
+/** Any JSON object, such as a job's `meta`. */
 export type JsonObject = { readonly [key: string]: unknown };
 
-/** A job as `perform` gets it. Plain data: changes to it do not reach the database. */
+/** A job as `perform` gets it. A copy: changes to it do not reach the database. */
 export interface Job<Args = unknown> {
   /** The id of its row. Rises with each insert, with gaps. */
   readonly id: number;
@@ -38,9 +43,9 @@ export interface Job<Args = unknown> {
   readonly meta: JsonObject;
   /** The `tags` that it was inserted with. */
   readonly tags: readonly string[];
-  /** Jobs of lower numbers run first. */
+  /** 0 runs first. */
   readonly priority: number;
-  /** The number of this attempt, from 1. Snoozed and released attempts do not count. */
+  /** The number of the current or last attempt, from 1. Snoozes and released jobs do not count. */
   readonly attempt: number;
   /** How many attempts it gets before it is discarded. */
   readonly maxAttempts: number;
@@ -88,9 +93,9 @@ export function compareJobs(a: ClaimedJob, b: ClaimedJob): number {
   return a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id;
 }
 
-/** A failed attempt in the error history of a job, which keeps the newest ten. */
+/** One failed attempt in the `errors` of a {@link JobRow}. */
 export interface JobErrorEntry {
-  /** ISO 8601, by the database's clock. */
+  /** When it failed: ISO 8601, by the database's clock. */
   readonly at: string;
   /** The number of the attempt. */
   readonly attempt: number;
@@ -106,7 +111,7 @@ export interface JobRow<Args = unknown> extends Omit<Job<Args>, "attemptedAt"> {
   readonly attemptedAt: Date | null;
   /** When it reached a final state. Null before that. */
   readonly finishedAt: Date | null;
-  /** The id of the host that claimed the job last. */
+  /** The id of the host that claimed it last. Null before the first claim. */
   readonly attemptedBy: string | null;
   /** Its failed attempts, the last ten at most. */
   readonly errors: readonly JobErrorEntry[];

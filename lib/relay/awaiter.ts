@@ -9,15 +9,11 @@ import { checkRelay, type Relay } from "./relay.js";
 import type { AwaitResult, Decode } from "./result.js";
 import type { TimeoutReasons } from "./timeout-reasons.js";
 
-/** Options of `await`, `awaitMany` and `call`. A number instead is the timeout. */
+/** The options of `await`, `awaitMany` and `call`. A number in their place is the timeout. */
 export interface AwaitOptions {
   /**
-   * ms until the await ends with `"timeout"`. With 0 it returns what is
-   * there, with Infinity it never times out.
-   *
-   * A result that is stored by then is not a timeout: the await ends once its row is read,
-   * which takes longer the more awaits end at the same time. While the database is silent, the
-   * await outlives its timeout by up to 1 s, or 10 s once a large result has begun to arrive.
+   * How long in ms to wait before the await ends with `"timeout"`. 0 returns what is there
+   * already; `Infinity` waits for ever.
    *
    * At the deadline the row is read once more, so a stored result is never a timeout. That takes
    * longer the more awaits end at once, at most 1 s if the database does not answer, and at most 10
@@ -26,12 +22,11 @@ export interface AwaitOptions {
    */
   readonly timeout?: number;
   /**
-   * Awaits the job's final outcome, through retries and snoozes, instead of its first outcome.
-   *
+   * Whether to wait for the job's final outcome, through retries and snoozes, instead of its first.
    * @default false
    */
   readonly withRetries?: boolean;
-  /** Aborting it rejects the await with the signal's reason. The job goes on. */
+  /** Ends the await early: it rejects with the signal's reason. The job is not affected. */
   readonly signal?: AbortSignal;
 }
 

@@ -3,7 +3,7 @@ import type { JobState } from "../job/job.js";
 import type { Telemetry } from "../telemetry.js";
 import { type LookupItem, Lookups, NOTIFYING } from "./lookups.js";
 
-/** How an answer arrived: from this process, by notification, or from a lookup in the table. */
+/** How an answer arrived: within this process, by notification, or by reading the table. */
 export type Via = "local" | "notify" | "reconcile";
 
 /** An answer with what is known of its job. Lookups know `state`; notifications do not. */

@@ -6,7 +6,7 @@ import type { UnservedReason } from "./answer-source.js";
 import type { Delivery, Via } from "./mailbox.js";
 import type { Relay } from "./relay.js";
 
-/** The job of a result, as far as it is known. A notification carries less of it than a row. */
+/** The awaited job, as far as its result tells. Properties that are not known are absent. */
 export interface AwaitedJob {
   /** The id of its row. */
   readonly id: number;
@@ -19,12 +19,15 @@ export interface AwaitedJob {
 }
 
 /**
- * Why there is no value. An `Error` is the job's own error, or the reason
- * why its result cannot be had.
+ * Why an await has no value. An `Error` is the job's own, or one of Baton's
+ * that says why there is none.
  */
 export type AwaitError = "discarded" | "cancelled" | "snoozed" | "result_too_large" | "timeout" | Error;
 
-/** The result of an await: the job's value, or why there is none. */
+/**
+ * What `await` resolves to: `ok: true` with the job's value, or `ok:
+ * false` with an {@link AwaitError}.
+ */
 export type AwaitResult<Result = unknown> =
   | {
       /** The job completed. */
@@ -57,7 +60,7 @@ export type AwaitResult<Result = unknown> =
       readonly limit?: number;
       /** The job. */
       readonly job: AwaitedJob;
-      /** Absent for a timeout, and for a job whose row is gone. */
+      /** How the answer arrived. Absent for a timeout, and for a job whose row is gone. */
       readonly via?: Via;
     };
 

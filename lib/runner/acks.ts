@@ -1,6 +1,7 @@
 import { Batcher } from "../batch/batcher.js";
-import type { ClaimKey } from "../engine/census.js";
-import type { Ack, Engine } from "../engine/engine.js";
+import type { ClaimKey } from "../engine/claim-key.js";
+import type { Ack } from "../engine/complete.js";
+import type { Engine } from "../engine/engine.js";
 import { StoppedError } from "../errors.js";
 import { isTimeout } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
@@ -52,7 +53,7 @@ export class Acks {
     const { engine, telemetry } = options;
     this.#interrupted = new Batcher({
       name: "interrupt",
-      flush: (keys: ClaimKey[], again) => engine.interrupt(keys, interruptedEnding(), again),
+      flush: (keys: ClaimKey[], again) => engine.interrupt(keys, interruptedEnding(), { again }),
       limit: BATCH,
       patience: Number.POSITIVE_INFINITY,
       telemetry,
@@ -139,7 +140,7 @@ export class Acks {
 
   async #complete(acks: Ack[], again: boolean): Promise<boolean[]> {
     const { engine, onCapacity } = this.#options;
-    const written = await engine.complete(acks, again);
+    const written = await engine.complete(acks, { again });
     // Producers that a congestion has stopped have no other wake-up. Deferred, because these acks
     // count as pending until they resolve.
     if (this.congested) setImmediate(onCapacity);

@@ -1,5 +1,5 @@
 import type { Engine } from "../engine/engine.js";
-import { pairKey, type Unserved } from "../engine/serving.js";
+import { pairKey, type Unserved } from "../engine/unserved.js";
 import type { Telemetry } from "../telemetry.js";
 import { Periodic } from "./periodic.js";
 

@@ -1,5 +1,5 @@
 import { packException } from "../codec/codec.js";
-import type { Ending } from "../engine/census.js";
+import type { Ending } from "../engine/ending.js";
 import { type BatonError, HostLostError, InterruptedError } from "../errors.js";
 import { ANSWER_KINDS, answerWith } from "../job/answer.js";
 import { COUNTED_FROM } from "../job/interruptions.js";

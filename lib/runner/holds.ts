@@ -1,4 +1,4 @@
-import type { ClaimKey } from "../engine/census.js";
+import type { ClaimKey } from "../engine/claim-key.js";
 
 /**
  * Stands for a statement under way that may claim jobs for this host: a producer's claim, or the

@@ -1,4 +1,4 @@
-import type { Sighting } from "../engine/census.js";
+import type { Sighting } from "../engine/tend.js";
 
 /**
  * One look at the table of hosts. Times are ms of this process's

@@ -1,4 +1,6 @@
-import type { ClaimKey, Loss, Tended } from "../engine/census.js";
+import type { ClaimKey } from "../engine/claim-key.js";
+import type { Loss } from "../engine/rescue.js";
+import type { Tended } from "../engine/tend.js";
 import type { Engine } from "../engine/engine.js";
 import type { Telemetry } from "../telemetry.js";
 import { hostLostEnding } from "./endings.js";
@@ -87,7 +89,7 @@ export class Lifeline {
     const compare = this.#mustCompare || sentAt - this.#comparedAt > COMPARE;
     if (compare) this.#mustCompare = false;
     try {
-      const { staged, queues: waiting, hosts, peers, held, orphans } = await engine.tend(BATCH, queues, compare);
+      const { staged, queues: waiting, hosts, peers, held, orphans } = await engine.tend(BATCH, queues, { compare });
       const answeredAt = performance.now();
       this.#failures = 0;
       if (held !== null) {

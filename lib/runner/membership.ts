@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Registration } from "../engine/census.js";
+import type { Registration } from "../engine/hosts.js";
 import type { Database } from "../postgres/database.js";
 import type { Engine } from "../engine/engine.js";
 import { Pulse } from "../postgres/pulse.js";

@@ -220,7 +220,7 @@ export class Producer {
     // Jobs that start at once are begun by the claim itself; the others are only held.
     this.#expected = this.#backlog.size > 0 ? 0 : Math.min(demand, this.#room);
     try {
-      const claim = await engine.take(queue, demand, this.#expected);
+      const claim = await engine.claim(queue, demand, this.#expected);
       this.#rates.claimed(performance.now() - sentAt);
       for (const job of claim.jobs) holds.add(job);
       this.#backlog.add(claim.jobs);

@@ -1,6 +1,6 @@
 import { failure } from "../codec/failure.js";
 import { RESULT_LIMIT } from "../codec/limits.js";
-import type { ClaimKey } from "../engine/census.js";
+import type { ClaimKey } from "../engine/claim-key.js";
 import { DatabaseError, StoppedError } from "../errors.js";
 import type { Answer } from "../job/answer.js";
 import type { ClaimedJob, JobState } from "../job/job.js";

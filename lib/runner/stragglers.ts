@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Ack, Engine } from "../engine/engine.js";
+import type { Ack } from "../engine/complete.js";
+import type { Engine } from "../engine/engine.js";
 import { StoppedError } from "../errors.js";
 import { isPassing, isTimeout } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
@@ -66,7 +67,7 @@ export class Stragglers {
         await sleep(delay, undefined, { signal }).catch(() => {});
         if (signal.aborted) throw new StoppedError("write an outcome any longer");
         try {
-          const [written] = await engine.complete([ack], true);
+          const [written] = await engine.complete([ack], { again: true });
           return written ?? false;
         } catch (error) {
           if (!(await again(error))) throw error;

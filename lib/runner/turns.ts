@@ -1,4 +1,4 @@
-import type { ClaimResult } from "../engine/claims.js";
+import type { ClaimResult } from "../engine/claim.js";
 import type { ClaimedJob } from "../job/job.js";
 import { type Call, writeCall } from "./call.js";
 import { calledBy, rankOf } from "./rank.js";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { Acks } from "../../lib/runner/acks.js";
-import type { Ack } from "../../lib/engine/engine.js";
+import type { Ack } from "../../lib/engine/complete.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { completed, valueOf } from "../support/engines.js";
 import { until } from "../support/until.js";

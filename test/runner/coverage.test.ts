@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { Coverage } from "../../lib/runner/coverage.js";
-import type { Unserved } from "../../lib/engine/serving.js";
+import type { Unserved } from "../../lib/engine/unserved.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { until } from "../support/until.js";
 

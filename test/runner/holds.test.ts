@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { type Claiming, Holds } from "../../lib/runner/holds.js";
-import type { ClaimKey } from "../../lib/engine/census.js";
+import type { ClaimKey } from "../../lib/engine/claim-key.js";
 
 describe("holds", () => {
   const row = { id: 1, claim: 3 };

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { CALM, Judge, LEASE } from "../../lib/runner/judge.js";
-import type { Sighting } from "../../lib/engine/census.js";
+import type { Sighting } from "../../lib/engine/tend.js";
 
 /** ms between looks, and between heartbeats. */
 const LOOK = 800;

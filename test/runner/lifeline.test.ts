@@ -3,7 +3,9 @@ import { expect } from "chai";
 import { Holds } from "../../lib/runner/holds.js";
 import { Lifeline } from "../../lib/runner/lifeline.js";
 import type { Membership } from "../../lib/runner/membership.js";
-import type { ClaimKey, Loss, Rescued, Tended } from "../../lib/engine/census.js";
+import type { ClaimKey } from "../../lib/engine/claim-key.js";
+import type { Loss, Rescued } from "../../lib/engine/rescue.js";
+import type { Tended } from "../../lib/engine/tend.js";
 import type { Engine } from "../../lib/engine/engine.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { until } from "../support/until.js";
@@ -20,7 +22,7 @@ class Table {
   /** How many of the next looks fail. */
   failing = 0;
 
-  async tend(_limit: number, _queues: readonly string[], compare: boolean): Promise<Tended> {
+  async tend(_limit: number, _queues: readonly string[], { compare }: { compare: boolean }): Promise<Tended> {
     this.looks.push(compare);
     if (this.failing > 0) {
       this.failing -= 1;

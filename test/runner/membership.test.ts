@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { Membership } from "../../lib/runner/membership.js";
-import type { Registration } from "../../lib/engine/census.js";
+import type { Registration } from "../../lib/engine/hosts.js";
 import { Engine } from "../../lib/engine/engine.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { Engines, registration } from "../support/engines.js";

@@ -3,10 +3,11 @@ import { type Answer, ANSWER_KINDS, answerWith, bareAnswer } from "../../lib/job
 import type { ClaimedJob } from "../../lib/job/job.js";
 import type { Transition } from "../../lib/job/transition.js";
 import { Database } from "../../lib/postgres/database.js";
-import type { Loss, Registration } from "../../lib/engine/census.js";
+import type { Registration } from "../../lib/engine/hosts.js";
+import type { Loss } from "../../lib/engine/rescue.js";
 import { Engine } from "../../lib/engine/engine.js";
 import { migrate } from "../../lib/engine/migrations.js";
-import { type Statements, statements } from "../../lib/engine/statements.js";
+import { type Operations, operations } from "../../lib/engine/operations.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { createDatabase, type TestDatabase } from "./database.js";
 import { until } from "./until.js";
@@ -16,8 +17,8 @@ export function registration(name: string, lockKey: string | null = null): Regis
   return { name, queues: { default: 1 }, workers: ["double"], version: "0", lockKey };
 }
 
-/** Statements that are texts, not functions. */
-type StatementName = Exclude<keyof Statements, "large">;
+/** Operations with a prepared statement. */
+type OperationName = Exclude<keyof Operations, "largeAnswers">;
 
 /** The engines of two registered hosts on one database, and a listener who hears what they tell. */
 export class Engines {
@@ -66,14 +67,14 @@ export class Engines {
   }
 
   async claimOne(engine: Engine): Promise<ClaimedJob> {
-    const [job] = await engine.claim("default", 1);
+    const [job] = (await engine.claim("default", 1)).jobs;
     if (job === undefined) throw new Error("nothing to claim");
     return job;
   }
 
   /** A host as it is on the list now, declared lost. */
   async lossOf(id: string, { died = true, unlocked = false } = {}): Promise<Loss> {
-    const { hosts } = await this.one.tend(0, [], false);
+    const { hosts } = await this.one.tend(0, []);
     return { id, sighting: hosts.find((host) => host.id === id) ?? null, unlocked, died };
   }
 
@@ -93,12 +94,12 @@ export class Engines {
   }
 
   /** Runs a statement as the hosts' connections plan it, and counts the pages that it touches. It changes nothing. */
-  async explain(name: StatementName, values: unknown[]): Promise<{ buffers: number }> {
+  async explain(name: OperationName, values: unknown[]): Promise<{ buffers: number }> {
     await this.sql.query(
       "begin; set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off",
     );
     try {
-      const text = `explain (analyze, buffers, format json) ${statements("baton")[name].text}`;
+      const text = `explain (analyze, buffers, format json) ${operations("baton")[name].text}`;
       const { rows } = await this.sql.query<{ "QUERY PLAN": [{ Plan: Record<string, number> }] }>(text, values);
       const plan = rows[0]?.["QUERY PLAN"][0].Plan;
       return { buffers: (plan?.["Shared Hit Blocks"] ?? 0) + (plan?.["Shared Read Blocks"] ?? 0) };

@@ -82,7 +82,8 @@ export class Machine {
 
   async claim(host: HostName, begin: boolean): Promise<void> {
     const model = this.#model;
-    const [job] = await this.#hosts[host].claim("default", 1, begin ? 1 : 0);
+    const { jobs } = await this.#hosts[host].claim("default", 1, begin ? 1 : 0);
+    const [job] = jobs;
     const expected = model.state === "available" && this.#registered.has(host);
     expect(job !== undefined, "claimed").to.equal(expected);
     if (job === undefined) return;
@@ -194,7 +195,7 @@ export class Machine {
   /** The time of a scheduled or retryable job comes. */
   async makeDue(): Promise<void> {
     await this.#engines.sql.query("update baton.jobs set scheduled_at = now() where state in (0, 3)");
-    await this.#hosts.two.tend(10, [], false);
+    await this.#hosts.two.tend(10, []);
     if (["scheduled", "retryable"].includes(this.#model.state)) this.#model.state = "available";
   }
 

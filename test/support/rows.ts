@@ -1,4 +1,4 @@
-import type { InsertRow } from "../../lib/engine/rows.js";
+import type { InsertRow } from "../../lib/engine/insert.js";
 import { newRef } from "../../lib/relay/relay.js";
 
 /** A row to insert, made by hand. */

@@ -13,7 +13,7 @@ const CALLERS = 8;
 describe("without looks that find jobs, calls alone bring each job to a host that is idle:", () => {
   const { hosts } = useSystem("test");
   // oxlint-disable-next-line typescript/unbound-method -- applied to the engine that it is called on
-  const { take, tend } = Engine.prototype;
+  const { claim, tend } = Engine.prototype;
   /** How many hosts of its queue a host knows, by its id. */
   let known: Map<string, number>;
 
@@ -26,7 +26,7 @@ describe("without looks that find jobs, calls alone bring each job to a host tha
     };
   });
 
-  afterEach(() => Object.assign(Engine.prototype, { take, tend }));
+  afterEach(() => Object.assign(Engine.prototype, { claim, tend }));
 
   /** Starts hosts that know each other. */
   async function startHosts(count: number, options: Partial<BatonOptions>): Promise<Baton[]> {
@@ -63,10 +63,10 @@ describe("without looks that find jobs, calls alone bring each job to a host tha
     await knownEach(2);
     let release = (): void => {};
     const released = new Promise<void>((resolve) => (release = resolve));
-    Engine.prototype.take = async function late(...values) {
-      const claim = await take.apply(this, values);
+    Engine.prototype.claim = async function late(...values) {
+      const result = await claim.apply(this, values);
       await released;
-      return claim;
+      return result;
     };
     const first = await caller.async(gated.new({ gate: gate.path, label: "first" }));
     await until(async () => (await executing(caller)) === 3, "its claim");

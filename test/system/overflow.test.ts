@@ -7,7 +7,7 @@ import { DecodeError, JobNotFoundError } from "../../lib/errors.js";
 import type { AwaitResult, Baton, Relay } from "../../lib/index.js";
 import type { StoredAnswer } from "../../lib/job/answer.js";
 import { Engine } from "../../lib/engine/engine.js";
-import { uuidFromRef } from "../../lib/engine/rows.js";
+import { uuidFromRef } from "../../lib/engine/ref.js";
 import { startWay, WAYS } from "../support/hosts.js";
 import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";

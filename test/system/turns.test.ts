@@ -12,20 +12,20 @@ const JOBS = 60;
 describe("several hosts of one queue:", () => {
   const { hosts, sql } = useSystem("test");
   // oxlint-disable-next-line typescript/unbound-method -- applied to the engine that it is called on
-  const { take } = Engine.prototype;
+  const { claim } = Engine.prototype;
   /** By host. */
   let claims: Map<string, number>;
 
   beforeEach(() => {
     claims = new Map();
-    Engine.prototype.take = function counted(...values) {
+    Engine.prototype.claim = function counted(...values) {
       claims.set(this.host, (claims.get(this.host) ?? 0) + 1);
-      return take.apply(this, values);
+      return claim.apply(this, values);
     };
   });
 
   afterEach(() => {
-    Engine.prototype.take = take;
+    Engine.prototype.claim = claim;
   });
 
   function total(): number {

@@ -27,27 +27,27 @@ describe("jobs that no host can run", () => {
     { queue: "reports", worker: "double" },
   ];
 
-  it("are of a queue that no host serves, or of a worker that none of its hosts has", async () => {
+  it("are in a queue that no host serves, or of a worker that none of its hosts has", async () => {
     expect(Object.fromEntries(await test.one.unserved(pairs))).to.deep.equal({
       "mail\necho": "no host has this worker",
       "reports\ndouble": "no host serves this queue",
     });
   });
 
-  it("are none of a queue with a host that does not list its workers: an older release runs every worker", async () => {
+  it("are not in a queue with a host of an older release, which counts as having every worker", async () => {
     await three.register({ ...registration("three"), queues: { mail: 1 } });
     await test.sql.query("update baton.hosts set workers = null where id = 'three'");
     expect([...(await test.one.unserved(pairs)).keys()]).to.deep.equal(["reports\ndouble"]);
   });
 
-  it("are none of a host that has left", async () => {
+  it("are those of a host that has left", async () => {
     await test.one.unregister();
     const unserved = await test.two.unserved(pairs);
     expect(unserved.get("default\ndouble")).to.equal("no host has this worker");
     expect(unserved.get("mail\necho")).to.equal("no host serves this queue");
   });
 
-  it("are found in the table, each pair once, however many jobs it has", async () => {
+  it("are found in the table, one pair once, however many jobs it has", async () => {
     await test.one.insert(pairs.flatMap((pair) => [newRow(pair), newRow(pair), newRow({ ...pair, priority: 3 })]));
     await test.one.insert([newRow({ queue: "later", scheduleIn: 60_000 })]);
     expect(await test.one.unservedNow()).to.have.deep.members([
