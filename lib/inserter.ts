@@ -3,7 +3,7 @@ import type { Engine } from "./engine/engine.js";
 import type { Inserted } from "./engine/insert.js";
 import type { InsertRow } from "./engine/insert.js";
 import type { CheckedJob } from "./job/checked-job.js";
-import { databaseError } from "./postgres/failure.js";
+import { databaseError, isPassing } from "./postgres/failure.js";
 import { makeRelay, newRef, type Relay } from "./relay/relay.js";
 import type { Relays } from "./relay/relays.js";
 import type { Runner } from "./runner/runner.js";
@@ -50,6 +50,7 @@ export class Inserter {
       weigh: (rows) => rows.reduce((bytes, { args }) => bytes + args.length, 0),
       maxWeight: BATCH_BYTES,
       patience: PATIENCE,
+      isPassing,
       telemetry: options.telemetry,
     });
   }

@@ -1,6 +1,6 @@
 import type { Engine } from "../engine/engine.js";
 import type { ClaimedJob } from "../job/job.js";
-import { retryDelay } from "../postgres/failure.js";
+import { retryDelay } from "../backoff.js";
 import type { Telemetry } from "../telemetry.js";
 
 /** ms between two rounds. */

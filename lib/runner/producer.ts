@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Engine } from "../engine/engine.js";
 import type { ClaimedJob } from "../job/job.js";
-import { retryDelay } from "../postgres/failure.js";
+import { retryDelay } from "../backoff.js";
 import type { Telemetry } from "../telemetry.js";
 import { Backlog } from "./backlog.js";
 import type { Call } from "./call.js";

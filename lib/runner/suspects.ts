@@ -5,7 +5,7 @@ import type { ClaimedJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import { QUARANTINED_AT } from "../job/suspicion.js";
 import type { Engine } from "../engine/engine.js";
-import { retryDelay } from "../postgres/failure.js";
+import { retryDelay } from "../backoff.js";
 import type { Telemetry } from "../telemetry.js";
 import type { Isolation } from "./threads/isolation.js";
 import type { Run } from "./threads/run.js";
