@@ -8,18 +8,22 @@
  * Without it, the program starts examples/host.js on an embedded database. In a project of your
  * own, import from "pg-baton".
  */
-import { Baton, workerRef } from "../lib/index.js";
-// Only the type: compiled code does not import the worker.
-import type Double from "./workers/double.js";
 import { borrowHost } from "./borrowed-host.js";
+// #region ref
+import { Baton, workerRef } from "../lib/index.js";
+import type Double from "./workers/double.js"; // only the type: compiled code does not import it
 
 const double = workerRef<typeof Double>("double");
+// #endregion
 const numbers = (process.argv.length > 2 ? process.argv.slice(2) : ["1", "2", "3"]).map(Number);
 
 await using host = await borrowHost();
-await using baton = await new Baton({ connection: host.url }).start();
+const connection = host.url;
+// #region caller
+await using baton = await new Baton({ connection }).start();
 const relays = await baton.asyncMany(numbers.map((int) => double.new({ int })));
 const results = await baton.awaitMany(relays, 10_000);
 for (const [index, result] of results.entries()) {
   console.log(`${numbers[index]} doubled is ${result.ok ? result.value : String(result.error)}`);
 }
+// #endregion

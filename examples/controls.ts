@@ -18,7 +18,6 @@ const [missing, empty, fresh] = ["missing", "empty", "fresh"].map((name) => join
   string,
 ];
 await writeFile(empty, "");
-await writeFile(fresh, "written just now");
 
 await using database = await openDatabase();
 await using baton = await new Baton({ connection: database.url, queues: { files: 2 }, workers: [Digest] }).start();
@@ -28,6 +27,7 @@ for (const path of [missing, empty]) {
   if (!result.ok) console.log(result.error, result.reason);
 }
 
+await writeFile(fresh, "written just now");
 // #region retries
 const relay = await baton.async(Digest.new({ path: fresh }));
 const first = await baton.await(relay);

@@ -13,9 +13,10 @@ import Double from "./workers/double.js";
 import { openDatabase } from "./database.js";
 
 const database = await openDatabase();
+const connection = database.url;
 // #region host
 const baton = new Baton({
-  connection: database.url,
+  connection,
   name: "example",
   queues: { default: 4 },
   workers: [Compress, Double],
@@ -26,12 +27,12 @@ subscribe("pg-baton:job:stop", (event) => {
   const { worker, id, outcome, duration, threadId } = event as TelemetryEvents["job:stop"];
   console.log(`${worker} ${id} ${outcome} after ${duration.toFixed(1)} ms in thread ${threadId}`);
 });
+// #endregion
 
 // Claims no more jobs, lets running ones end and gives back the rest. Then the process ends.
 const stop = () => void baton.stop().then(() => database[Symbol.asyncDispose]());
 process.once("SIGINT", stop);
 process.once("SIGTERM", stop);
-// #endregion
 // If caller.js started this process, it stops when caller.js has ended.
 process.once("disconnect", stop);
 process.channel?.unref();

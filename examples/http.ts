@@ -23,12 +23,14 @@ const baton = await new Baton({ connection: database.url, queues: { default: 4 }
 
 const http = createServer((request, response) => {
   const url = new URL(request.url ?? "/", "http://localhost");
+  // #region untrusted
   answer(url, response).catch((error: unknown) => {
     if (error instanceof InvalidRelayError || error instanceof SyntaxError)
       return reply(response, 400, { error: error.message });
     console.error(error);
     return reply(response, 500, { error: "internal error" });
   });
+  // #endregion
 });
 
 async function answer(url: URL, response: ServerResponse): Promise<void> {

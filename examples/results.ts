@@ -9,10 +9,11 @@ import { TextTooLongError } from "./text-too-long-error.js";
 import Census from "./workers/census.js";
 
 await using database = await openDatabase();
+const connection = database.url;
 
 // #region results
 await using baton = await new Baton({
-  connection: database.url,
+  connection,
   queues: { default: 2 },
   workers: [Census],
   errors: [TextTooLongError],
