@@ -4,12 +4,15 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
-/** A database that some other process runs jobs of. */
+/** A database whose jobs another process runs. */
 export interface BorrowedHost extends AsyncDisposable {
   readonly url: string;
 }
 
-/** That of DATABASE_URL, where a host is yours to start; else examples/host.js is started with a database for this run. */
+/**
+ * The database of DATABASE_URL, for which you start a host yourself. Without it, starts
+ * examples/host.js with a database for this run.
+ */
 export async function borrowHost(): Promise<BorrowedHost> {
   const { DATABASE_URL } = process.env;
   if (DATABASE_URL) return { url: DATABASE_URL, [Symbol.asyncDispose]: async () => undefined };

@@ -1,9 +1,10 @@
 /**
- * A host by code, where the command line is not enough: for example to tell a monitoring system what its jobs come to.
+ * A host in code, for what the command line does not do: here it logs the outcome of each job.
  *
  *   node dist/examples/host.js
  *
- * then, with the DATABASE_URL that it prints, `node dist/examples/caller.js 1 2 3`. In a project of your own, import from "pg-baton".
+ * Then, with the DATABASE_URL that it prints, run `node dist/examples/caller.js 1 2 3`. In a
+ * project of your own, import from "pg-baton".
  */
 import { subscribe } from "node:diagnostics_channel";
 import { Baton, type TelemetryEvents } from "../lib/index.js";
@@ -12,8 +13,10 @@ import Double from "./workers/double.js";
 import { openDatabase } from "./database.js";
 
 const database = await openDatabase();
+const connection = database.url;
+// #region host
 const baton = new Baton({
-  connection: database.url,
+  connection,
   name: "example",
   queues: { default: 4 },
   workers: [Compress, Double],
@@ -24,12 +27,13 @@ subscribe("pg-baton:job:stop", (event) => {
   const { worker, id, outcome, duration, threadId } = event as TelemetryEvents["job:stop"];
   console.log(`${worker} ${id} ${outcome} after ${duration.toFixed(1)} ms in thread ${threadId}`);
 });
+// #endregion
 
-// Claims no more, lets running jobs end, gives back the rest; then nothing keeps this process alive.
+// Claims no more jobs, lets running ones end and gives back the rest. Then the process ends.
 const stop = () => void baton.stop().then(() => database[Symbol.asyncDispose]());
 process.once("SIGINT", stop);
 process.once("SIGTERM", stop);
-// Where caller.js started it, it goes when that one has gone.
+// If caller.js started this process, it stops when caller.js has ended.
 process.once("disconnect", stop);
 process.channel?.unref();
 

@@ -1,5 +1,6 @@
 /**
- * Awaiting a job in an HTTP handler. The value, if it comes in time (WAIT, 2,000 ms); else 202 with where to ask for it later.
+ * Awaits jobs in an HTTP handler. Responds with the value if it arrives in time (WAIT, 2,000 ms),
+ * else with 202 and the address to ask for it later.
  *
  *   node dist/examples/http.js
  *   curl -s 'localhost:3000/double?int=21'
@@ -16,17 +17,20 @@ import { openDatabase } from "./database.js";
 const WAIT = Number(process.env.WAIT ?? 2_000);
 const database = await openDatabase();
 
-// One process for the example's sake: leave the queues out here, and run `npx pg-baton host` on as many machines as you like.
+// One process, to keep the example short. In production leave the queues out here, and run
+// `pg-baton host` on as many machines as you like.
 const baton = await new Baton({ connection: database.url, queues: { default: 4 }, workers: [Burn, Double] }).start();
 
 const http = createServer((request, response) => {
   const url = new URL(request.url ?? "/", "http://localhost");
+  // #region untrusted
   answer(url, response).catch((error: unknown) => {
     if (error instanceof InvalidRelayError || error instanceof SyntaxError)
       return reply(response, 400, { error: error.message });
     console.error(error);
     return reply(response, 500, { error: "internal error" });
   });
+  // #endregion
 });
 
 async function answer(url: URL, response: ServerResponse): Promise<void> {
@@ -42,15 +46,16 @@ async function answer(url: URL, response: ServerResponse): Promise<void> {
       return answerWith(await baton.async(Burn.new({ ms: Number(ms) })), response);
     }
     case "/result":
-      // A relay is plain data: any process can await it, this one after a restart too.
+      // A relay is plain data: any process can await it, also this one after a restart.
       return answerWith(JSON.parse(url.searchParams.get("ticket") ?? "null") as Relay<number>, response);
     default:
       return reply(response, 404, { error: "there are /double?int=…, /burn?ms=… and /result?ticket=…" });
   }
 }
 
+// #region handler
 async function answerWith(relay: Relay<number>, response: ServerResponse): Promise<void> {
-  // When the client hangs up, nobody waits any more; the job goes on.
+  // The await ends when the client hangs up. The job goes on.
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   const result = await baton.await(relay, { timeout: WAIT, signal: gone.signal }).catch((error: unknown) => {
@@ -65,6 +70,7 @@ async function answerWith(relay: Relay<number>, response: ServerResponse): Promi
   }
   return reply(response, 422, { error: result.error instanceof Error ? result.error.message : result.error });
 }
+// #endregion
 
 function reply(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);

@@ -3,8 +3,8 @@
  *
  *   node dist/examples/one-file.js 30
  *
- * Threads import this file too, to find the worker: it must be exported, and everything that only the main thread should do
- * must be behind `isMainThread`. In a project of your own, import from "pg-baton".
+ * Threads import this file too, to find the worker: export it, and guard with `isMainThread`
+ * everything that only the main thread should do. In a project of your own, import from "pg-baton".
  */
 import { isMainThread } from "node:worker_threads";
 import { Baton, defineWorker, type Job } from "../lib/index.js";

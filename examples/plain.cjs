@@ -1,15 +1,14 @@
 /**
- * Plain JavaScript with require(), worker and caller in one file; Node 20.19 or later, after `npm run build`:
+ * Plain JavaScript with require(), worker, host and caller in one file:
  *
- *   node examples/plain.cjs 30
- *
- * In a project of your own, require "pg-baton" and "pg-baton/embedded".
+ *   npm run build && node examples/plain.cjs 30
  */
+// #region worker
 const { pathToFileURL } = require("node:url");
-const { Baton, defineWorker } = require("../dist/lib/index.js");
-const { startEmbedded } = require("../dist/lib/embedded.js");
+const { Baton, defineWorker } = require("pg-baton");
+const { startEmbedded } = require("pg-baton/embedded");
 
-// Threads import this file too, to find the worker: it must be exported.
+// Threads import this file too, to find the worker: export it.
 const Fibonacci = defineWorker(pathToFileURL(__filename).href, {
   name: "fibonacci",
   perform: ({ args }) => fibonacci(args.n),
@@ -33,5 +32,6 @@ async function main() {
   }
 }
 
-// Not in a thread.
+// Only where this file is the program, and not in a thread.
 if (require.main === module) void main();
+// #endregion

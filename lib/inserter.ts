@@ -3,14 +3,14 @@ import type { Engine } from "./engine/engine.js";
 import type { Inserted } from "./engine/insert.js";
 import type { InsertRow } from "./engine/insert.js";
 import type { CheckedJob } from "./job/checked-job.js";
-import { databaseError } from "./postgres/failure.js";
+import { databaseError, isPassing } from "./postgres/failure.js";
 import { makeRelay, newRef, type Relay } from "./relay/relay.js";
 import type { Relays } from "./relay/relays.js";
 import type { Runner } from "./runner/runner.js";
 import type { Seat } from "./runner/seat.js";
 import type { Telemetry } from "./telemetry.js";
 
-/** Most rows in one statement, unless a single call inserts more. */
+/** Most calls whose rows share a statement. */
 const BATCH = 500;
 const BATCH_BYTES = 4 * 1_024 * 1_024;
 /** ms for which an insert is retried while the database is away, before it fails. */
@@ -50,6 +50,7 @@ export class Inserter {
       weigh: (rows) => rows.reduce((bytes, { args }) => bytes + args.length, 0),
       maxWeight: BATCH_BYTES,
       patience: PATIENCE,
+      isPassing,
       telemetry: options.telemetry,
     });
   }

@@ -1,10 +1,10 @@
-import type { Baton } from "../../lib/index.js"; // yours: "pg-baton"
+import type { Baton } from "../../lib/index.js"; // in your project: "pg-baton"
 import Compress from "../workers/compress.js";
 import { Ending } from "./ending.js";
 import type { SourceFile } from "./files.js";
 import { Tally } from "./tally.js";
 
-/** A file and what its job made of it. */
+/** A file and the result of its job. */
 export interface Crunched {
   readonly file: SourceFile;
   readonly result: { readonly bytes: number; readonly compressed: number; readonly digest: string };
@@ -13,9 +13,9 @@ export interface Crunched {
 export interface CrunchOptions {
   readonly baton: Baton;
   readonly files: readonly SourceFile[];
-  /** How many jobs are out at a time: a few more than there are threads, so that none of them waits. */
+  /** Jobs in flight at a time. More than there are threads, so that no thread waits for a job. */
   readonly inFlight: number;
-  /** ms after which no more files are taken. */
+  /** No file starts after this many ms. */
   readonly budget: number;
   readonly signal: AbortSignal;
   readonly onResult: (done: number, tally: Tally) => void;
@@ -27,7 +27,11 @@ export interface CrunchReport {
   readonly ms: number;
 }
 
-/** Has each file made small by a job of its own, on whichever host takes it. Throws {@link Ending}. */
+/**
+ * Compresses each file in a job of its own, on whichever host claims it.
+ *
+ * @throws {@link Ending}
+ */
 export async function crunch({
   baton,
   files,
@@ -41,7 +45,7 @@ export async function crunch({
   const done: Crunched[] = [];
   const tally = new Tally();
 
-  // Each lane takes the next file when its last one is done; they share one iterator.
+  // The lanes share one iterator: each takes the next file when its last one is done.
   async function lane(): Promise<void> {
     for (const file of left) {
       const asked = performance.now();

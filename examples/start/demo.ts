@@ -11,11 +11,15 @@ import type { Tally } from "./tally.js";
 import { Tour } from "./tour.js";
 import { formatBytes, formatTime } from "./units.js";
 
-/** ms for the files, so that the whole ends within a minute, whatever the folder and the machine. */
+/** ms for the files, so that the demo ends within a minute on any folder and any machine. */
 const BUDGET = 30_000;
 const ROUNDS = 100;
 
-/** The demo from its first line to its last, on a stage that is not yet set. Throws `Ending`. */
+/**
+ * Plays the demo from its first line to its last, and sets the stage for it.
+ *
+ * @throws Ending
+ */
 export async function play(folder: string, stage: Stage, screen: Screen): Promise<void> {
   screen.heading("Baton: persistent, awaitable, CPU-bound jobs on PostgreSQL and worker threads");
   const files = await listFiles(folder);
@@ -99,7 +103,7 @@ function threadNumber(count: number): string {
   return count === 1 ? "1 thread" : `${count} threads`;
 }
 
-/** The path as people would write it from where they are. */
+/** The path as a user in the working directory would write it. */
 function shown(folder: string): string {
   const path = relative("", folder);
   if (path === "") return "this folder";

@@ -1,4 +1,4 @@
-/** Why the demo ends before its time, in one line for people, with the exit code that goes with it. */
+/** Why the demo ends early: one line for the user, and the exit code. */
 export class Ending extends Error {
   readonly exitCode: number;
 

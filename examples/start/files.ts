@@ -3,26 +3,28 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Ending } from "./ending.js";
 
-/** A file to be worked on. */
+/** A file to compress. */
 export interface SourceFile {
-  /** Absolute: the other process may have been started somewhere else. */
+  /** Absolute, since the other process may have another working directory. */
   readonly path: string;
   readonly bytes: number;
 }
 
-/** The clone itself: this file runs as `dist/examples/start/files.js`. */
+/** The root of the clone. This file runs as `dist/examples/start/files.js`. */
 export const DEFAULT_FOLDER = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** What is made or installed, and what is hidden. */
+/** Folders that hold build output or dependencies, and hidden ones. */
 const LEFT_OUT = /^(node_modules|dist|coverage|\..*)$/;
 
-/** Brotli at quality 11 takes about two seconds for a megabyte: larger files are left out. */
+/** Bytes of the largest file. Brotli at quality 11 takes about two seconds for a megabyte. */
 const LARGEST = 1_048_576;
 const MOST = 1_000;
 
 /**
- * The files of a folder and its subfolders, by name, at most 1,000 of at most 1 MiB; `node_modules`, `dist`, `coverage` and
- * hidden folders are left out. Throws {@link Ending} where there is no such folder, or nothing in it.
+ * Lists the files of a folder and its subfolders by name: at most 1,000, each of at most 1 MiB.
+ * Leaves out `node_modules`, `dist`, `coverage` and hidden folders.
+ *
+ * @throws {@link Ending} if there is no such folder, or no file in it.
  */
 export async function listFiles(folder: string): Promise<SourceFile[]> {
   const root = resolve(folder);

@@ -1,8 +1,8 @@
 /**
- * The other host: a process of its own that shares nothing with its parent but the database. The channel to the parent
- * serves to say that it is up, and to notice when the parent has ended, however that was.
+ * The other host: a process that shares only the database with its parent. Over the channel to its
+ * parent it reports that it is up, and notices that the parent has ended, for whatever reason.
  */
-import { Baton } from "../../lib/index.js"; // yours: "pg-baton"
+import { Baton } from "../../lib/index.js"; // in your project: "pg-baton"
 import Burn from "../workers/burn.js";
 import Compress from "../workers/compress.js";
 import Double from "../workers/double.js";
@@ -11,10 +11,10 @@ import { dropSchema } from "./schema.js";
 import { Blob, Patient, Picky, Spender } from "./situations.js";
 
 const { connection, prefix, threads, drop } = JSON.parse(process.argv[2] ?? "") as HostSettings;
-/** ms that it takes at most to end in good order. */
+/** Most ms of an orderly exit. */
 const LAST_WORDS = 3_000;
 
-// Ctrl-C in a terminal reaches this process too; its parent says when to end.
+// Ctrl-C in a terminal reaches this process too, but the parent decides when it ends.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
 process.once("disconnect", () => void leave());
@@ -38,11 +38,11 @@ try {
 process.once("message", () => void leave());
 
 async function leave(): Promise<void> {
-  // Without its parent, the embedded server has gone as well.
+  // An embedded server has ended with the parent.
   if (!process.connected && !drop) process.exit(0);
   setTimeout(() => process.exit(1), LAST_WORDS).unref();
   await baton.stop();
-  // Nobody else is left to do it.
+  // The parent, which would drop the schema, is gone.
   if (!process.connected) await dropSchema(connection, prefix);
   process.exit(0);
 }

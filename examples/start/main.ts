@@ -1,17 +1,17 @@
 /**
- * `npm start [-- PATH]`: Baton's main job on real input. Every file of a folder becomes a job; this process and another
- * one run them, and this one awaits the results. Begin reading at demo.ts.
+ * `npm start [-- PATH]`: Baton's main job on real input. Every file of a folder becomes a job. This
+ * process and another one run the jobs, and this one awaits the results. Begin reading at demo.ts.
  */
-import { BatonError } from "../../lib/index.js"; // yours: "pg-baton"
+import { BatonError } from "../../lib/index.js"; // in your project: "pg-baton"
 import { play } from "./demo.js";
 import { Ending } from "./ending.js";
 import { DEFAULT_FOLDER } from "./files.js";
 import { Screen } from "./screen.js";
 import { Stage } from "./stage.js";
 
-/** ms after which something must be wrong. */
+/** The demo ends after this many ms, whatever it does. */
 const TOO_LONG = 57_000;
-const USAGE = "npm start [-- PATH]    has every file of a folder compressed by Baton; DATABASE_URL names a database";
+const USAGE = "npm start [-- PATH]    compresses every file of a folder with Baton; DATABASE_URL names a database";
 
 const ending = new AbortController();
 const end = (why: Ending): void => ending.abort(why);
@@ -22,17 +22,17 @@ for (const [signal, exitCode] of [
   ["SIGHUP", 129],
 ] as const) {
   process.on(signal, () => {
-    // Asked twice, it does not tidy up any more: the other host and the server notice by themselves.
+    // A second signal skips the clean-up. The other host and the embedded server end by themselves.
     if (ending.signal.aborted) process.exit(exitCode);
     end(new Ending(`Ended by ${signal}.`, exitCode));
   });
 }
-// npm hands a SIGTERM on to the shell between it and us, and that shell keeps it to itself.
+// npm sends a SIGTERM to the shell between npm and this process, and the shell does not pass it on.
 const { ppid } = process;
 if (process.env.npm_lifecycle_event !== undefined) {
   setInterval(() => process.ppid === ppid || end(new Ending("Ended with npm.", 143)), 250).unref();
 }
-// The reader of our lines has gone, as in `npm start | head`.
+// Whoever read the output has closed it, as in `npm start | head`.
 process.stdout.on("error", () => end(new Ending("Nobody reads on.", 141)));
 setTimeout(() => end(new Ending("This took too long. Try a smaller folder: npm start -- PATH")), TOO_LONG).unref();
 
@@ -58,7 +58,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** One line for what is foreseen, everything for what is not. */
+/** Prints one line for an expected error, and the whole error otherwise. Returns the exit code. */
 function explain(error: unknown): number {
   if (error instanceof Ending || error instanceof BatonError) {
     process.stderr.write(`${error.message}\n`);

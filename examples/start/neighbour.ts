@@ -6,18 +6,18 @@ export interface HostSettings {
   readonly connection: string;
   readonly prefix: string;
   readonly threads: number;
-  /** Whether the schema is to go, should the parent not be there to do it. */
+  /** Whether to drop the schema if the parent is gone and cannot. */
   readonly drop: boolean;
 }
 
 export type HostReport = { readonly up: true } | { readonly up: false; readonly message: string };
 
-/** The other host process, as its parent holds it. */
+/** The other host process, seen from its parent. */
 export class Neighbour {
   readonly #process: ChildProcess;
   #leaving = false;
 
-  /** @param onLost is told when it has ended unasked. */
+  /** @param onLost called when the process has ended by itself. */
   constructor(settings: HostSettings, onLost: (error: Ending) => void) {
     this.#process = fork(new URL("./host.js", import.meta.url), [JSON.stringify(settings)]);
     this.#process.once("exit", (code, signal) => {
@@ -29,13 +29,17 @@ export class Neighbour {
     return this.#process.pid ?? 0;
   }
 
-  /** Resolves when it takes jobs. Throws {@link Ending}. */
+  /**
+   * Resolves when the process runs jobs.
+   *
+   * @throws {@link Ending}
+   */
   async up(signal: AbortSignal): Promise<void> {
     const [report] = (await once(this.#process, "message", { signal })) as [HostReport];
     if (!report.up) throw new Ending(report.message);
   }
 
-  /** Ends it, and resolves when it has ended. */
+  /** Ends the process, and resolves when it has ended. */
   async leave(): Promise<void> {
     this.#leaving = true;
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;

@@ -1,4 +1,4 @@
-/** An error of one's own: named in `new Baton({ errors: [QuotaError] })`, it comes back from a job as itself. */
+/** An error class of the application. `errors: [QuotaError]` lets it come back as itself. */
 export class QuotaError extends Error {
   readonly code = "ERR_QUOTA";
   readonly account: string;

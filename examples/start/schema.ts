@@ -1,6 +1,6 @@
 import pg from "pg";
 
-/** Removes a schema and all that is in it. */
+/** Drops a schema and everything in it. */
 export async function dropSchema(connection: string, schema: string): Promise<void> {
   const client = new pg.Client({ connectionString: connection, connectionTimeoutMillis: 5_000 });
   await client.connect();

@@ -3,11 +3,12 @@ import { styleText } from "node:util";
 type Style = Parameters<typeof styleText>[0];
 
 const WIDTH = 32;
-/** ms between two pictures of the bar, and between two plain lines where there is no terminal. */
+/** ms between two frames of the bar. */
 const FRAME = 80;
+/** ms between two plain lines, without a terminal. */
 const REPORT = 2_000;
 
-/** Where the demo writes: lines, and below them a progress bar where there is a terminal; plain lines otherwise. */
+/** The demo's output: lines, and below them the progress, as a bar if it is a terminal. */
 export class Screen {
   readonly #out: NodeJS.WriteStream;
   readonly #colors: boolean;
@@ -24,7 +25,7 @@ export class Screen {
     this.#out.write(text === "" ? "\n" : `  ${text}\n`);
   }
 
-  /** A name, and what there is to say of it. */
+  /** Writes a label and its text. */
   fact(name: string, text: string): void {
     this.line(`${this.paint("gray", name.padEnd(10))} ${text}`);
   }
@@ -39,7 +40,7 @@ export class Screen {
     return this.#colors ? styleText(style, text) : text;
   }
 
-  /** Shows how far it is; so often that it moves, so seldom that it costs nothing. */
+  /** Shows the progress, at most once a frame. */
   progress(done: number, total: number, text: string): void {
     const now = performance.now();
     if (now < this.#next && done < total) return;
@@ -56,14 +57,14 @@ export class Screen {
     this.#next = now + FRAME;
   }
 
-  /** The work that the progress was about is done. */
+  /** Ends the progress: its work is done. */
   finish(): void {
     if (!this.#out.isTTY && this.#next > 0) this.line();
     this.clear();
     this.#next = 0;
   }
 
-  /** Takes the bar away. */
+  /** Erases the bar. */
   clear(): void {
     if (this.#drawn) this.#out.write("\r\x1b[2K");
     this.#drawn = false;

@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import type { Job } from "../../lib/index.js"; // yours: "pg-baton"
+import type { Job } from "../../lib/index.js"; // in your project: "pg-baton"
 import Compress from "../workers/compress.js";
 import type { Crunched } from "./crunch.js";
 import { Ending } from "./ending.js";
@@ -9,20 +9,22 @@ const SAMPLE = 12;
 
 export interface SerialReport {
   readonly checked: number;
-  /** ms that all of the files would take one after the other, going by the sample. */
+  /** ms that all files would take one after the other, estimated from the sample. */
   readonly estimate: number;
 }
 
 /**
- * Does a sample of the files again, one after the other in this very thread, without Baton: small and large ones alike.
- * Throws {@link Ending} where a result differs.
+ * Compresses a sample of the files again, without Baton and one after the other in this thread. The
+ * sample has small files and large ones.
+ *
+ * @throws {@link Ending} if a result differs.
  */
 export async function checkSerially(done: readonly Crunched[], signal: AbortSignal): Promise<SerialReport> {
   const bySize = done.toSorted((a, b) => a.file.bytes - b.file.bytes);
   const checked = Math.min(SAMPLE, bySize.length);
   let spent = 0;
   for (let part = 0; part < checked; part += 1) {
-    // The middle one of each twelfth.
+    // The files are sorted by size: the middle one of each twelfth.
     const { file, result } = bySize[Math.floor(((part + 0.5) * bySize.length) / checked)] as Crunched;
     const start = performance.now();
     const serial = Compress.perform({ args: { path: file.path } } as Job<{ path: string }>, {

@@ -1,16 +1,16 @@
-/** Workers for the other things that can come of a job. Each is a few lines; each runs in a thread, like any worker. */
+/** Workers for the other outcomes of a job. Each runs in a thread, like any worker. */
 import { randomBytes } from "node:crypto";
-import { defineWorker, discard, type Job, snooze } from "../../lib/worker.js"; // yours: "pg-baton/worker"
+import { defineWorker, discard, type Job, snooze } from "../../lib/worker.js"; // in your project: "pg-baton/worker"
 import { QuotaError } from "./quota-error.js";
 
-/** Gives back so many random bytes: nothing compresses them. */
+/** Returns random bytes, which cannot be compressed. */
 export const Blob = defineWorker(import.meta.url, {
   name: "blob",
   queue: "there",
   perform: ({ args: { bytes } }: Job<{ bytes: number }>) => randomBytes(bytes),
 });
 
-/** Is not ready before its time, and says so. */
+/** Snoozes until its time has come. */
 export const Patient = defineWorker(import.meta.url, {
   name: "patient",
   queue: "there",
@@ -19,14 +19,14 @@ export const Patient = defineWorker(import.meta.url, {
   },
 });
 
-/** Finds out that trying again would be in vain. */
+/** Discards its job, because a retry would fail again. */
 export const Picky = defineWorker(import.meta.url, {
   name: "picky",
   queue: "there",
   perform: ({ args: { type } }: Job<{ type: string }>) => discard({ refused: type, accepted: ["png", "webp"] }),
 });
 
-/** Throws an error of its own class, with a code, a property and a cause. */
+/** Throws an error of the application's own class, with a code, properties and a cause. */
 export const Spender = defineWorker(import.meta.url, {
   name: "spender",
   queue: "there",

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { Baton } from "../../lib/index.js"; // yours: "pg-baton"
+import { Baton } from "../../lib/index.js"; // in your project: "pg-baton"
 import Compress from "../workers/compress.js";
 import Double from "../workers/double.js";
 import { openDatabase } from "../database.js";
@@ -8,8 +8,9 @@ import { QuotaError } from "./quota-error.js";
 import { dropSchema } from "./schema.js";
 
 /**
- * What the demo plays on: a database, another host process, and this process as a host too. Both hosts run the queue
- * `files`; `here` and `there` are run by one of them only. Leaves nothing behind.
+ * The set-up of the demo: a database, another host process, and this process as a host. Both hosts
+ * serve the queue `files`. Only this one serves `here`, only the other one `there`. The stage
+ * removes all that it made.
  */
 export class Stage implements AsyncDisposable {
   readonly threadsHere = Math.max(1, Math.floor(availableParallelism() / 2));
@@ -20,22 +21,22 @@ export class Stage implements AsyncDisposable {
   #neighbour: Neighbour | undefined;
   #database = "";
 
-  /** @param ending aborts the whole demo. */
+  /** @param ending aborts the demo. */
   constructor(ending: AbortController) {
     this.#ending = ending;
   }
 
-  /** The signal that the demo ends before its time. */
+  /** Aborts when the demo ends early. */
   get signal(): AbortSignal {
     return this.#ending.signal;
   }
 
-  /** The database, in words. */
+  /** Describes the database. */
   get database(): string {
     return this.#database;
   }
 
-  /** This process's host. */
+  /** The host of this process. */
   get baton(): Baton {
     if (this.#baton === undefined) throw new Error("The stage is not set");
     return this.#baton;
@@ -46,7 +47,7 @@ export class Stage implements AsyncDisposable {
     return this.#neighbour?.pid ?? 0;
   }
 
-  /** Starts everything. Whatever was started when it throws goes with the stage. */
+  /** Starts the database and both hosts. After an error, disposing the stage stops what runs. */
   async set(): Promise<void> {
     const { signal } = this;
     const database = await openDatabase();

@@ -1,4 +1,4 @@
-/** Lines up rows of text in columns: the first to the left, the others to the right. The first row is the heading. */
+/** Formats rows as columns, the first left-aligned, the others right-aligned. Row 0 has the titles. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const columns = rows[0]?.length ?? 0;
   const widths = Array.from({ length: columns }, (_, column) =>

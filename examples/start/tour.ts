@@ -1,12 +1,16 @@
 import { inspect } from "node:util";
-import type { AwaitResult, Baton } from "../../lib/index.js"; // yours: "pg-baton"
+import type { AwaitResult, Baton } from "../../lib/index.js"; // in your project: "pg-baton"
 import Burn from "../workers/burn.js";
 import { Ending } from "./ending.js";
 import { QuotaError } from "./quota-error.js";
 import type { Screen } from "./screen.js";
 import { Blob, Patient, Picky, Spender } from "./situations.js";
 
-/** Shows, one after the other, what else can come of an await. Every job runs in the other process. Throws {@link Ending}. */
+/**
+ * Shows the other outcomes of an await, one after the other. Every job runs in the other process.
+ *
+ * @throws {@link Ending}
+ */
 export class Tour {
   readonly #baton: Baton;
   readonly #screen: Screen;

@@ -1,6 +1,6 @@
 import { defineWorker, type Job } from "../../lib/worker.js";
 
-/** Keeps a core busy for so many ms by the clock, and returns how often it went round. */
+/** Keeps a core busy for `ms` by the clock, and returns how many rounds its loop made. */
 export default defineWorker(import.meta.url, {
   name: "burn",
   perform: ({ args: { ms } }: Job<{ ms: number }>) => {

@@ -3,7 +3,10 @@ import { readFileSync } from "node:fs";
 import { brotliCompressSync, constants } from "node:zlib";
 import { defineWorker, type Job } from "../../lib/worker.js";
 
-/** Real CPU-bound work on a file: compresses it as small as brotli can and derives a digest from its bytes with scrypt. */
+/**
+ * Real CPU-bound work on a file: compresses it with brotli at its highest quality, and derives a
+ * digest from the compressed bytes with scrypt.
+ */
 export default defineWorker(import.meta.url, {
   name: "compress",
   perform: ({ args: { path } }: Job<{ path: string }>) => {

@@ -1,6 +1,6 @@
 import { defineWorker, type Job } from "../../lib/worker.js";
 
-/** Gives back the value it was given. */
+/** Returns the value of its args. */
 export default defineWorker(import.meta.url, {
   name: "echo",
   perform: (job: Job<{ value: unknown }>) => job.args.value,

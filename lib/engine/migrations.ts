@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseError } from "../errors.js";
 import type { Database } from "../postgres/database.js";
-import { retryDelay, sqlState } from "../postgres/failure.js";
+import { retryDelay } from "../backoff.js";
+import { sqlState } from "../postgres/failure.js";
 import { named } from "./fragments.js";
 import { buildSmall } from "./indexes.js";
 import { type Progress, rightsError } from "./rights.js";

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseError } from "../errors.js";
 import { type JobErrorEntry, type JobRow, type JsonObject, stateOf } from "../job/job.js";
 import type { Database, Statement } from "../postgres/database.js";
-import { isPassing, retryDelay } from "../postgres/failure.js";
+import { retryDelay } from "../backoff.js";
+import { isPassing } from "../postgres/failure.js";
 import { type CheckedFilter, checkFilter, type JobFilter } from "./filter.js";
 import { named, tablesOf } from "./fragments.js";
 

@@ -6,7 +6,7 @@ import type { JsonObject } from "./job.js";
 import { jsonProblems } from "./json.js";
 import type { JobOptions, NewJob, NewJobOptions } from "./new-job.js";
 
-/** A job that passed every check, ready for its row. */
+/** A job that passed all checks and can be inserted, with its defaults filled in. */
 export interface CheckedJob {
   readonly worker: string;
   readonly queue: string;

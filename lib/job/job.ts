@@ -1,9 +1,6 @@
 import type { Suspicion } from "./suspicion.js";
 
-/**
- * A job's row, in the three shapes in which it travels: as `perform` sees it, as a claim carries
- * it, as a listing shows it.
- */
+/** The forms of a job: as `perform` gets it, as a claim brings it, as `jobs()` lists it. */
 
 /** The states, as in Oban. Their positions are the numbers in the `state` column. */
 export const JOB_STATES = [
@@ -61,15 +58,12 @@ export interface Job<Args = unknown> {
 }
 
 /**
- * A job as a claim carries it from the row to the thread: JSON as text and times in ms, so that
- * only the thread parses.
+ * A job as a claim brings it from the row. JSON is text and times are in ms since the
+ * epoch: only the thread parses them.
  */
 export interface ClaimedJob {
   readonly id: number;
-  /**
-   * How often this row has been claimed. It only rises, so (host, claim) is the fence of every
-   * later write.
-   */
+  /** How often the row was claimed. Only rises, so that (host, claim) fences every later write. */
   readonly claim: number;
   readonly worker: string;
   readonly queue: string;
@@ -81,15 +75,8 @@ export interface ClaimedJob {
   readonly priority: number;
   readonly attempt: number;
   readonly maxAttempts: number;
-  /**
-   * 0: none. 1: a host died while it held the job. 2: the job runs alone, in a process of its own
-   * (`job/suspicion.ts`).
-   */
   readonly suspicion: Suspicion;
-  /**
-   * Whether the row counts the attempt already; else the job is only held, and the attempt counts
-   * once it begins.
-   */
+  /** Whether the row counts the attempt already. If not, the job is held. */
   readonly begun: boolean;
   /** Whether somebody awaited the job when it was claimed. Others may do so later. */
   readonly awaited: boolean;

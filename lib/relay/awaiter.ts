@@ -12,8 +12,8 @@ import type { TimeoutReasons } from "./timeout-reasons.js";
 /** The options of `await`, `awaitMany` and `call`. A number in their place is the timeout. */
 export interface AwaitOptions {
   /**
-   * How long in ms to wait before the await ends with `"timeout"`. 0 returns what is there already;
-   * `Infinity` waits for ever.
+   * How long in ms to wait before the await ends with `"timeout"`. 0 returns what is there
+   * already; `Infinity` waits for ever.
    *
    * At the deadline the row is read once more, so a stored result is never a timeout. That takes
    * longer the more awaits end at once, at most 1 s if the database does not answer, and at most 10
@@ -31,10 +31,6 @@ export interface AwaitOptions {
 }
 
 const DEFAULT_TIMEOUT = 5_000;
-/**
- * ms that a slot has waited for its answer, after which an await looks at the row at once: it may
- * be gone.
- */
 const OVERDUE = 5_000;
 const PATIENCE: Patience = { rows: 1_000, large: 10_000 };
 
@@ -63,10 +59,7 @@ export class Awaiter {
     return this.#open.size;
   }
 
-  /**
-   * The outcome of each relay, in their order. Rejects for misuse (`InvalidRelayError`,
-   * {@link InvalidOptionError}), by the signal, and when stopped; never for a job's fate.
-   */
+  /** Awaits relays under one deadline. See `Relays.awaitMany`. */
   awaitMany(relays: readonly Relay[], options?: number | AwaitOptions): Promise<AwaitResult[]> {
     // Not an async function: thousands may be open, and each frame would take memory.
     return new Promise((resolve, reject) => {

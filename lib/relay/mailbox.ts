@@ -6,7 +6,7 @@ import { type LookupItem, Lookups, NOTIFYING } from "./lookups.js";
 /** How an answer arrived: within this process, by notification, or by reading the table. */
 export type Via = "local" | "notify" | "reconcile";
 
-/** An answer with what is known of its job. Lookups know `state`; notifications do not. */
+/** An answer with what is known of its job. A notification alone brings only the answer. */
 export interface Delivery {
   readonly answer: Answer;
   readonly via: Via;
@@ -26,10 +26,7 @@ export function isUnconfirmed({ via, state }: Delivery): boolean {
 /** Called with the delivery that it waits for, or with "gone" if the job's row is gone. */
 export type Waiter = (delivery: Delivery | "gone") => void;
 
-/**
- * Where the answers to one ref are kept. Times are whole ms, which need no
- * memory of their own in V8.
- */
+/** Keeps the answers to one ref. Times are whole ms, since V8 allocates memory for fractions. */
 interface Slot extends LookupItem {
   readonly ref: string;
   /** The first answer. Never changes once it is there, unless it is retracted. */
@@ -77,10 +74,7 @@ const HEAVY = 65_536;
  * answer was taken, or when all slots hold too much. Its answer remains in the row.
  */
 export class Mailbox {
-  /**
-   * By ref. Iterates from the oldest on, save for awaited ones that {@link
-   * Mailbox.#grow} has passed over.
-   */
+  /** By ref, the oldest first, save for awaited ones that an eviction has passed over. */
   readonly #slots = new Map<string, Slot>();
   readonly #telemetry: Telemetry;
   readonly #limits: MailboxLimits;

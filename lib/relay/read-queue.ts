@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer, StoredAnswer } from "../job/answer.js";
-import { isPassing, retryDelay } from "../postgres/failure.js";
+import { retryDelay } from "../backoff.js";
+import { isPassing } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
 import type { Via } from "./mailbox.js";
 

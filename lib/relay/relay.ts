@@ -51,8 +51,9 @@ export function makeRelay(job: Relay["job"], host: string, ref: string): Relay {
 }
 
 /**
- * Checks that a value is a relay, or was one before it went through JSON. Throws
- * {@link InvalidRelayError}.
+ * Checks that a value is a relay, or was one before it went through JSON.
+ *
+ * @throws {@link InvalidRelayError}
  */
 export function checkRelay(value: unknown): asserts value is Relay {
   if (typeof value !== "object" || value === null)

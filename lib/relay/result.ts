@@ -19,14 +19,14 @@ export interface AwaitedJob {
 }
 
 /**
- * Why an await has no value. An `Error` is the job's own, or one of Baton's that says why there is
- * none.
+ * Why an await has no value. An `Error` is the job's own, or one of Baton's
+ * that says why there is none.
  */
 export type AwaitError = "discarded" | "cancelled" | "snoozed" | "result_too_large" | "timeout" | Error;
 
 /**
- * What `await` resolves to: `ok: true` with the job's value, or `ok: false` with an
- * {@link AwaitError}.
+ * What `await` resolves to: `ok: true` with the job's value, or `ok:
+ * false` with an {@link AwaitError}.
  */
 export type AwaitResult<Result = unknown> =
   | {
@@ -45,23 +45,22 @@ export type AwaitResult<Result = unknown> =
       /** Why there is no value. */
       readonly error: AwaitError;
       /**
-       * Of `"discarded"` and `"cancelled"`, the reason that the worker gave. Of `"timeout"`, why
-       * the job did not run, if that is known: `"no host serves this queue"` or `"no host has this
-       * worker"`.
+       * The reason that the worker passed to `discard` or `cancel`. For a timeout, why no host
+       * runs the job, if known: `"no host serves this queue"` or `"no host has this worker"`.
        */
       readonly reason?: unknown;
-      /** Of `"snoozed"`: seconds until the job runs again. */
+      /** Seconds after which a snoozed job runs again. */
       readonly seconds?: number;
       /**
-       * Of `"result_too_large"`: bytes, uncompressed. A lower bound, since encoding may have
-       * stopped there.
+       * Uncompressed bytes of a result that is too large; a lower bound,
+       * since encoding may stop at the limit.
        */
       readonly size?: number;
-      /** Of `"result_too_large"`: the limit in bytes, compressed. */
+      /** The limit that it exceeds, in compressed bytes. */
       readonly limit?: number;
       /** The job. */
       readonly job: AwaitedJob;
-      /** How the answer arrived. Absent for a timeout and for a job whose row is gone. */
+      /** How the answer arrived. Absent for a timeout, and for a job whose row is gone. */
       readonly via?: Via;
     };
 
@@ -84,7 +83,8 @@ const STATES: Readonly<Record<AnswerKind, JobState>> = {
 };
 
 /**
- * A delivery as its awaiter gets it. Each call decodes anew: two awaiters never share an object.
+ * Converts a delivery to a result. Decodes the value anew for each
+ * awaiter, so that no two share an object.
  */
 export function toResult(relay: Relay, delivery: Delivery, decode: Decode): AwaitResult {
   const { answer, via } = delivery;
@@ -114,8 +114,8 @@ export function toResult(relay: Relay, delivery: Delivery, decode: Decode): Awai
 }
 
 /**
- * Lets `JSON.stringify` write the error of a result: its own form would be `{}`. The property is
- * not enumerable, so that the result stays equal to one without it.
+ * Makes `JSON.stringify` write the error of a result, which would be `{}` otherwise. The
+ * property is not enumerable, so that the result stays deeply equal to one without it.
  */
 function withJson(result: AwaitResult): AwaitResult {
   return Object.defineProperty(result, "toJSON", { value: resultJson });

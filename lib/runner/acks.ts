@@ -3,7 +3,7 @@ import type { ClaimKey } from "../engine/claim-key.js";
 import type { Ack } from "../engine/complete.js";
 import type { Engine } from "../engine/engine.js";
 import { StoppedError } from "../errors.js";
-import { isTimeout } from "../postgres/failure.js";
+import { isPassing, isTimeout } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
 import { interruptedEnding } from "./endings.js";
 import { Stragglers } from "./stragglers.js";
@@ -53,9 +53,10 @@ export class Acks {
     const { engine, telemetry } = options;
     this.#interrupted = new Batcher({
       name: "interrupt",
-      flush: (keys: ClaimKey[], again) => engine.interrupt(keys, interruptedEnding(), { again }),
+      flush: (keys: ClaimKey[], { again }) => engine.interrupt(keys, interruptedEnding(), { again }),
       limit: BATCH,
       patience: Number.POSITIVE_INFINITY,
+      isPassing,
       telemetry,
     });
     this.#stragglers = new Stragglers(options);
@@ -127,13 +128,14 @@ export class Acks {
   #lane(name: string, limit: number): Batcher<Ack, boolean> {
     return new Batcher({
       name,
-      flush: (acks: Ack[], again) => this.#complete(acks, again),
+      flush: (acks: Ack[], { again }) => this.#complete(acks, again),
       limit,
       weigh,
       maxWeight: BATCH_BYTES,
       patience: Number.POSITIVE_INFINITY,
+      isPassing,
       suspicious: isTimeout,
-      leisurely: ({ awaited }) => !awaited && this.#options.hasBacklog(),
+      isUrgent: ({ awaited }) => awaited || !this.#options.hasBacklog(),
       telemetry: this.#options.telemetry,
     });
   }

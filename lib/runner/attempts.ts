@@ -1,16 +1,16 @@
 import type { Engine } from "../engine/engine.js";
 import type { ClaimedJob } from "../job/job.js";
-import { retryDelay } from "../postgres/failure.js";
+import { retryDelay } from "../backoff.js";
 import type { Telemetry } from "../telemetry.js";
 
 /** ms between two rounds. */
 const INTERVAL = 20;
 
 /**
- * Counts the attempts of held jobs on their rows once they have run for 20 to 40 ms. A shorter
- * run is over by then, and the write of its end counts the attempt. So a host that dies costs
- * its waiting jobs no attempt, and thousands of short jobs a second cost no further statement
- * (see "Held and begun" in docs/semantics.md).
+ * Counts the attempts of held jobs on their rows once they have run for 20 to 40 ms. A shorter run
+ * is over by then, and the write of its end counts the attempt. So a host that dies costs its
+ * waiting jobs no attempt, and thousands of short jobs a second cost no further statement (see
+ * "Held and begun" in docs/semantics.md).
  */
 export class Attempts {
   readonly #engine: Pick<Engine, "begin">;

@@ -18,9 +18,9 @@ export interface BacklogOptions {
 const UNBOUNDED = 256;
 
 /**
- * The jobs of one queue that this host has prefetched, in the order in which they are to run.
- * They should start within a tenth of a second. If a slow job keeps one of them waiting for
- * longer, all are released: another host may be idle.
+ * The jobs of one queue that this host has prefetched, in the order in which they are to run. They
+ * should start within a tenth of a second. If a slow job keeps one of them waiting for longer, all
+ * are released: another host may be idle.
  */
 export class Backlog {
   readonly #options: BacklogOptions;
@@ -125,8 +125,8 @@ function merge(waiting: readonly Waiting[], more: readonly Waiting[]): Waiting[]
 }
 
 /**
- * A held job starts later than it was claimed. Adds the time by this process's clock, so
- * that `attemptedAt` stays the database's time.
+ * A held job starts later than it was claimed. Adds the time by this process's clock, so that
+ * `attemptedAt` stays the database's time.
  */
 function startingNow({ job, since }: Waiting): ClaimedJob {
   return job.begun ? job : { ...job, attemptedAt: job.attemptedAt + performance.now() - since };

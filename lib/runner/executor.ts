@@ -24,8 +24,8 @@ const RELEASED: ReleasedOutcome = { type: "released" };
 const INTERRUPTED: InterruptedOutcome = { type: "interrupted" };
 
 /**
- * Takes claimed jobs to their ends. The host holds a job before it comes
- * here; its hold ends once its outcome is recorded.
+ * Takes claimed jobs to their ends. The host holds a job before it comes here; its hold ends once
+ * its outcome is recorded.
  */
 export class Executor {
   readonly #options: ExecutorOptions;
@@ -102,7 +102,7 @@ export class Executor {
     }
   }
 
-  /** Stops counting the attempts of running jobs on their rows. To be called when none runs. */
+  /** Stops counting the attempts of running jobs on their rows. */
   stopCounting(): void {
     this.#attempts.stop();
   }
@@ -141,9 +141,7 @@ export class Executor {
     return runs;
   }
 
-  /**
-   * A suspect may take the machine down, so its row must say that it has begun before it starts.
-   */
+  /** A suspect may take its host down, so its row must say that it has begun before it starts. */
   async #performSuspect(job: ClaimedJob, url: string): Promise<Run[]> {
     const { engine, suspects, telemetry } = this.#options;
     try {
@@ -164,8 +162,7 @@ export class Executor {
   #decide({ job, outcome }: Run): Outcome | null {
     const interrupted = this.#interrupted.delete(job);
     if (this.#disowned.delete(job)) return null;
-    // A job that fails after it was asked to end may have failed for
-    // that reason: it keeps its attempt.
+    // A job that was asked to end may have failed for that reason: it gets its attempt back.
     return interrupted && outcome.type === "failed" ? INTERRUPTED : outcome;
   }
 

@@ -7,12 +7,12 @@ import type { ClaimKey } from "../engine/claim-key.js";
 export type Claiming = object | symbol;
 
 /**
- * The jobs that this host holds: each from the reply that brought its claim
- * until its end is written or the fence refuses it.
+ * The jobs that this host holds: each from the reply that brought its claim until its end is
+ * written or the fence refuses it.
  *
- * The table may say more. The reply to a claim may be lost, or the server may
- * commit a claim that the host has given up. Comparing the holds with the table
- * finds such strays, whatever went wrong before. Pure.
+ * The table may say more. The reply to a claim may be lost, or the server may commit a claim
+ * that the host has given up. Comparing the holds with the table finds such strays, whatever
+ * went wrong before. Pure.
  */
 export class Holds {
   /** The claim of each job that this host knows, by the job's id. */

@@ -1,9 +1,6 @@
 import type { Sighting } from "../engine/tend.js";
 
-/**
- * One look at the table of hosts. Times are ms of this process's
- * monotonic clock, as everywhere here.
- */
+/** One look at the table of hosts, its times by `performance.now()`. */
 export interface Look {
   readonly sentAt: number;
   readonly answeredAt: number;
@@ -34,28 +31,22 @@ export interface Verdict {
 
 /** ms that a look may take, in good service. */
 const PROMPT = 1_000;
-/**
- * ms between two looks, in good service. After a longer gap this
- * process, or its machine, stood still.
- */
+/** ms between two looks, in good service. After a longer gap, this process stood still. */
 const GAP = 3_000;
 /** ms since the judge's own acknowledged heartbeat, in good service. */
 const OWN_BEAT = 4_000;
 /**
- * ms of good service before a free lock is evidence. A failover frees every lock; within
- * this time each host has taken its own again.
+ * ms of good service before a free lock is evidence. A failover frees every lock; within this time
+ * each host has taken its own again.
  */
 export const CALM = 6_000;
 /** ms for which a host's lock must be free, at every look, without a sign of life. */
 export const GRACE = 500;
 /**
- * ms of good service without a sign of life after which a host is lost, whatever its session does.
+ * ms of good service without a sign of life after which a host is lost. Its session may live on.
  */
 export const LEASE = 14_000;
-/**
- * ms of good service without a sign of life after which a host starts
- * no job: it missed a heartbeat.
- */
+/** ms of good service without a sign of life after which a host must have missed a heartbeat. */
 const ABSENT = 4_000;
 
 /** What the judge remembers of a host. */
@@ -68,10 +59,10 @@ interface Observation {
 }
 
 /**
- * Decides which hosts are lost. Silence is evidence only while the judge itself was
- * served: the time without a sign of life counts only if the judge's own looks and
- * heartbeats were answered promptly. A database that is silent, stopped, locked or away
- * makes no host lost, however long that lasts.
+ * Decides which hosts are lost. Silence is evidence only while the judge itself was served:
+ * the time without a sign of life counts only if the judge's own looks and heartbeats were
+ * answered promptly. A database that is silent, stopped, locked or away makes no host lost,
+ * however long that lasts.
  *
  * Time is this process's monotonic clock. The server's clock plays no part. Pure.
  */
@@ -89,10 +80,7 @@ export class Judge {
     return this.#needsSecondLook;
   }
 
-  /**
-   * Whether a host, by the last look, can hardly claim: its session
-   * has ended, or it missed a heartbeat.
-   */
+  /** Whether a host can hardly claim, by the last look: its session ended, or it missed a beat. */
   absent(host: string): boolean {
     const observation = this.#observed.get(host);
     return observation !== undefined && (observation.freeSince !== null || observation.quiet >= ABSENT);
@@ -130,8 +118,7 @@ export class Judge {
       upSince !== null &&
       upSince < this.#answeredAt &&
       answeredAt - ackedAt < OWN_BEAT &&
-      // A table older than the acknowledged beat: a
-      // lagging standby, or a failover that lost writes.
+      // Else the table is older than that beat: a lagging standby, or a failover that lost writes.
       row !== undefined &&
       row.beat >= beat
     );

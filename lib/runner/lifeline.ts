@@ -40,8 +40,8 @@ export interface LifelineOptions {
  * in this host's queues, shows the other hosts, and compares this host's holds with the table. Jobs
  * of lost hosts are rescued; no job is taken from a live host for being old.
  *
- * Every host looks. The statements skip rows that another host has
- * locked, so no single host is needed.
+ * Every host looks. The statements skip rows that another host has locked, so no
+ * single host is needed.
  */
 export class Lifeline {
   readonly #options: LifelineOptions;
@@ -72,8 +72,8 @@ export class Lifeline {
   }
 
   /**
-   * The ids of the live hosts that serve a queue with the same workers as
-   * this one, its own included; null while unknown.
+   * The ids of the live hosts that serve a queue with the same workers as this one, its own
+   * included; null while unknown.
    */
   peers(queue: string): readonly string[] | null {
     return this.#peers.get(queue) ?? null;
@@ -109,17 +109,13 @@ export class Lifeline {
     } catch (error) {
       this.#failures += 1;
       this.#mustCompare ||= compare;
-      // One failure may be that of one connection, so
-      // look again at once. A second is the database's.
+      // One failure may be that of one connection. Looks again at once, but after a second one not.
       if (this.#failures === 1) this.#periodic.tickNow();
       throw error;
     }
   }
 
-  /**
-   * Leaves out hosts that seem dead or frozen: until they are found
-   * lost, no call should depend on them.
-   */
+  /** Leaves out hosts that seem dead or frozen, so that no call depends on them. */
   #noticePeers(peers: Tended["peers"]): void {
     const present = (id: string): boolean => !this.#judge.absent(id);
     this.#peers = new Map(Object.entries(peers).map(([queue, ids]) => [queue, ids.filter(present)]));
@@ -133,9 +129,9 @@ export class Lifeline {
 }
 
 /**
- * What a verdict means for the lost host's jobs. A silent host may be frozen or
- * cut off, which is not their fault. Behind a pooler no session shows, so a
- * death leaves only silence, and counts as one.
+ * What a verdict means for the lost host's jobs. A silent host may be frozen or cut off,
+ * which is not their fault. Behind a pooler no session shows, so a death leaves only
+ * silence, and counts as one.
  */
 function lossOf({ sighting, kind }: Verdict): Loss {
   const gone = kind === "gone";

@@ -17,16 +17,14 @@ export interface MembershipOptions extends Omit<Registration, "lockKey"> {
 }
 
 /**
- * This host's place among the hosts: its registration and its heartbeat. While
- * heartbeats are acknowledged, the host may assume that the jobs it holds are its own.
- * Otherwise it starts none; those that run go on.
+ * This host's place among the hosts: its registration and its heartbeat. While heartbeats are
+ * acknowledged, the host may assume that the jobs it holds are its own. Otherwise it starts none;
+ * those that run go on.
  */
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #pulse: Pulse;
-  /**
-   * False once {@link fresh} has refused somebody; true again with the next acknowledged heartbeat.
-   */
+  /** False once {@link fresh} was false; true again with the next acknowledged heartbeat. */
   #wasFresh = true;
   /** Called at the next acknowledged heartbeat, or when the host leaves. */
   readonly #onBeat: (() => void)[] = [];
@@ -88,10 +86,7 @@ export class Membership {
     return lives();
   }
 
-  /**
-   * The host is about to leave, so nobody waits any longer whether it
-   * {@link survives}. It goes on beating.
-   */
+  /** The host is about to leave: whether it {@link survives} is now false. It goes on beating. */
   resign(): void {
     this.#leaving.abort();
     this.#settle();
@@ -103,10 +98,7 @@ export class Membership {
     return this.#pulse.stop();
   }
 
-  /**
-   * Unregisters the host, which must hold no jobs. Waits for a
-   * registration under way, which would undo that.
-   */
+  /** Unregisters the host. Waits for a registration under way, which would undo that. */
   async leave(): Promise<void> {
     this.resign();
     await this.#registering;

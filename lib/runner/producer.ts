@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Engine } from "../engine/engine.js";
 import type { ClaimedJob } from "../job/job.js";
-import { retryDelay } from "../postgres/failure.js";
+import { retryDelay } from "../backoff.js";
 import type { Telemetry } from "../telemetry.js";
 import { Backlog } from "./backlog.js";
 import type { Call } from "./call.js";
@@ -47,9 +47,9 @@ export interface ProducerOptions {
 type Mode = "idle" | "hungry" | "waiting";
 
 /**
- * Claims the jobs of one queue, as far as threads and limit allow, and hands them to the
- * executor. A notification, an insert of this process, a claim that brought all it asked for, or
- * the lifeline's look gives it a reason to claim.
+ * Claims the jobs of one queue, as far as threads and limit allow, and hands them to the executor.
+ * A notification, an insert of this process, a claim that brought all it asked for, or the
+ * lifeline's look gives it a reason to claim.
  */
 export class Producer {
   readonly #options: ProducerOptions;

@@ -57,10 +57,7 @@ export class Producers {
     for (const producer of this.#all) producer.wake();
   }
 
-  /**
-   * Lets each producer start and claim. They take turns to be first,
-   * so none takes every free thread.
-   */
+  /** Lets each producer start and claim. They take turns to be first: none gets every thread. */
   advance(): void {
     const all = this.#all;
     this.#first = (this.#first + 1) % all.length;

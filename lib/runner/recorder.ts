@@ -10,7 +10,7 @@ import type { Telemetry } from "../telemetry.js";
 import type { Acks } from "./acks.js";
 import type { Holds } from "./holds.js";
 
-/** What the awaiter's side is told beside the answer. */
+/** What is delivered beside an answer. */
 export interface AnswerFacts {
   readonly id: number;
   readonly state: JobState;
@@ -25,7 +25,7 @@ export interface RecorderOptions {
   readonly holds: Holds;
   /** Hands an answer to the awaiters of this process. */
   readonly deliver: (ref: string, answer: Answer, facts: AnswerFacts) => void;
-  /** Whether they get it once its row is written, or before. */
+  /** Whether they get it once the job's row is written, or before. */
   readonly delivery: "committed" | "early";
   readonly telemetry: Telemetry;
 }
@@ -60,10 +60,7 @@ export class Recorder {
     }
   }
 
-  /**
-   * Releases a job that this host holds only according to the table.
-   * The fence refuses if that has changed.
-   */
+  /** Releases a job that this host holds only by the table. The fence refuses if that changed. */
   async releaseStray({ id, claim }: ClaimKey): Promise<void> {
     const { acks, holds, telemetry } = this.#options;
     holds.add({ id, claim });
@@ -98,6 +95,6 @@ const RELEASED = transition({ type: "released" }, { attempt: 0, maxAttempts: 1 }
 
 /** What a job comes to whose outcome the database has refused. */
 function refusal(error: unknown): Outcome {
-  const message = `The database does not take this job's result: ${(error as Error).message}`;
+  const message = `The database refused this job's result: ${(error as Error).message}`;
   return failure(new DatabaseError("ERR_BATON_DATABASE_REFUSED", message, { cause: error }), RESULT_LIMIT);
 }

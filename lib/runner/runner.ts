@@ -212,10 +212,7 @@ export class Runner {
       .catch((error: unknown) => telemetry.emit("service:error", { service: "producer", error }));
   }
 
-  /**
-   * The database was away, or may have been: nothing waits for its
-   * next retry, look or notification.
-   */
+  /** Notifications arrive again after a gap: retries, beats, compares and claims at once. */
   #catchUp(): void {
     this.#acks.retryNow();
     this.#membership.beatNow();

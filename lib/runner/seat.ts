@@ -11,9 +11,9 @@ export interface SeatOwner {
 }
 
 /**
- * A free thread promised to a job that this process is about to insert as claimed. From
- * its creation on the insert counts as under way (see {@link Holds}). Exactly one of
- * {@link run} and {@link release} must follow.
+ * A free thread promised to a job that this process is about to insert as claimed. From its
+ * creation on the insert counts as under way (see {@link Holds}). Exactly one of {@link run} and
+ * {@link release} must follow.
  */
 export class Seat {
   readonly #owner: SeatOwner;

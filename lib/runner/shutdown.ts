@@ -24,35 +24,25 @@ export interface ShutdownOptions {
   readonly telemetry: Telemetry;
 }
 
-/**
- * ms that jobs get to heed their signal once the grace period is
- * over. Then their threads are ended.
- */
+/** ms that jobs get to heed their signal, after the grace period. Then their threads are ended. */
 const HEED_SIGNAL = 250;
-/**
- * ms that ended threads get to exit. Native code does not end: then
- * its jobs are released without it.
- */
+/** ms that ended threads get to exit. Native code may take longer; its job is released anyway. */
 const EXIT = 400;
 /** The same once more, before the host leaves such threads behind. */
 const LAST_EXIT = 250;
-/**
- * ms that the last writes get at least. If the database is away for
- * longer, other hosts rescue the jobs.
- */
+/** ms that the last writes get at least. If they take longer, other hosts rescue the jobs. */
 const LAST_WRITES = 500;
 
 /**
- * The shutdown of a runner: claims no more, lets jobs end within the grace period, interrupts
- * and releases the rest, writes every outcome, and unregisters the host. Resolves within the
- * grace period and about a second, whatever the threads do, and up to `patience` ms later if
- * the database does not answer. Never rejects.
+ * The shutdown of a runner: claims no more, lets jobs end within the grace period, interrupts and
+ * releases the rest, writes every outcome, and unregisters the host. Resolves within the grace
+ * period and about a second, whatever the threads do, and up to `patience` ms later if the database
+ * does not answer.
  */
 export async function shutDown(options: ShutdownOptions, patience: number): Promise<void> {
   const { acks, coverage, executor, membership, producers, pruner, threads } = options;
   membership.resign();
-  // A claim under way may wait for the database. That must not cost
-  // running jobs their grace period.
+  // Not awaited yet: a claim under way may wait for the database, but running jobs need not.
   const quiet = Promise.all([producers.stop(), pruner.stop(), coverage.stop()]);
   await endJobs(options);
   executor.stopCounting();
@@ -69,7 +59,7 @@ export async function endThreads(threads: Threads): Promise<void> {
   if (!(await new Deadline(LAST_EXIT).within(threads.stop()))) threads.unref();
 }
 
-/** The grace period, the last call, the kill; and what does not exit by then is disowned. */
+/** Lets jobs end, asks them to, ends their threads, and disowns those that do not exit. */
 async function endJobs({ executor, gracePeriod }: ShutdownOptions): Promise<void> {
   if (await idleWithin(executor, gracePeriod)) return;
   executor.abort("The host stops");

@@ -4,7 +4,7 @@ export interface RunnerStatus {
   readonly queues: readonly {
     /** The queue's name. */
     readonly queue: string;
-    /** How many of its jobs run in threads. */
+    /** How many threads run its jobs, or are reserved for them. */
     readonly running: number;
     /** How many of its jobs are claimed and wait for a thread. */
     readonly waiting: number;

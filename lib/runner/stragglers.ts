@@ -35,9 +35,9 @@ export class Stragglers {
   }
 
   /**
-   * Retries an outcome whose write has timed out once. Rejects after the third time-out. A
-   * try counts only if the database could write meanwhile: a lock or an outage that holds up
-   * every outcome proves nothing about this one.
+   * Retries an outcome whose write has timed out once. Rejects after the third time-out. A try
+   * counts only if the database could write meanwhile: a lock or an outage that holds up every
+   * outcome proves nothing about this one.
    */
   async retry(ack: Ack): Promise<boolean> {
     let failures = 1;

@@ -5,7 +5,7 @@ import type { ClaimedJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import { QUARANTINED_AT } from "../job/suspicion.js";
 import type { Engine } from "../engine/engine.js";
-import { retryDelay } from "../postgres/failure.js";
+import { retryDelay } from "../backoff.js";
 import type { Telemetry } from "../telemetry.js";
 import type { Isolation } from "./threads/isolation.js";
 import type { Run } from "./threads/run.js";
@@ -19,9 +19,7 @@ export interface SuspectsOptions {
   readonly telemetry: Telemetry;
 }
 
-/**
- * ms that a host must outlive a job's process to prove that the job, not the machine, took it down.
- */
+/** ms that a host must outlive a job's process: else the machine may have taken down both. */
 const OUTLIVE = 2_000;
 
 /**
@@ -65,8 +63,8 @@ export class Suspects {
   }
 
   /**
-   * Ends a job's process. The job comes to this outcome, unless it ends by itself
-   * just then. Resolves when the process has ended.
+   * Ends a job's process. The job comes to this outcome, unless it ends by itself just then.
+   * Resolves when the process has ended.
    */
   kill(jobId: number, outcome: Outcome): Promise<void> {
     return this.#options.isolation.kill(jobId, outcome);
@@ -103,10 +101,7 @@ export class Suspects {
     }
   }
 
-  /**
-   * Written before the outcome. If it fails, the job stays a suspect,
-   * which costs it another process at most.
-   */
+  /** Written before the outcome. A job for which this fails stays a suspect: a process more. */
   async #absolve(job: ClaimedJob): Promise<void> {
     const { engine, telemetry } = this.#options;
     await engine

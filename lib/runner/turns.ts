@@ -15,9 +15,7 @@ export interface TurnsOptions {
 
 /** The wave with which a host says farewell. It calls 2^16 hosts, and nobody passes it on. */
 const LAST_WAVE = 16;
-/**
- * ms between two calls that a host passes on. Under load calls are many, and every host has work.
- */
+/** ms between two calls that a host passes on. Under load, calls are many and no host is idle. */
 const PAUSE = 20;
 /** ms for which the other hosts skip a host that has passed a call on. */
 const BUSY = 600;
@@ -34,14 +32,14 @@ const DISTRUST = 5_000;
 const OVERLOOKED = 300;
 
 /**
- * Decides which host claims at a call, so that n idle hosts do not make n
- * claims for one job. One instance a queue and host.
+ * Decides which host claims at a call, so that n idle hosts do not make n claims for one job. One
+ * instance a queue and host.
  *
- * Every host ranks all of them for each call. The first in rank claims; the others leave the job
- * to it. A host that has no room, or that leaves jobs behind, passes the call on, and the other
- * hosts skip it for a while. A host never skips itself, so one of three things holds for every
- * call: a host claims, a host passes the call on, or all hosts have just passed one on because
- * they have no room, and claim once they have.
+ * Every host ranks all of them for each call. The first in rank claims; the others leave the job to
+ * it. A host that has no room, or that leaves jobs behind, passes the call on, and the other hosts
+ * skip it for a while. A host never skips itself, so one of three things holds for every call: a
+ * host claims, a host passes the call on, or all hosts have just passed one on because they have no
+ * room, and claim once they have.
  *
  * A call that is lost, or that meets a frozen host, leaves its job in the table. Another host finds
  * it at its next look, and then claims at every call for a while.
@@ -49,8 +47,8 @@ const OVERLOOKED = 300;
 export class Turns {
   readonly #options: TurnsOptions;
   /**
-   * Until when each other host is skipped, by `performance.now()`. Hosts
-   * that have left stay in the map: they are few.
+   * Until when each other host is skipped, by `performance.now()`. Hosts that have left stay in
+   * the map: they are few.
    */
   readonly #busyUntil = new Map<string, number>();
   /** The call for which this host has yet to claim, or which it has yet to pass on. */
@@ -102,8 +100,8 @@ export class Turns {
   }
 
   /**
-   * The claim for this call has left jobs behind: passes the call on if a host may be
-   * idle. Busy hosts claim again by themselves.
+   * The claim for this call has left jobs behind: passes the call on if a host may be idle. Busy
+   * hosts claim again by themselves.
    */
   share(call: Call | null): void {
     if (call !== null && this.#idle(this.#others()).length > 0) this.#passOn(call);
@@ -153,8 +151,7 @@ export class Turns {
     if (call.wave >= LAST_WAVE) return false;
     const next = { ...call, wave: call.wave + 1, from: this.#options.host };
     this.#owedAt = performance.now();
-    // One call stands for all that come within the
-    // pause: those who hear it claim whatever there is.
+    // One call stands for all within the pause: a host that hears it claims whatever there is.
     this.#timer ??= setTimeout(() => this.#send(next), this.#passedAt + PAUSE - performance.now());
     return true;
   }

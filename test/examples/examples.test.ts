@@ -36,14 +36,14 @@ describe("the examples", function () {
     expect(await host.exited).to.deep.equal({ code: 0, signal: null });
   });
 
-  it("caller: starts a host and a database itself where it is given none", async () => {
+  it("caller: starts a host and a database without DATABASE_URL", async () => {
     await using caller = start("examples/caller.js", [], { DATABASE_URL: "" });
     expect(await caller.nextLine()).to.equal("1 doubled is 2");
     expect(await caller.exited).to.deep.equal({ code: 0, signal: null });
     expect(caller.stderr).to.equal("");
   });
 
-  it("host: says what its jobs come to, and stops on SIGTERM", async () => {
+  it("host: logs the outcomes of its jobs, and stops on SIGTERM", async () => {
     await using host = start("examples/host.js");
     await host.nextLine((line) => line.startsWith("up: "));
     await using caller = start("examples/caller.js", ["4"]);
@@ -66,7 +66,7 @@ describe("the examples", function () {
     expect(program.stderr).to.equal("");
   });
 
-  it("http: says where to ask for what takes longer, and has it there", async () => {
+  it("http: responds with 202 and an address for a slow job, and with its value there", async () => {
     await using server = start("examples/http.js", [], { PORT: "0", WAIT: "100" });
     const [url] = /http:\S+/.exec(await server.nextLine((line) => line.startsWith("listening"))) ?? [""];
     let response = await fetch(`${url}/burn?ms=600`);
@@ -80,7 +80,7 @@ describe("the examples", function () {
     expect(await server.exited).to.deep.equal({ code: 0, signal: null });
   });
 
-  it("http: answers with the value, says what is wrong, and stops on SIGTERM", async () => {
+  it("http: responds with the value, with 400 or 404 to a bad request, and stops on SIGTERM", async () => {
     await using server = start("examples/http.js", [], { PORT: "0" });
     const [url] = /http:\S+/.exec(await server.nextLine((line) => line.startsWith("listening"))) ?? [""];
     const value = (await (await fetch(`${url}/double?int=21`)).json()) as { value: number };

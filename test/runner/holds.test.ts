@@ -40,10 +40,7 @@ describe("holds", () => {
     holds.settled(third);
   });
 
-  /**
-   * A table and its host. Statements are sent, committed, and answered
-   * or given up; these may commit later.
-   */
+  /** A table and its host. Statements are sent, committed, and answered or given up. */
   class World {
     readonly holds = new Holds();
     readonly rows = new Map<number, ClaimKey>();

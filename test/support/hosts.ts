@@ -19,8 +19,8 @@ export class Hosts {
   }
 
   /**
-   * Creates a Baton in this process, with all test workers by default. It only calls and awaits
-   * jobs, unless it has queues.
+   * Creates a Baton in this process, with all test workers by default. It
+   * only calls and awaits jobs, unless it has queues.
    */
   make(options: WithWorkers = {}): Baton {
     const baton = new Baton({ threads: 2, workers: WORKERS, ...options, connection: this.#connection() });
@@ -34,8 +34,8 @@ export class Hosts {
   }
 
   /**
-   * Starts a Baton in a process of its own, and returns its host id. Another `script` can be that of
-   * another release.
+   * Starts a Baton in a process of its own, and returns its host id.
+   * Another `script` can be that of another release.
    */
   async spawn(
     options: Options = {},

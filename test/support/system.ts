@@ -4,8 +4,8 @@ import { FaultyProxy } from "./faulty-proxy.js";
 import { Hosts } from "./hosts.js";
 
 /**
- * How long a system lives: for each test, for the suite, or for the suite with a reset after each
- * test, which stops the hosts and deletes all rows.
+ * How long a system lives: for each test, for the suite, or for the suite
+ * with a reset after each test, which stops the hosts and deletes all rows.
  */
 export type Lifetime = "test" | "suite" | "suite, with resets";
 
@@ -19,8 +19,8 @@ exception when undefined_table or invalid_schema_name then null;
 end $$`;
 
 /**
- * Sets up a database with hosts for the surrounding `describe`, by mocha's hooks. Call it after
- * `this.timeout`, and before the suite's own hooks: they run after these.
+ * Sets up a database with hosts for the surrounding `describe`, by mocha's hooks. Call
+ * it after `this.timeout`, and before the suite's own hooks: they run after these.
  *
  * ```ts
  * const { hosts, sql } = useSystem("test");
@@ -65,7 +65,9 @@ export class System {
     return hosts;
   }
 
-  /** Opens a faulty way to the database, and returns hosts that use it. It closes with the system. */
+  /**
+   * Opens a faulty way to the database, and returns hosts that use it. It closes with the system.
+   */
   async openProxy(): Promise<{ proxy: FaultyProxy; hosts: Hosts; url: string }> {
     const proxy = new FaultyProxy(this.url);
     this.#proxies.push(proxy);

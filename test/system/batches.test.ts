@@ -17,7 +17,7 @@ describe("workers with a batch:", () => {
 
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** Runs the jobs on a host with two threads, and returns how often each of them ran. */
+  /** Runs the jobs on a host with two threads, and returns how often each ran. */
   async function runAll(faults: Readonly<Record<number, BatchedArgs["fault"]>>): Promise<number[]> {
     const log = join(folder, "log");
     const host = await hosts.start({ queues: { default: 2 }, threads: 2 });
@@ -46,7 +46,7 @@ describe("workers with a batch:", () => {
     expect(await runAll({})).to.deep.equal(Array.from({ length: JOBS }, () => 1));
   });
 
-  it("one that throws fails alone", async () => {
+  it("a job that throws fails alone", async () => {
     const runs = await runAll({ 100: "throw", 105: "throw" });
     expect(runs.map((count, int) => (count === 1 ? null : int)).filter((int) => int !== null)).to.deep.equal([
       100, 105,
@@ -56,7 +56,7 @@ describe("workers with a batch:", () => {
     );
   });
 
-  it("one that ends its thread fails alone: those with it lose no attempt, and all come to their results", async () => {
+  it("a job that ends its thread fails alone: the others lose no attempt, and get their results", async () => {
     const guilty = [50, 101, 152, 203, 254];
     const runs = await runAll(Object.fromEntries(guilty.map((int) => [int, "exit" as const])));
     expect(await attempts()).to.deep.equal(Array.from({ length: JOBS }, (_, int) => (guilty.includes(int) ? 2 : 1)));

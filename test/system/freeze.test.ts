@@ -13,7 +13,7 @@ describe("a host that is frozen for longer than its lease", function () {
   this.timeout(90_000);
   const { hosts, sql } = useSystem("suite");
 
-  it("loses its jobs to others, and when it thaws ends what it runs, tells nobody, and goes on as a healthy host", async () => {
+  it("loses its jobs to others; when it thaws, it ends its runs, reports no outcome, and goes on as a healthy host", async () => {
     using gate = new Gate();
     const caller = await hosts.start();
     const { process, host } = await hosts.spawn({ queues: QUEUES });
@@ -30,7 +30,8 @@ describe("a host that is frozen for longer than its lease", function () {
     print(`its jobs ran elsewhere ${Math.round(performance.now() - frozen)} ms after it was frozen`);
 
     process.kill("SIGCONT");
-    // It ends its own runs though nothing opens their gate: the one that heeds its signal, and the one that does not.
+    // It ends its own runs although their gate is closed: the one that
+    // heeds its signal, and the one that does not.
     const status = await until(async () => {
       const now = await statusOf(process);
       return now.events["host:lost"] === 1 && now.queues[0]?.running === 0 && now.unwritten === 0 ? now : null;

@@ -21,7 +21,10 @@ describe("start() in one of Baton's own threads", () => {
 
   afterEach(() => sql.query("drop schema if exists baton cascade"));
 
-  /** What the one-file program writes, once it has ended by itself. Its main thread alone has inserted a job. */
+  /**
+   * The output of the one-file program, which must exit by itself. Only
+   * its main thread must insert a job.
+   */
   async function outputOf(how: string): Promise<Record<string, unknown>> {
     await using program = spawnNode(SCRIPT, [], { env: { UNGUARDED: how, DATABASE_URL: system.url } });
     const output = JSON.parse(await program.nextLine()) as Record<string, unknown>;
@@ -30,14 +33,14 @@ describe("start() in one of Baton's own threads", () => {
     return output;
   }
 
-  it("rejects where the module awaits it: its jobs fail with the guard in the message, and nothing hangs", async () => {
+  it("rejects if the module awaits it: its jobs fail with the guard in the message, and nothing hangs", async () => {
     const { error } = await outputOf("awaited");
     expect(error)
       .to.match(/^UnknownWorkerError: .*failed to import: InsideThreadError: .*/)
       .and.match(GUARD);
   });
 
-  it("rejects where the module does not await it: it is reported, and its jobs run", async () => {
+  it("rejects if the module does not await it: the rejection is reported, and its jobs run", async () => {
     const { value, stray } = await outputOf("floating");
     expect(value).to.equal(4);
     expect(stray)

@@ -16,7 +16,7 @@ describe("stop is bounded:", () => {
   const { hosts, sql } = system;
 
   describe("a job in native code", () => {
-    it("does not hold it up, is given back, and run by another host; its late outcome is never written", async () => {
+    it("does not delay it, is released and run by another host; its late outcome is never written", async () => {
       using gate = new Gate();
       const [caller, host] = await Promise.all([hosts.start(), hosts.start(HOST)]);
       const relay = await caller.async(captive.new({ gate: gate.path }, { maxAttempts: 1 }));
@@ -33,7 +33,7 @@ describe("stop is bounded:", () => {
       expect(host.status().events).to.not.have.any.keys("claim:lost", "service:error");
     });
 
-    it("lets the same instance start again meanwhile", async () => {
+    it("lets the same Baton start again meanwhile", async () => {
       using gate = new Gate();
       const baton = await hosts.start(HOST);
       await baton.async(captive.new({ gate: gate.path, label: "first" }));
@@ -45,7 +45,7 @@ describe("stop is bounded:", () => {
       gate.open();
     });
 
-    it("keeps its process from ending by itself, but not a signal from ending it", async () => {
+    it("keeps its process alive, except for a signal", async () => {
       using gate = new Gate();
       const [caller, { process }] = await Promise.all([hosts.start(), hosts.spawn(HOST)]);
       const relay = await caller.async(captive.new({ gate: gate.path }));
@@ -59,7 +59,7 @@ describe("stop is bounded:", () => {
     });
   });
 
-  it("a job that sleeps in Atomics.wait is ended and given back", async () => {
+  it("a job that sleeps in Atomics.wait is ended and released", async () => {
     using gate = new Gate();
     const [caller, host] = await Promise.all([hosts.start(), hosts.start(HOST)]);
     const relay = await caller.async(parked.new({ gate: gate.path }));
@@ -69,7 +69,7 @@ describe("stop is bounded:", () => {
     expect(await rowOf(caller, relay.job.id)).to.include({ state: "available", attempt: 0 });
   });
 
-  describe("while the database does not answer", () => {
+  describe("while the database does not reply", () => {
     let proxy: FaultyProxy;
     let far: Hosts;
     let url: string;
@@ -78,7 +78,7 @@ describe("stop is bounded:", () => {
       ({ proxy, hosts: far, url } = await system.openProxy());
     });
 
-    it("with a job that runs and an insert under way", async () => {
+    it("with a running job and an insert under way", async () => {
       using gate = new Gate();
       const host = await far.start(HOST);
       await host.async(stubborn.new({ gate: gate.path }));
@@ -87,14 +87,15 @@ describe("stop is bounded:", () => {
       const insert = rejection(host.async(double.new({ int: 1 })));
       const begin = performance.now();
       await host.stop();
-      // 5 s for the database, 1 s for the threads, 2 s for the connections; the rest is for a slow machine.
+      // 5 s for the database, 1 s for the threads, 2 s for the
+      // connections; the rest for slow machines.
       expect(performance.now() - begin).to.be.below(14_000);
       expect(await insert).to.be.instanceOf(Error);
     });
 
     it("during start, which then rejects", async () => {
       proxy.swallow();
-      // Connecting has no time limit of its own.
+      // Connecting has no time limit.
       const connection = { connectionString: url, connectionTimeoutMillis: 0 };
       const baton = new Baton({ ...HOST, connection, workers: [double] });
       const starting = rejection(baton.start());
@@ -109,7 +110,7 @@ describe("stop is bounded:", () => {
 
     it("during a start that waits for a lock, which then rejects with StoppedError", async () => {
       await hosts.start();
-      // A step that may be done again, and has to wait.
+      // A step that is repeatable, and has to wait.
       await sql.query("delete from baton.additions where step = 4");
       await sql.query("begin; lock table baton.jobs in access share mode");
       try {
@@ -123,14 +124,14 @@ describe("stop is bounded:", () => {
     });
   });
 
-  describe("what stops interrupt", () => {
+  describe("an interrupted job", () => {
     async function interrupt(gate: Gate, run: number): Promise<void> {
       const host = await hosts.start(HOST);
       await gate.started(run);
       await host.stop();
     }
 
-    it("loses no attempt four times in a row; from the fifth on it does, and ends when it has no other", async () => {
+    it("loses no attempt for four stops in a row, one for each from the fifth on, and is discarded after the last", async () => {
       using gate = new Gate();
       const caller = await hosts.start();
       const relay = await caller.async(stubborn.new({ gate: gate.path }, { maxAttempts: 2 }));
@@ -148,7 +149,7 @@ describe("stop is bounded:", () => {
       expect(error).to.be.instanceOf(InterruptedError).and.include({ code: "ERR_BATON_INTERRUPTED" });
     });
 
-    it("counts from the start again once an attempt has ended", async () => {
+    it("starts over once an attempt has ended", async () => {
       using gate = new Gate();
       const caller = await hosts.start();
       const relay = await caller.async(gated.new({ gate: gate.path }));

@@ -57,7 +57,7 @@ describe("jobs:", () => {
       }
     });
 
-    it("counts says how many wait or run, by queue", async () => {
+    it("counts returns how many wait or run, by queue", async () => {
       await baton.insertMany([1, 2].map((int) => double.new({ int }, { queue: "counted" })));
       expect(await baton.counts()).to.deep.include({ queue: "counted", state: "available", jobs: 2 });
     });
@@ -131,7 +131,7 @@ describe("jobs:", () => {
       }
     });
 
-    it("end after maxAttempts: discarded, the last error told", async () => {
+    it("end after maxAttempts: the job is discarded, and its awaiter gets the last error", async () => {
       const relay = await baton.async(flaky.new({ failures: 9 }, { maxAttempts: 3 }));
       const result = await baton.await(relay, FINAL);
       expect(result).to.have.nested.property("error.message", "attempt 3 fails");
@@ -145,13 +145,13 @@ describe("jobs:", () => {
       await baton.await(relay);
       const { scheduledAt, attemptedAt, state } = await rowOf(baton, relay.job.id);
       expect(state).to.equal("retryable");
-      // Counted from the moment it failed, which is a little after its start.
+      // From the moment it failed, which is a little after its start.
       expect(scheduledAt.getTime() - (attemptedAt?.getTime() ?? 0)).to.be.within(17_000, 18_700 + 20_000);
     });
 
     it("keep the newest ten errors on the row", async () => {
       const relay = await baton.async(flaky.new({ failures: 99 }, { maxAttempts: 12 }));
-      // Twelve attempts without waiting for the stager between them.
+      // Twelve attempts, without waiting for the look between them.
       const done = baton.await(relay, FINAL);
       let over = false;
       void done.finally(() => {
@@ -189,7 +189,7 @@ describe("jobs:", () => {
       expect(row.errors).to.deep.equal([]);
     });
 
-    it("snooze puts the job off by its seconds", async () => {
+    it("snooze delays the job by its seconds", async () => {
       const relay = await baton.async(returning.new({ what: "snooze" }));
       await baton.await(relay);
       const row = await rowOf(baton, relay.job.id);
@@ -212,7 +212,7 @@ describe("jobs:", () => {
       });
     }
 
-    it("a reason that cannot be sent does not undo the word", async () => {
+    it("a reason that cannot be encoded does not undo the outcome", async () => {
       const relays = await baton.asyncMany([
         returning.new({ what: "cancel for a function" }),
         returning.new({ what: "cancel for too much" }),
@@ -223,8 +223,8 @@ describe("jobs:", () => {
     });
   });
 
-  describe("what a job carries", () => {
-    it("perform sees it all", async () => {
+  describe("insertion", () => {
+    it("passes every option of the job to perform", async () => {
       const job = inspecting.new(
         { a: 1 },
         { priority: 3, maxAttempts: 5, tags: ["t", "ü"], meta: { m: [{ n: null }] } },
@@ -242,7 +242,7 @@ describe("jobs:", () => {
       expect(row).to.deep.include({ priority: 3, maxAttempts: 5, tags: ["t", "ü"], meta: { m: [{ n: null }] } });
     });
 
-    it("a worker's defaults hold where the job says nothing", async () => {
+    it("applies the defaults of the worker to options that the job leaves out", async () => {
       const { id, queue } = await baton.insert(defaulted.new());
       expect(queue).to.equal("special");
       expect(await rowOf(baton, id)).to.deep.include({
@@ -254,7 +254,7 @@ describe("jobs:", () => {
       });
     });
 
-    it("and are overridden one by one", async () => {
+    it("lets a job override them one by one", async () => {
       const { id } = await baton.insert(defaulted.new({}, { queue: "paused", maxAttempts: 1, tags: [] }));
       expect(await rowOf(baton, id)).to.deep.include({
         queue: "paused",
@@ -265,7 +265,7 @@ describe("jobs:", () => {
       });
     });
 
-    it("insertMany keeps the order and the ids rise with it", async () => {
+    it("keeps the order of insertMany, with rising ids", async () => {
       const jobs = Array.from({ length: 50 }, (_, int) => double.new({ int }, { queue: "paused", tags: ["many"] }));
       const inserted = await baton.insertMany(jobs);
       const ids = inserted.map(({ id }) => id);
@@ -275,7 +275,7 @@ describe("jobs:", () => {
       expect(listed).to.deep.equal(jobs.map(({ args }) => args));
     });
 
-    it("no job that nobody awaits has a way to be awaited, or a slot", async () => {
+    it("gives a job that is not awaited no awaiting host and no slot", async () => {
       const { held } = baton.status().relays;
       const { id } = await baton.insert(bytes.new({ size: 1 }, { queue: "paused" }));
       expect((await sql.query("select reply_to from baton.jobs where id = $1", [id])).rows).to.deep.equal([
@@ -296,7 +296,7 @@ describe("jobs:", () => {
           Array.from({ length: 12 }, () => gated.new({ gate: gate.path }, { queue, tags: ["limited"] })),
         );
         await gate.started(limit);
-        // Were there more to come, they would not be long: this job went round all of the machinery.
+        // Further events would have arrived by now: this job has run from insert to result.
         await baton.call(double.new({ int: 1 }));
         expect(await idsBy({ queue, state: "executing" })).to.have.length.at.least(limit);
         expect(gate.most).to.equal(limit);
@@ -306,7 +306,7 @@ describe("jobs:", () => {
       });
     }
 
-    it("that are paused run nothing; another host may run them", async () => {
+    it("run nothing while paused; another host may run their jobs", async () => {
       const relay = await baton.async(double.new({ int: 4 }, { queue: "paused" }));
       await baton.call(double.new({ int: 1 }));
       expect(await rowOf(baton, relay.job.id)).to.include({ state: "available", attempt: 0 });
@@ -315,7 +315,7 @@ describe("jobs:", () => {
       expect((await rowOf(baton, relay.job.id)).attemptedBy).to.equal(other.status().host);
     });
 
-    it("one that is full does not hold up another", async () => {
+    it("do not delay each other when full", async () => {
       using gate = new Gate();
       const held = await baton.asyncMany(
         Array.from({ length: 5 }, () => gated.new({ gate: gate.path }, { queue: "two" })),

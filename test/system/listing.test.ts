@@ -27,14 +27,14 @@ describe("baton.jobs", () => {
     return args;
   }
 
-  it("lists all jobs by id, more than it reads at a time", async () => {
+  it("lists all jobs by id, across pages", async () => {
     const ids: number[] = [];
     for await (const { id } of baton.jobs()) ids.push(id);
     expect(ids).to.have.length(ROWS + 2);
     expect(ids).to.deep.equal([...ids].sort((a, b) => a - b));
   });
 
-  it("filters by whatever is given, all of it at once", async () => {
+  it("combines all filters", async () => {
     const deep = { value: { deep: [1, "ü", null] } };
     expect(await listed({ worker: "echo" })).to.deep.equal([deep, { value: 2 }]);
     expect(await listed({ queue: "other", state: "available" })).to.deep.equal([deep]);
@@ -45,7 +45,7 @@ describe("baton.jobs", () => {
     expect(await listed({ tag: "many", worker: "echo" })).to.deep.equal([]);
   });
 
-  it("opens no connection, holds none while the loop body runs, and leaves none behind however the loop ends", async () => {
+  it("opens no connection, holds none during the loop body, and leaks none however the loop ends", async () => {
     const open = async (): Promise<unknown> => {
       const { rows } =
         await sql.query(`select count(*)::int as open, count(*) filter (where state <> 'idle')::int as busy
@@ -66,14 +66,14 @@ describe("baton.jobs", () => {
     expect(await open()).to.deep.equal(before);
   });
 
-  it("reports what is wrong when the loop begins, never when it is called", async () => {
+  it("throws when the loop begins, never when it is called", async () => {
     const stopped = new Baton({ connection: system.url });
     expect(await rejection(stopped.jobs().next())).to.be.instanceOf(NotStartedError);
     const filter = { state: "done" } as unknown as JobFilter;
     expect(await rejection(baton.jobs(filter).next())).to.be.instanceOf(InvalidOptionError);
   });
 
-  it("ends with a typed error where the instance is stopped in the middle", async () => {
+  it("throws a typed error if the host is stopped in the middle", async () => {
     const stopping = await new Baton({ connection: system.url }).start();
     const jobs = stopping.jobs();
     await jobs.next();

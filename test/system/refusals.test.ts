@@ -10,7 +10,7 @@ import { gated } from "../workers/gated.js";
 
 const QUEUES = { default: 10 };
 
-describe("what the database refuses:", () => {
+describe("refusals of the database:", () => {
   let server: Embedded;
   let caller: Baton;
   let host: Baton;
@@ -24,7 +24,7 @@ describe("what the database refuses:", () => {
     [caller, host] = await Promise.all([hosts.start(), hosts.start({ queues: QUEUES })]);
   });
 
-  /** Fills the queue of all notifications, for as long as somebody who listens reads none. */
+  /** Fills the server's notification queue, by a listener that does not read. */
   async function fill(): Promise<pg.Client> {
     const sleeper = new pg.Client(server.url);
     await sleeper.connect();
@@ -42,7 +42,7 @@ describe("what the database refuses:", () => {
     return sleeper;
   }
 
-  it("a full notification queue stops nothing: jobs are inserted, run, completed, and their results found", async () => {
+  it("a full notification queue stops nothing: jobs are inserted, run and completed, and results are found", async () => {
     using gate = new Gate();
     const before = await caller.async(gated.new({ gate: gate.path }));
     const first = caller.await(before, 25_000);
@@ -64,7 +64,7 @@ describe("what the database refuses:", () => {
     expect(await caller.await(after)).to.include({ ok: true, value: 14, via: "notify" });
   }).timeout(90_000);
 
-  it("one outcome that can never be written fails its own job, is reported, and holds up no neighbour", async () => {
+  it("an outcome that can never be written fails its own job, is reported, and delays no other", async () => {
     await sql.query(`
       create function refuse() returns trigger language plpgsql as
         $$ begin if new.state = 4 then raise exception 'not this one'; end if; return new; end $$;

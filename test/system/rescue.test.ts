@@ -14,7 +14,7 @@ describe("rescue:", () => {
   const { hosts, sql } = useSystem("suite, with resets");
 
   for (const worker of [gated, stubborn]) {
-    it(`a host killed with SIGKILL: another one runs its job (${worker.name}) again, and its awaiter gets one result`, async () => {
+    it(`a host is killed with SIGKILL: another runs its job (${worker.name}) again, and the awaiter gets one result`, async () => {
       using gate = new Gate();
       const [caller, { process, host }] = await Promise.all([hosts.start(), hosts.spawn({ queues: QUEUES })]);
       const relay = await caller.async(worker.new({ gate: gate.path }));
@@ -38,7 +38,7 @@ describe("rescue:", () => {
     });
   }
 
-  it("a job without an attempt left is discarded, and its awaiters told of a HostLostError", async () => {
+  it("a job without an attempt left is discarded, and its awaiters get a HostLostError", async () => {
     using gate = new Gate();
     const [caller, other, { process, host }] = await Promise.all([
       hosts.start(),
@@ -61,7 +61,7 @@ describe("rescue:", () => {
     expect(gate.starts).to.have.length(1);
   });
 
-  it("takes jobs from the dead only: a living host keeps its own, however long they run", async () => {
+  it("takes jobs from dead hosts only: a living host keeps its own, however long they run", async () => {
     using doomed = new Gate();
     using long = new Gate();
     const caller = await hosts.start();
@@ -72,7 +72,7 @@ describe("rescue:", () => {
       await caller.async(gated.new({ gate: doomed.path }, { queue: "doomed" })),
     ];
     await Promise.all([long.started(), doomed.started()]);
-    // Begun long ago, by the row.
+    // By its row, the job began long ago.
     await sql.query("update baton.jobs set attempted_at = now() - interval '1 day' where id = $1", [relays[0]?.job.id]);
     process.kill("SIGKILL");
     await hosts.start({ queues: { doomed: 1 }, threads: 1 });
@@ -87,7 +87,7 @@ describe("rescue:", () => {
     expect(results[0]?.job.host ?? living.status().host).to.equal(living.status().host);
   });
 
-  it("every job that a killed host held is run again, and each result arrives once", async () => {
+  it("every job that a killed host held runs again, and each result arrives once", async () => {
     using gate = new Gate();
     const [caller, { process }] = await Promise.all([
       hosts.start(),
@@ -115,7 +115,7 @@ describe("rescue:", () => {
       hosts.start(),
       hosts.spawn({ queues: { default: 100 }, threads: 1 }),
     ]);
-    // Short jobs teach it to claim ahead.
+    // After short jobs, the host claims ahead.
     await caller.awaitMany(await caller.asyncMany(Array.from({ length: 50 }, (_, int) => double.new({ int }))));
     const running = await caller.async(gated.new({ gate: gate.path }));
     await gate.started();
@@ -142,7 +142,7 @@ describe("rescue:", () => {
     print(`${ahead} jobs were claimed ahead`);
   });
 
-  it("the process that inserted a job and awaits it is killed: the job goes on, and another gets its result", async () => {
+  it("the process that awaits a job is killed: the job goes on, and another process gets its result", async () => {
     using gate = new Gate();
     const [host, { process }] = await Promise.all([hosts.start({ queues: QUEUES }), hosts.spawn()]);
     process.send({ insert: gated.new({ gate: gate.path }) });
@@ -156,14 +156,15 @@ describe("rescue:", () => {
     expect(host.status().events).to.not.have.property("rescue");
   });
 
-  it("a host that lives but lost its job to another: its late outcome is refused, counted and told to nobody", async () => {
+  it("a living host that lost its job to another: its late outcome is refused and counted, and never delivered", async () => {
     using gate = new Gate();
     const caller = await hosts.start();
     const host = await hosts.start({ queues: QUEUES });
     const relay = await caller.async(gated.new({ gate: gate.path }));
     const result = caller.await(relay, 25_000);
     await gate.started();
-    // What a rescue does. This host runs it again, beside its own first run, under another claim.
+    // As a rescue does. The same host runs the job again, beside its first
+    // run, under another claim.
     await sql.query("update baton.jobs set state = 1 where id = $1", [relay.job.id]);
     await sql.query("select pg_notify('baton.insert', 'default')");
     await gate.started(2);

@@ -13,7 +13,7 @@ import { until } from "../support/until.js";
 import { gated, stubborn } from "../workers/gated.js";
 
 const QUEUES = { default: 2 };
-/** ms for which hosts would judge each other by what they saw during a silence. */
+/** ms in which hosts would judge each other by the silence. */
 const AFTERMATH = 9_000;
 
 describe("a silent database", function () {
@@ -31,7 +31,7 @@ describe("a silent database", function () {
     processes = (await Promise.all([1, 2, 3].map(() => hosts.spawn({ queues: QUEUES })))).map(({ process }) => process);
   });
 
-  /** Events of all hosts together. */
+  /** The number of such events on all hosts. */
   async function happened(event: "rescue" | "host:lost" | "claim:lost" | "claim:stray"): Promise<number> {
     return (await Promise.all(processes.map(statusOf))).reduce((sum, { events }) => sum + (events[event] ?? 0), 0);
   }
@@ -40,7 +40,10 @@ describe("a silent database", function () {
     return (await sql.query("select from baton.jobs where state = 2")).rowCount ?? 0;
   }
 
-  /** Six jobs run on three hosts while something befalls the database: each runs once, and no host is taken for lost. */
+  /**
+   * Runs six jobs on three hosts during `trouble`. Each must run once, and
+   * no host be declared lost.
+   */
   async function endure(trouble: () => Promise<void>): Promise<void> {
     using gate = new Gate();
     const relays = await caller.asyncMany(
@@ -60,7 +63,7 @@ describe("a silent database", function () {
     await until(async () => (await idleRows()) === 0, "no row to be executing");
   }
 
-  it("that is stopped for 20 s is nobody's death: each job runs once", () =>
+  it("that is stopped for 20 s makes no host lost: each job runs once", () =>
     endure(async () => {
       freeze(server);
       await sleep(20_000);
@@ -71,7 +74,7 @@ describe("a silent database", function () {
     ["jobs", "share"],
     ["hosts", "access exclusive"],
   ] as const) {
-    it(`whose table ${table} is locked (${mode}) for 18 s is nobody's death: each job runs once`, () =>
+    it(`whose table ${table} is locked (${mode}) for 18 s makes no host lost: each job runs once`, () =>
       endure(async () => {
         await sql.query(`begin; lock table baton.${table} in ${mode} mode`);
         await sleep(18_000);
@@ -79,7 +82,7 @@ describe("a silent database", function () {
       }));
   }
 
-  it("whose clock steps by an hour, either way, is nobody's death", () =>
+  it("whose clock steps by an hour, either way, makes no host lost", () =>
     endure(async () => {
       for (const step of ["- interval '1 hour'", "+ interval '1 hour'"]) {
         await sql.query(`update baton.hosts set seen_at = now() ${step}`);
@@ -87,7 +90,7 @@ describe("a silent database", function () {
       }
     }));
 
-  it("hides a host that dies meanwhile for no longer than some seconds after it speaks again", async () => {
+  it("delays the rescue of a host that dies meanwhile by no more than some seconds", async () => {
     using gate = new Gate();
     const relays = await caller.asyncMany(
       Array.from({ length: 6 }, () => stubborn.new({ gate: gate.path }, { maxAttempts: 2 })),
@@ -109,13 +112,13 @@ describe("a silent database", function () {
     expect(await happened("host:lost")).to.equal(0);
   });
 
-  it("whose jobs are locked for 33 s, as by an index build, leaves no job behind that runs nowhere", async () => {
+  it("whose jobs are locked for 33 s, as by an index build, strands no job", async () => {
     using gate = new Gate();
     const running = await caller.asyncMany(Array.from({ length: 6 }, () => gated.new({ gate: gate.path })));
     await gate.started(6);
     const waiting = await caller.asyncMany(Array.from({ length: 30 }, (_, int) => double.new({ int })));
     await sql.query("begin; lock table baton.jobs in share mode");
-    // Threads come free, and hosts claim what the server can only commit once the lock is gone, if they still want it.
+    // Threads become free, and hosts send claims that the server can only commit after the lock.
     gate.open();
     await sleep(33_000);
     await sql.query("commit");
@@ -127,7 +130,7 @@ describe("a silent database", function () {
     print(`${await happened("claim:stray")} claims were found by comparison alone`);
   });
 
-  it("commits a claim after its host has given it up: the host finds it by comparison, and gives it back", async () => {
+  it("commits a claim after its host has given it up: the host finds the stray, and releases it", async () => {
     const { host } = await statusOf(processes[0] as NodeProcess);
     const stray = await caller.async(double.new({ int: 1 }, { queue: "default", scheduleIn: 3_600_000 }));
     await sql.query(

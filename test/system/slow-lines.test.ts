@@ -17,7 +17,7 @@ describe("large results over a slow line", () => {
   });
 
   for (const end of ["caller", "host"] as const) {
-    it(`arrive with no connection cut: the ${end} is at the far end`, async () => {
+    it(`arrive without a cut connection, with the ${end} at the far end`, async () => {
       const caller = await (end === "caller" ? far : near).start();
       const host = await (end === "host" ? far : near).start({ queues: { default: 1 } });
       proxy.rate = 1_500_000;

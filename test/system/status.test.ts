@@ -6,12 +6,12 @@ import { gated } from "../workers/gated.js";
 describe("the status of a host", () => {
   const { hosts, sql } = useSystem("test");
 
-  it("shows a thread busy for a job that runs in a process of its own", async () => {
+  it("counts a job in a process of its own as a busy thread", async () => {
     const caller = await hosts.start();
     const relay = await caller.async(gated.new({ gate: "" }, { scheduleIn: 3_600_000 }));
     using gate = new Gate();
     const args = JSON.stringify({ gate: gate.path });
-    // As if two hosts had died with it.
+    // As if two hosts had died while they ran it.
     await sql.query("update baton.jobs set crashes = 2, deaths = 2, scheduled_at = now(), args = $1", [args]);
     const host = await hosts.start({ queues: { default: 2 } });
     await gate.started();

@@ -11,9 +11,9 @@ const JOBS = 60;
 
 describe("several hosts of one queue:", () => {
   const { hosts, sql } = useSystem("test");
-  // oxlint-disable-next-line typescript/unbound-method -- applied to the engine that it is called on
+  // oxlint-disable-next-line typescript/unbound-method -- applied to the engine it is called on
   const { claim } = Engine.prototype;
-  /** By host. */
+  /** The number of claims, by host. */
   let claims: Map<string, number>;
 
   beforeEach(() => {
@@ -32,13 +32,13 @@ describe("several hosts of one queue:", () => {
     return [...claims.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Starts idle hosts, which know each other. */
+  /** Starts idle hosts that know each other. */
   async function startHosts(count: number): Promise<Baton[]> {
     const started = await Promise.all(
       Array.from({ length: count }, () => hosts.start({ queues: { default: 1 }, threads: 1 })),
     );
     const caller = await hosts.start();
-    // Until each has looked and seen the others, every host claims for every job.
+    // Every host claims for every job until it has seen the others.
     await until(async () => {
       claims.clear();
       for (let int = 0; int < 10; int += 1) await caller.call(double.new({ int }));
@@ -47,17 +47,17 @@ describe("several hosts of one queue:", () => {
     return [caller, ...started];
   }
 
-  it("one of them claims for a job, however many are idle", async () => {
+  it("one of them claims a job, however many are idle", async () => {
     const [caller] = (await startHosts(6)) as [Baton];
     claims.clear();
     for (let int = 0; int < JOBS; int += 1) await caller.call(double.new({ int }));
     expect(total() / JOBS).to.be.within(1, 1.5);
   });
 
-  it("a host that is busy passes the job on to one that is idle", async () => {
+  it("a busy host passes the call on to an idle one", async () => {
     const [caller] = (await startHosts(3)) as [Baton];
     using gate = new Gate();
-    // Both hosts whose turn comes first are busy, whichever they are.
+    // The two hosts whose turns come first are busy, whichever they are.
     const busy = await caller.asyncMany([gated.new({ gate: gate.path }), gated.new({ gate: gate.path })]);
     await until(async () => (await executing()) === 2, "both to run");
     const times: number[] = [];
@@ -72,11 +72,11 @@ describe("several hosts of one queue:", () => {
     await caller.awaitMany(busy);
   });
 
-  it("what a host holds behind a slow job goes to one that is idle", async () => {
+  it("jobs that a host holds behind a slow one go to an idle host", async () => {
     const busy = await hosts.start({ queues: { default: 1 }, threads: 1 });
     const caller = await hosts.start();
     using gate = new Gate();
-    // It learns that jobs are quick, and so holds many ahead.
+    // After quick jobs, the host holds many ahead.
     for (let round = 0; round < 3; round += 1)
       await caller.awaitMany(await caller.asyncMany(Array.from({ length: 20 }, (_, int) => double.new({ int }))));
     const [slow, ...quick] = await caller.asyncMany([
@@ -99,7 +99,7 @@ describe("several hosts of one queue:", () => {
     return (await sql.query("select from baton.jobs where state = 2")).rowCount ?? 0;
   }
 
-  /** The attempts that finished jobs took. */
+  /** The attempts of the completed jobs. */
   async function attempts(): Promise<number[]> {
     const text = "select distinct attempt from baton.jobs where state = 4";
     const { rows } = await sql.query<{ attempt: number }>(text);

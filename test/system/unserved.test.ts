@@ -26,7 +26,7 @@ describe("a rolling deploy:", () => {
     const caller = await start([double, echo]);
     const old = await start([double], { queues: { default: 1 } });
     const relays = await caller.asyncMany(Array.from({ length: 20 }, (_, at) => echo.new({ value: at })));
-    // Those of the old worker pass them by.
+    // Jobs of the old worker overtake them.
     for (let int = 0; int < 5; int += 1) expect(await caller.call(double.new({ int }))).to.equal(2 * int);
     expect(old.status().events["job:start"]).to.equal(5);
     await start([double, echo], { queues: { default: 1 } });
@@ -35,7 +35,7 @@ describe("a rolling deploy:", () => {
     for await (const job of caller.jobs()) expect(job).to.include({ state: "completed", attempt: 1 });
   });
 
-  it("jobs that no host can run are told", async () => {
+  it("jobs that no host can run are reported", async () => {
     const caller = await start([double, echo]);
     await caller.insertMany([
       echo.new({ value: 1 }),

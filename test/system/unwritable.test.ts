@@ -4,7 +4,7 @@ import double from "../../examples/workers/double.js";
 import { useSystem } from "../support/system.js";
 import { sized } from "../workers/sizes.js";
 
-describe("a result that the database never takes in time:", () => {
+describe("a result that the database never writes in time", () => {
   const { hosts, sql } = useSystem("test");
   let host: Baton;
 
@@ -12,7 +12,7 @@ describe("a result that the database never takes in time:", () => {
     host = await hosts.start({ queues: { default: 2 } });
   });
 
-  it("fails its attempt with an error that says so, and the host goes on meanwhile", async () => {
+  it("fails its attempt with an error that says so, while the host goes on", async () => {
     await sql.query(`create function baton.slow() returns trigger language plpgsql as $$ begin
         if new.state = 4 and octet_length(new.result) > 1000 then
           raise exception using errcode = 'query_canceled', message = 'canceling statement due to statement timeout';

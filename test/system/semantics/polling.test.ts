@@ -8,7 +8,7 @@ import { useSystem } from "../../support/system.js";
 import { bytes } from "../../workers/flaky.js";
 import { gated } from "../../workers/gated.js";
 
-describe("semantics where LISTEN is accepted and nothing arrives (a pooler in transaction mode):", () => {
+describe("semantics without notifications (a pooler in transaction mode accepts LISTEN, and nothing arrives):", () => {
   const system = useSystem("suite");
   const hearing = system.hosts;
   let deaf: Hosts;
@@ -26,7 +26,7 @@ describe("semantics where LISTEN is accepted and nothing arrives (a pooler in tr
 
   after(() => channel("pg-baton:notifier:mode").unsubscribe(heard));
 
-  it("8. that is found out at start, and said", () => {
+  it("8. start detects and reports it", () => {
     expect(caller.status()).to.include({ state: "started", notifier: "polling" });
     expect(caller.status().events).to.include({ "notifier:mode": 1 });
     expect(modes).to.deep.equal([
@@ -38,7 +38,7 @@ describe("semantics where LISTEN is accepted and nothing arrives (a pooler in tr
     ]);
   });
 
-  it("8. awaiting goes on by polling: small results, large ones, many, and late ones", async () => {
+  it("8. awaits poll: for small results, large ones, many, and late ones", async () => {
     using gate = new Gate();
     await hearing.start({ queues: { default: 4 } });
     expect(await caller.await(await caller.async(double.new({ int: 2 })), 20_000)).to.include({
@@ -56,7 +56,7 @@ describe("semantics where LISTEN is accepted and nothing arrives (a pooler in tr
     expect(caller.status().relays.awaited).to.equal(0);
   });
 
-  it("8. a host runs jobs there as well, its own and others'", async () => {
+  it("8. a host runs jobs, its own and others'", async () => {
     const host = await deaf.start({ queues: { deaf: 2 } });
     expect(host.status().notifier).to.equal("polling");
     const own = await host.await(await host.async(double.new({ int: 2 }, { queue: "deaf" })), 20_000);
@@ -65,7 +65,7 @@ describe("semantics where LISTEN is accepted and nothing arrives (a pooler in tr
     expect(others).to.include({ ok: true, value: 6 });
   });
 
-  it("8. a timeout is one there too", async () => {
+  it("8. awaits time out", async () => {
     const relay = await caller.async(double.new({ int: 1 }, { queue: "nobody" }));
     expect(await caller.await(relay, 1)).to.include({ ok: false, error: "timeout" });
   });

@@ -20,11 +20,11 @@ for (const way of WAYS) {
       caller = await startWay(way, hosts, { queues: { default: 4 }, threads: 4 });
     });
 
-    afterEach("nobody is left waiting", () => {
+    afterEach("no await is left open", () => {
       expect(caller.status().relays.awaited).to.equal(0);
     });
 
-    it("3. a timeout is a value, not a throw, and says that the job is not begun, and why", async () => {
+    it("3. a timeout is a value, not a throw, and says that the job has not begun, and why", async () => {
       const relay = await caller.async(double.new({ int: 1 }, { queue: "nobody" }));
       const result = await caller.await(relay, 1);
       expect(result).to.deep.equal({
@@ -35,7 +35,7 @@ for (const way of WAYS) {
       });
     });
 
-    it("3. or in which state, attempt and host it is; and the job goes on", async () => {
+    it("3. a timeout tells state, attempt and host of a running job, which goes on", async () => {
       using gate = new Gate();
       const relay = await caller.async(gated.new({ gate: gate.path }));
       await gate.started();
@@ -47,13 +47,13 @@ for (const way of WAYS) {
       expect(await caller.await(relay)).to.include({ ok: true, value: "through on attempt 1" });
     });
 
-    it("3. at the deadline a stored result is found, so that it is never called a timeout", async () => {
+    it("3. a stored result is found at the deadline, and never becomes a timeout", async () => {
       const relay = await caller.async(double.new({ int: 21 }));
       await until(async () => {
         for await (const { state } of caller.jobs({ ids: [relay.job.id] })) return state === "completed";
         return false;
       }, "the job to complete");
-      // This one has heard of nothing, and has no time to.
+      // This caller knows nothing of the job, and has no time to wait.
       const other = await hosts.start();
       expect(await other.await(relay, 0)).to.include({ ok: true, value: 42, via: "reconcile" });
       expect(other.status().relays.awaited).to.equal(0);
@@ -81,7 +81,7 @@ for (const way of WAYS) {
       expect(await caller.await(relay)).to.include({ ok: true });
     });
 
-    it("3. with withRetries, a timeout between two attempts says so", async () => {
+    it("3. with withRetries, a timeout between two attempts tells the state", async () => {
       const relay = await caller.async(fail.new({ what: "error" }));
       await caller.await(relay);
       const result = await caller.await(relay, { withRetries: true, timeout: 1 });
@@ -96,7 +96,7 @@ for (const way of WAYS) {
       expect(results.map((result) => result.ok && result.value)).to.deep.equal([6, 2, 6, 4, 2]);
     });
 
-    it("7. awaitMany of nothing is nothing", async () => {
+    it("7. awaitMany of an empty list is empty", async () => {
       expect(await caller.awaitMany([])).to.deep.equal([]);
       expect(await caller.asyncMany([])).to.deep.equal([]);
     });
@@ -121,7 +121,7 @@ for (const way of WAYS) {
       expect(results.map(({ job }) => job.state)).to.deep.equal(["completed", "executing", "completed", "available"]);
     });
 
-    it("7. awaitMany takes withRetries for all", async () => {
+    it("7. awaitMany applies withRetries to all", async () => {
       const relays = await caller.asyncMany([flaky.new({ failures: 1 }), flaky.new({ failures: 0 })]);
       const results = await caller.awaitMany(relays, { withRetries: true, timeout: 20_000 });
       expect(results.map((result) => result.ok && result.value)).to.deep.equal([
@@ -130,7 +130,7 @@ for (const way of WAYS) {
       ]);
     });
 
-    it("3. a timeout that is over what a timer holds is no timeout at once", async () => {
+    it("3. a timeout beyond the range of timers does not end at once", async () => {
       using gate = new Gate();
       const relay = await caller.async(gated.new({ gate: gate.path }));
       const results = [2 ** 40, Number.POSITIVE_INFINITY].map((timeout) => caller.await(relay, timeout));

@@ -1,0 +1,15 @@
+import { Baton } from "pg-baton";
+import Double from "./workers/double.js";
+
+const baton = await new Baton({
+  connection: process.env.DATABASE_URL,
+  queues: { default: 4 }, // leave this out on machines that only insert and await
+  workers: [Double],
+}).start();
+
+// Committed: the job will run, whatever happens to this process.
+const relay = await baton.async(Double.new({ int: 2 }));
+const result = await baton.await(relay, 5_000);
+
+console.log(result); // { ok: true, value: 4, job: { id: 1, state: 'completed', … }, via: 'local' }
+await baton.stop();
