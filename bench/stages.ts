@@ -7,7 +7,7 @@ import type { ClaimedJob } from "../lib/job/job.js";
 import { Database } from "../lib/postgres/database.js";
 import { Engine } from "../lib/engine/engine.js";
 import { migrate } from "../lib/engine/migrations.js";
-import type { InsertRow } from "../lib/engine/rows.js";
+import type { InsertRow } from "../lib/engine/insert.js";
 import { Telemetry } from "../lib/telemetry.js";
 import { TABLE } from "./support/floor.js";
 import type { Bench, Contender, Figures, Line, Question } from "./support/question.js";
@@ -54,7 +54,7 @@ async function baton(bench: Bench): Promise<Contender> {
       const samples: Record<string, number[]> = { insert: [], claim: [], complete: [] };
       for (let at = 0; at < SAMPLES / Math.sqrt(rows); at += 1) {
         await timed(samples["insert"], () => engine.insert(Array.from({ length: rows }, newRow)));
-        const jobs = await timed(samples["claim"], () => engine.claim("bench", rows));
+        const { jobs } = await timed(samples["claim"], () => engine.claim("bench", rows));
         job = jobs[0];
         await timed(samples["complete"], () =>
           engine.complete(jobs.map(({ id, claim }) => ({ id, claim, transition, awaited: true }))),

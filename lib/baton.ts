@@ -1,213 +1,283 @@
 import { InsideThreadError, NotStartedError, StoppedError } from "./errors.js";
-import type { Runner, RunnerStatus } from "./runner/runner.js";
+import type { Runner } from "./runner/runner.js";
+import type { RunnerStatus } from "./runner/status.js";
+import type { BatonStatus } from "./status.js";
 import { Host } from "./host.js";
-import { checkJob, checkJobs, type NewJob } from "./job/draft.js";
+import { checkJob, checkJobs } from "./job/checked-job.js";
+import type { NewJob } from "./job/new-job.js";
 import type { JobRow } from "./job/job.js";
-import type { NotifierMode } from "./notifier.js";
 import { type BatonOptions, type CheckedOptions, checkOptions } from "./options.js";
-import type { QueueCount } from "./engine/engine.js";
+import type { QueueCount } from "./engine/counts.js";
 import { databaseError } from "./postgres/failure.js";
 import type { JobFilter } from "./engine/filter.js";
 import { scanJobs } from "./engine/scan.js";
 import { type AwaitOptions, checkAwaitOptions } from "./relay/awaiter.js";
 import type { Relay } from "./relay/relay.js";
 import type { AwaitResult } from "./relay/result.js";
-import { Telemetry, type TelemetryEvent } from "./telemetry.js";
+import { Telemetry } from "./telemetry.js";
 import { insideThread } from "./thread/inside.js";
 import { unwrap } from "./relay/unwrap.js";
 
-/** The results of `awaitMany`, each typed by its relay: tuple in, tuple out. */
+/**
+ * The results of `awaitMany`: a tuple of relays gives a tuple of results, each typed by its relay.
+ */
 export type AwaitResults<Relays extends readonly Relay[]> = {
   -readonly [Index in keyof Relays]: Relays[Index] extends Relay<infer Result> ? AwaitResult<Result> : never;
 };
 
-/** The relays of `asyncMany`, each typed by its job. */
+/** The relays of `asyncMany`: a tuple of jobs gives a tuple of relays, each typed by its job. */
 export type RelaysOf<Jobs extends readonly NewJob[]> = {
   -readonly [Index in keyof Jobs]: Jobs[Index] extends NewJob<infer Result> ? Relay<Result> : never;
 };
 
-/** A job that was inserted. */
+/** A job that `insert` or `insertMany` inserted. */
 export interface InsertedJob {
+  /** The id of its row. */
   readonly id: number;
+  /** The name of its worker. */
   readonly worker: string;
+  /** The queue that it waits in. */
   readonly queue: string;
 }
 
-/** ms that a stop waits for a start under way before it cuts that short. */
+/** ms that a stop waits for a start under way before it cuts the start short. */
 const START_PATIENCE = 5_000;
 
-/** What `status()` tells. */
-export interface BatonStatus {
-  readonly name: string;
-  /** The id of this run; null when it is not started. */
-  readonly host: string | null;
-  readonly state: "idle" | "starting" | "started" | "stopping" | "stopped";
-  /** Whether results come over NOTIFY, or by polling because LISTEN does not work. */
-  readonly notifier: NotifierMode;
-  /** What this host runs now, by queue; empty without queues. */
-  readonly queues: RunnerStatus["queues"];
-  /**
-   * Its threads, how many are busy, and how many of these were told to end and have not yet. A job in a process of its own
-   * counts as a busy thread.
-   */
-  readonly threads: RunnerStatus["threads"];
-  /** Jobs in any queue that no live host can run, by queue and worker; looked for every 10 s by instances with queues. */
-  readonly unserved: RunnerStatus["unserved"];
-  /** Outcomes that wait to be written: while there are many, it claims no jobs. */
-  readonly unwritten: number;
-  /** Relays that are being awaited, and those whose slot is held. */
-  readonly relays: { readonly awaited: number; readonly held: number };
-  /** How often each telemetry event happened since the start. */
-  readonly events: Partial<Record<TelemetryEvent, number>>;
-}
-
 /**
- * A host: inserts jobs, awaits their results, and, where it has queues, runs jobs in threads.
+ * A host: it inserts jobs, awaits their results and, if it has queues, runs jobs in threads.
  *
+ * @example
  * ```ts
- * const baton = await new Baton({ connection: process.env.DATABASE_URL, queues: { default: 4 }, workers: [Double] }).start();
- * const four = await baton.call(Double.new({ int: 2 }));
+ * import { Baton } from "pg-baton";
+ * import Double from "./workers/double.js";
+ *
+ * const baton = new Baton({
+ *   connection: process.env.DATABASE_URL,
+ *   queues: { default: 4 },
+ *   workers: [Double],
+ * });
+ * await baton.start();
+ * console.log(await baton.call(Double.new({ int: 2 }))); // 4
  * await baton.stop();
  * ```
- *
- * The constructor throws `InvalidOptionError`, and connects to nothing.
  */
 export class Baton {
   readonly #options: CheckedOptions;
   #telemetry: Telemetry;
   #host: Host | undefined;
-  /** Set while it starts. */
+  /** The host that a start under way brings up. */
   #starting: Host | undefined;
-  /** The host of the last run, which may have threads that have not ended. */
-  #left: Runner | undefined;
+  /** The runner of the last host, which may have left threads behind that have not ended. */
+  #lastRunner: Runner | undefined;
   #state: BatonStatus["state"] = "idle";
-  /** Starts and stops take their turns, in the order in which they were called. */
-  #turn: Promise<void> = Promise.resolve();
+  /** Settles with the last start or stop that was called: they follow each other. Never rejects. */
+  #lastCall: Promise<void> = Promise.resolve();
 
+  /**
+   * Validates the options. Connects to nothing until {@link start}.
+   *
+   * @throws {@link InvalidOptionError} for the first option that is missing, unknown or invalid.
+   */
   constructor(options: BatonOptions) {
     this.#options = checkOptions(options);
     this.#telemetry = new Telemetry(this.#options.name);
   }
 
   /**
-   * Connects, brings the schema up to date, tests whether notifications arrive, and starts the host if there are queues.
-   * Resolves to this instance. Idempotent; works again after `stop`. Indexes that an upgrade adds to a large table are built
-   * concurrently, and not waited for.
+   * Connects, creates or upgrades the schema, tests whether notifications arrive and, if there are
+   * queues, begins to run jobs. Resolves to this Baton.
    *
-   * Rejects with `DatabaseError`; with `InsideThreadError` in one of Baton's own threads; with `BundledError` if there are
-   * queues and `pg-baton` is in a bundle; with `StoppedError` if `stop` cuts it short.
+   * Idempotent, and possible again after {@link stop}. Indexes that an upgrade adds to a large
+   * table are built concurrently; `start` does not wait for them.
+   *
+   * @throws {@link DatabaseError} if the database cannot be used.
+   * @throws {@link StoppedError} if `stop` aborts the start.
+   * @throws {@link InsideThreadError} inside one of Baton's own threads.
+   * @throws {@link BundledError} if there are queues and `pg-baton` is part of a bundle.
    */
   async start(): Promise<this> {
     if (insideThread()) throw new InsideThreadError();
-    await this.#inTurn(() => this.#start());
+    await this.#inOrder(() => this.#start());
     return this;
   }
 
   /**
-   * Claims no more, lets running jobs end within `shutdownGracePeriod`, gives back the rest, writes every outcome, rejects
-   * open awaits with `StoppedError` and closes all connections. Idempotent, and legal at any time: a start under way gets 5 s.
+   * Stops: claims no more jobs, lets running jobs end within `shutdownGracePeriod`, gives back
+   * the rest, writes every outcome, rejects open awaits with {@link StoppedError} and closes all
+   * connections.
    *
-   * Resolves within the grace period and about a second, whatever the threads do, and up to about 8 s later while the
-   * database does not answer. An interrupted job loses no attempt up to the fourth stop in a row; from the fifth on it does.
+   * Idempotent, and possible at any time: a start under way gets 5 s to finish. Resolves about a
+   * second after the grace period at the latest, whatever the threads do; if the database does not
+   * answer, up to about 8 s later. A job that a stop interrupts keeps its attempt; from the fifth
+   * interruption in a row on, the attempt counts.
    *
-   * A thread in native code (`pbkdf2Sync`, `execSync`) cannot be ended. Its job goes back all the same, so another host may
-   * run it meanwhile; its outcome is never written, and `status().threads.ending` counts the thread. Node joins such threads
-   * before the process ends, also in `process.exit()`; only a signal without a handler ends it at once.
+   * Node cannot end a thread in native code (`pbkdf2Sync`, `execSync`). The job goes back to the
+   * queue all the same: another host may run it meanwhile, and its outcome here is never written.
+   * `status().threads.ending` counts such threads. The process cannot exit before they end, not
+   * even by `process.exit()`; only a signal without a handler ends it at once.
    */
   async stop(): Promise<void> {
     const cut = setTimeout(() => void this.#starting?.stop(), START_PATIENCE);
-    await this.#inTurn(() => {
+    await this.#inOrder(() => {
       clearTimeout(cut);
       return this.#stop();
     });
   }
 
+  /** Stops, as {@link stop} does, at the end of an `await using` block. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
 
   /**
-   * Inserts a job to be awaited. When it resolves, the job is committed. Rejects with `InvalidJobError`, and then nothing was
-   * inserted, or with `DatabaseError`.
+   * Inserts a job to be awaited. Resolves to its relay once the job is committed.
+   *
+   * @throws {@link InvalidJobError} if the job is invalid. Nothing was inserted.
+   * @throws {@link DatabaseError} if the insert failed.
+   * @throws {@link NotStartedError} or {@link StoppedError} if the host is not started.
    */
   async async<Result>(job: NewJob<Result>): Promise<Relay<Result>> {
-    const [relay] = await this.#running("insert").insert([checkJob(job)], true);
+    const [relay] = await this.#startedHost("insert").inserter.insertAwaited([checkJob(job)]);
     return relay as Relay<Result>;
   }
 
   /**
-   * Inserts jobs to be awaited, all in one statement or none. One relay each, in their order. At most 100,000 jobs, with at
-   * most 64 Mi characters of args and meta. Rejects like {@link async}.
+   * Inserts jobs to be awaited, in one statement: all of them or none. Resolves to their relays, in
+   * order.
+   *
+   * At most 100,000 jobs, with at most 64 Mi characters of args and meta.
+   *
+   * @throws The same errors as {@link async}.
    */
   async asyncMany<const Jobs extends readonly NewJob[]>(jobs: Jobs): Promise<RelaysOf<Jobs>> {
-    const relays = await this.#running("insert").insert(checkJobs(jobs), true);
+    const relays = await this.#startedHost("insert").inserter.insertAwaited(checkJobs(jobs));
     return relays as RelaysOf<Jobs>;
   }
 
-  /** Inserts a job that nobody will await. */
+  /**
+   * Inserts a job without a relay, for work whose result nobody awaits.
+   *
+   * @throws The same errors as {@link async}.
+   */
   async insert(job: NewJob): Promise<InsertedJob> {
     const [inserted] = await this.insertMany([job]);
     return inserted as InsertedJob;
   }
 
-  /** Inserts jobs that nobody will await, all in one statement or none. Limits and errors are those of {@link asyncMany}. */
+  /**
+   * Inserts jobs without relays, in one statement: all of them or none. Resolves in order.
+   *
+   * The limits are those of {@link asyncMany}.
+   *
+   * @throws The same errors as {@link async}.
+   */
   async insertMany(jobs: readonly NewJob[]): Promise<InsertedJob[]> {
-    const relays = await this.#running("insert").insert(checkJobs(jobs), false);
+    const relays = await this.#startedHost("insert").inserter.insert(checkJobs(jobs));
     return relays.map(({ job }) => job);
   }
 
   /**
-   * The job's first outcome, or with `withRetries` its final one. A job's fate is never thrown: it is `ok: false` with an
-   * `error`, also where the time is over. Any instance on the same database can await any relay, as often as it likes.
+   * Awaits a job. Resolves to its first outcome or, with `withRetries`, to its final one.
    *
-   * @param options ms, default 5,000, Infinity allowed; or {@link AwaitOptions}.
+   * A job that fails, or is late, does not reject: the result is `ok: false` with an `error`. Any
+   * host on the same database can await any relay, any number of times.
+   *
+   * @param options The timeout in ms, by default 5,000; `Infinity` waits for ever. Or
+   * {@link AwaitOptions}.
+   * @throws {@link InvalidRelayError} or {@link InvalidOptionError} if an argument is invalid.
+   * @throws {@link NotStartedError} or {@link StoppedError} if the host is not started, or stops
+   * meanwhile.
+   * @throws The reason of `signal` if that aborts.
+   *
+   * @example
+   * ```ts
+   * const relay = await baton.async(Double.new({ int: 2 }));
+   * const result = await baton.await(relay, 10_000);
+   * if (result.ok) console.log(result.value);
+   * else console.error(result.error, result.reason);
+   * ```
    */
   async await<Result>(relay: Relay<Result>, options?: number | AwaitOptions): Promise<AwaitResult<Result>> {
-    // Passed on rather than awaited: thousands may be open, and the frame of a function that waits is a fifth of what each holds.
-    return this.#running("await").awaiter.awaitOne(relay, options) as Promise<AwaitResult<Result>>;
+    // Returned rather than awaited: thousands of awaits may be open, and the frame of a function
+    // that waits takes a fifth of the memory of each.
+    return this.#startedHost("await").relays.await(relay, options) as Promise<AwaitResult<Result>>;
   }
 
-  /** The outcomes of many relays, in their order, under one deadline: those in time keep their values. */
+  /**
+   * Awaits many jobs under one deadline. Resolves to their results, in the order of the relays;
+   * jobs that are late end with `"timeout"`, the others keep their results.
+   *
+   * @throws The same errors as {@link await}.
+   */
   async awaitMany<const Relays extends readonly Relay[]>(
     relays: Relays,
     options?: number | AwaitOptions,
   ): Promise<AwaitResults<Relays>> {
-    const results = await this.#running("await").awaiter.awaitMany(relays, options);
+    const results = await this.#startedHost("await").relays.awaitMany(relays, options);
     return results as AwaitResults<Relays>;
   }
 
   /**
-   * Inserts a job, awaits it and returns its value. Throws the job's own error, or `JobDiscardedError`, `JobCancelledError`,
-   * `JobSnoozedError`, `ResultTooLargeError`, `AwaitTimeoutError`. Takes what `await` takes.
+   * Inserts a job, awaits it and returns its value.
+   *
+   * @param options As for {@link await}.
+   * @throws The error that the job itself threw.
+   * @throws {@link AwaitTimeoutError} if the job has no outcome in time. It goes on.
+   * @throws {@link JobDiscardedError}, {@link JobCancelledError} or {@link JobSnoozedError} if the
+   * worker decided so.
+   * @throws {@link ResultTooLargeError} if the result exceeds its limit.
+   * @throws The errors of {@link async} and {@link await}.
+   *
+   * @example
+   * ```ts
+   * const four = await baton.call(Double.new({ int: 2 }), { timeout: 10_000, withRetries: true });
+   * ```
    */
   async call<Result>(job: NewJob<Result>, options?: number | AwaitOptions): Promise<Result> {
-    // Before the insert: a job must not be left behind by a call that was never going to wait for it.
+    // Checked before the insert: a call that cannot wait must not leave a job behind.
     checkAwaitOptions(options).signal?.throwIfAborted();
     const relay = await this.async(job);
     return unwrap(relay, await this.await(relay, options));
   }
 
   /**
-   * Lists jobs by id, any number in constant memory: `for await (const job of baton.jobs({ state: "discarded" }))`.
+   * Lists jobs in the order of their ids, in constant memory.
    *
-   * A listing is no snapshot. It reads page after page, up to the last id that there is when it begins, and shows each job once,
-   * as it is when its page is read. A loop body may take as long as it likes: no connection and no transaction waits for it.
-   * The loop throws `InvalidOptionError`, `DatabaseError`, `NotStartedError` or `StoppedError`; calling this never does.
+   * A listing is not a snapshot. It reads one page after another, up to the last id at its
+   * beginning, and shows each job once, as it was when its page was read. The loop body may take
+   * any time: no connection or transaction is open meanwhile.
+   *
+   * Errors are thrown by the loop, not by this call.
+   *
+   * @throws {@link InvalidOptionError} if the filter is invalid.
+   * @throws {@link DatabaseError} if the table cannot be read.
+   * @throws {@link NotStartedError} or {@link StoppedError} if the host is not started, or stops
+   * meanwhile.
+   *
+   * @example
+   * ```ts
+   * for await (const job of baton.jobs({ state: "discarded" })) console.log(job.id, job.errors);
+   * ```
    */
   async *jobs(filter: JobFilter = {}): AsyncGenerator<JobRow, void, void> {
-    yield* scanJobs(this.#running("list jobs").database, this.#options.prefix, filter);
+    yield* scanJobs(this.#startedHost("list jobs").database, this.#options.prefix, filter);
   }
 
-  /** How many unfinished jobs there are in the table, by queue and state. Counts rows. Rejects with `DatabaseError`. */
+  /**
+   * Counts the unfinished jobs in the table, by queue and state. The cost grows with their number.
+   *
+   * @throws {@link DatabaseError} if the table cannot be read.
+   * @throws {@link NotStartedError} or {@link StoppedError} if the host is not started.
+   */
   async counts(): Promise<QueueCount[]> {
     try {
-      return await this.#running("count jobs").engine.counts();
+      return await this.#startedHost("count jobs").engine.counts();
     } catch (error) {
       throw databaseError("The jobs were not counted", error);
     }
   }
 
-  /** How this instance is doing, as one plain object. Asks nothing of the database. */
+  /** Returns the state of this host as a plain object. Does not query the database. */
   status(): BatonStatus {
     const host = this.#host;
     return {
@@ -215,15 +285,15 @@ export class Baton {
       host: host?.id ?? null,
       state: this.#state,
       notifier: host?.notifier.mode ?? "polling",
-      ...(host?.runner?.status() ?? noRunner(this.#left?.ending ?? 0)),
-      relays: { awaited: host?.mailbox.awaited ?? 0, held: host?.mailbox.size ?? 0 },
+      ...(host?.runner?.status() ?? noRunner(this.#lastRunner?.ending ?? 0)),
+      relays: host?.relays.status() ?? { awaited: 0, held: 0 },
       events: this.#telemetry.counts(),
     };
   }
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
+  #inOrder(work: () => Promise<void>): Promise<void> {
+    const done = this.#lastCall.then(work);
+    this.#lastCall = done.catch(() => {});
     return done;
   }
 
@@ -249,19 +319,19 @@ export class Baton {
     if (this.#host === undefined) return;
     this.#state = "stopping";
     await this.#host.stop();
-    this.#left = this.#host.runner;
+    this.#lastRunner = this.#host.runner;
     this.#host = undefined;
     this.#state = "stopped";
   }
 
-  #running(call: string): Host {
+  #startedHost(call: string): Host {
     if (this.#host !== undefined && this.#state === "started") return this.#host;
     if (this.#state === "stopping" || this.#state === "stopped") throw new StoppedError(call);
     throw new NotStartedError(call);
   }
 }
 
-/** The status of an instance that runs none, but may have threads of its last run that have not ended. */
+/** The status without a runner. `ending` threads of the last one may not have ended. */
 function noRunner(ending: number): RunnerStatus {
   return { queues: [], threads: { size: ending, busy: ending, ending }, unserved: [], unwritten: 0 };
 }

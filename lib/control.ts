@@ -1,30 +1,44 @@
-/** The values that a worker returns to say what becomes of its job, instead of a result. */
-
 const CONTROL = Symbol.for("pg-baton.control");
 
-/** Put the job off: run it again in this many seconds. The attempt does not count. */
+/** Returned by {@link snooze}: the job runs again later, and the attempt does not count. */
 export interface Snooze {
+  /** Distinguishes the three control values. */
   readonly type: "snooze";
+  /** Seconds until the job runs again. */
   readonly seconds: number;
 }
 
-/** Cancel the job: it ends as `cancelled` and is not retried. */
+/** Returned by {@link cancel}: the job ends as `cancelled` and is not retried. */
 export interface Cancel {
+  /** Distinguishes the three control values. */
   readonly type: "cancel";
+  /** The reason that awaiters get. */
   readonly reason: unknown;
 }
 
-/** Discard the job: it ends as `discarded` and is not retried. */
+/** Returned by {@link discard}: the job ends as `discarded` and is not retried. */
 export interface Discard {
+  /** Distinguishes the three control values. */
   readonly type: "discard";
+  /** The reason that awaiters get. */
   readonly reason: unknown;
 }
 
+/** A value that `perform` returns instead of a result, to decide what happens to its job. */
 export type Control = Snooze | Cancel | Discard;
 
 /**
- * Returned by `perform`: run the job again in so many seconds (0 or more, up to a century), without using up an attempt.
- * Whoever awaits hears `"snoozed"`, or waits on with `withRetries`. Throws a RangeError for anything else.
+ * Returned by `perform`: runs the job again later. The attempt does not count.
+ *
+ * Awaiters get `"snoozed"`; with `withRetries` they go on waiting.
+ *
+ * @param seconds From 0 to a century.
+ * @throws RangeError for any other value.
+ *
+ * @example
+ * ```ts
+ * perform: (job) => (isReady(job.args.path) ? work(job.args.path) : snooze(60)),
+ * ```
  */
 export function snooze(seconds: number): Snooze {
   if (!(typeof seconds === "number" && seconds >= 0 && seconds <= 100 * 365 * 86_400)) {
@@ -33,17 +47,27 @@ export function snooze(seconds: number): Snooze {
   return control({ type: "snooze", seconds });
 }
 
-/** Returned by `perform`: end the job as cancelled. The reason reaches whoever awaits; any value that the codec carries. */
+/**
+ * Returned by `perform`: ends the job as `cancelled`. It is not retried.
+ *
+ * @param reason Any value that can be a result. Awaiters get it as `reason`.
+ */
 export function cancel(reason?: unknown): Cancel {
   return control({ type: "cancel", reason });
 }
 
-/** Returned by `perform`: end the job as discarded. The reason reaches whoever awaits; any value that the codec carries. */
+/**
+ * Returned by `perform`: ends the job as `discarded`. It is not retried.
+ *
+ * @param reason Any value that can be a result. Awaiters get it as `reason`.
+ */
 export function discard(reason?: unknown): Discard {
   return control({ type: "discard", reason });
 }
 
-/** Whether a returned value is one of the three. Goes by a brand, so that two copies of the package agree. */
+/**
+ * Whether a value returned by `perform` is a control value, of this or another copy of the package.
+ */
 export function isControl(value: unknown): value is Control {
   return typeof value === "object" && value !== null && Object.hasOwn(value, CONTROL);
 }

@@ -1,6 +1,23 @@
-import { setTimeout as sleep } from "node:timers/promises";
+/**
+ * Waits at most `ms` for work: true if the work ends in time, false if it goes on. Rejects if the
+ * work rejects in time; a later rejection is ignored.
+ *
+ * @param options.ref whether the timer keeps the process alive. @default true
+ */
+export async function within(work: Promise<unknown>, ms: number, { ref = true } = {}): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+    if (!ref) timer.unref();
+  });
+  try {
+    return await Promise.race([work.then(() => true), over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
-/** A time after which nothing is waited for any more. */
+/** A point in time until which several steps may take together. */
 export class Deadline {
   readonly #at: number;
 
@@ -8,19 +25,13 @@ export class Deadline {
     this.#at = performance.now() + ms;
   }
 
-  /** ms until then; never below 0. */
+  /** ms until the deadline; never below 0. */
   get left(): number {
     return Math.max(0, this.#at - performance.now());
   }
 
-  /** Waits for work until then; false where it goes on. Rejects as the work does, if that is in time. */
-  async within(work: Promise<unknown>): Promise<boolean> {
-    const done = new AbortController();
-    const over = sleep(this.left, false, { signal: done.signal }).catch(() => false);
-    try {
-      return await Promise.race([work.then(() => true), over]);
-    } finally {
-      done.abort();
-    }
+  /** Waits for work until the deadline; see {@link within}. */
+  within(work: Promise<unknown>): Promise<boolean> {
+    return within(work, this.left);
   }
 }

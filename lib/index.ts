@@ -1,5 +1,5 @@
-export { type AwaitResults, Baton, type BatonStatus, type InsertedJob, type RelaysOf } from "./baton.js";
-export type { ErrorClass } from "./codec/exception.js";
+export type { ErrorClass } from "./codec/error-classes.js";
+export { type AwaitResults, Baton, type InsertedJob, type RelaysOf } from "./baton.js";
 export {
   AwaitTimeoutError,
   BatonError,
@@ -30,12 +30,13 @@ export type { JobErrorEntry, JobRow, JobState } from "./job/job.js";
 export type { NotifierMode } from "./notifier.js";
 export type { BatonOptions, QueueOption } from "./options.js";
 export type { Connection } from "./postgres/address.js";
-export type { QueueCount } from "./engine/engine.js";
+export type { QueueCount } from "./engine/counts.js";
 export type { JobFilter } from "./engine/filter.js";
 export type { AwaitOptions } from "./relay/awaiter.js";
 export type { Via } from "./relay/mailbox.js";
 export type { Relay } from "./relay/relay.js";
 export type { AwaitedJob, AwaitError, AwaitResult } from "./relay/result.js";
+export type { BatonStatus } from "./status.js";
 export type { TelemetryEvent, TelemetryEvents } from "./telemetry.js";
 export {
   type AnyWorker,

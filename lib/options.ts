@@ -1,75 +1,139 @@
 import { availableParallelism } from "node:os";
-import { type ErrorClass, isError } from "./codec/exception.js";
+import { type ErrorClass, isError } from "./codec/error-classes.js";
 import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT, RESULT_LIMIT } from "./codec/limits.js";
 import { show } from "./codec/show.js";
 import { InvalidOptionError } from "./errors.js";
-import { queueProblem } from "./job/draft.js";
+import { queueProblem } from "./job/checked-job.js";
+import { checkKeys } from "./keys.js";
 import { addressOf, type Connection } from "./postgres/address.js";
 import { type AnyWorker, isWorker } from "./worker.js";
 
-/** How a queue is run: how many of its jobs at a time on this host, or that with `paused: true` to claim none. */
-export type QueueOption = number | { readonly limit: number; readonly paused?: boolean };
+/**
+ * How this host runs a queue: the number of its jobs to run at once,
+ * from 1 to 10,000, or an object.
+ *
+ * @example
+ * ```ts
+ * const queues = { default: 4, images: { limit: 2, paused: true } };
+ * ```
+ */
+export type QueueOption =
+  | number
+  | {
+      /** How many of the queue's jobs this host runs at once. An integer from 1 to 10,000. */
+      readonly limit: number;
+      /**
+       * Whether this host claims no jobs of the queue.
+       * @default false
+       */
+      readonly paused?: boolean;
+    };
 
-/** What `new Baton` takes. Only `connection` is required. */
+/** The options of `new Baton`. Only `connection` is required. */
 export interface BatonOptions {
   /**
-   * A `postgres://` URL, or what pg's `Client` takes. It may name several hosts, as in libpq: Baton uses the first that takes
-   * writes, and follows a failover. Parameters of libpq that cannot be honoured are refused.
+   * The database: a `postgres://` URL, or the options of pg's `Client`.
+   *
+   * A URL may name several servers, as in libpq: Baton uses the first that takes writes, and
+   * follows a failover. libpq parameters that Baton cannot honour are refused.
    */
   readonly connection: Connection;
-  /** This instance's name, for people: logs, telemetry, the hosts table. Default `"baton"`. */
+  /**
+   * A name for people, shown in logs, telemetry and the hosts table. 1 to 128
+   * characters; need not be unique.
+   * @default "baton"
+   */
   readonly name?: string;
-  /** The PostgreSQL schema that holds the tables. Lower case, at most 32 characters. Default `"baton"`. */
+  /**
+   * The PostgreSQL schema that holds Baton's tables. At most 32 lower-case letters,
+   * digits and `_`, no digit first.
+   * @default "baton"
+   */
   readonly prefix?: string;
-  /** The queues that this host runs. Default none: it inserts and awaits only, and starts no threads. */
+  /**
+   * The queues that this host runs, by name. Without queues it only inserts and
+   * awaits jobs, and starts no threads.
+   * @default {}
+   */
   readonly queues?: Readonly<Record<string, QueueOption>>;
-  /** The workers whose jobs this host can run. It claims no others. Default none. */
+  /**
+   * The workers whose jobs this host can run. It claims jobs of no other worker.
+   * @default []
+   */
   readonly workers?: readonly AnyWorker[];
-  /** How many threads run jobs. Default: the cores available. */
+  /**
+   * The number of threads that run jobs, shared by all queues. An integer from 1 to 1,024.
+   * @default os.availableParallelism()
+   */
   readonly threads?: number;
   /**
-   * How many jobs a thread runs before a fresh one takes its place, which bounds what leaks in native addons and modules can
-   * hold. Each thread draws a limit of 90 to 100 % of it, so that they do not all pause at one time. A batch is not cut short.
-   * A replacement takes about 40 ms, in which the others work on.
+   * The number of jobs that a thread runs before a fresh one replaces it. An integer from 1.
+   *
+   * This bounds what leaks in native addons and modules can hold. Each thread draws its own limit,
+   * 90 to 100 % of this, so that they are not all replaced at once. A batch is never cut short. A
+   * replacement takes about 40 ms, while the other threads go on.
    * @default Infinity
    */
   readonly maxJobsPerThread?: number;
   /**
-   * How long a thread lives, in ms, before a fresh one takes its place; 90 to 100 % of it, like `maxJobsPerThread`. A job that
-   * runs is never cut short: its thread is replaced once it has ended.
+   * The age in ms at which a fresh thread replaces a thread, at least 1,000.
+   *
+   * Each thread draws its own limit, 90 to 100 % of this. A running job is never cut short: its
+   * thread is replaced once the job has ended.
    * @default Infinity
    */
   readonly maxThreadAge?: number;
   /**
-   * Bytes that a result may have, compressed, unless its worker says otherwise; larger ones are `"result_too_large"`. An
-   * integer from 64 to 67,108,864 (64 MiB). Default 8,192.
+   * The largest result in bytes, compressed, for workers without a `resultLimit` of their own. An
+   * integer from 64 to 67,108,864 (64 MiB).
+   *
+   * A job with a larger result completes without it, and awaits end with `"result_too_large"`.
+   * @default 8_192
    */
   readonly resultLimit?: number;
   /**
-   * ms that a job's row, and so its result, is kept after this host has finished it. Stored with the row: hosts with another
-   * retention do not prune it earlier. Default 24 hours.
+   * How long in ms the row of a job, and with it the result, is kept after this host has finished
+   * the job. From 0 to a century.
+   *
+   * The row stores its own expiry, so hosts with another retention do not prune it earlier.
+   * @default 86_400_000 (24 hours)
    */
   readonly retention?: number;
-  /** ms that running jobs get to end when this host stops, before they are interrupted and given back. Default 15,000. */
+  /**
+   * How long in ms running jobs may take to end after `stop()`. Jobs that take longer are
+   * interrupted and go back to the queue.
+   * @default 15_000
+   */
   readonly shutdownGracePeriod?: number;
   /**
-   * What a crash of the database may undo. `"full"`, the default: no insert that was resolved and no result that was handed
-   * over. `"relaxed"`: completions do not wait for the disk, as with `synchronous_commit = off`; after a crash of the database,
-   * not of a host, jobs that ended within about the last 0.6 s may run again, though their result was handed over. Inserts are
-   * durable either way, and claims never wait for the disk.
+   * What a crash of the database server may undo.
+   *
+   * - `"full"`: nothing. Inserts that resolved and results that were delivered survive.
+   * - `"relaxed"`: completions of about the last 0.6 s, because they do not wait for the disk
+   *   (`synchronous_commit = off`). Such jobs may run again after their results were delivered.
+   *   Inserts survive, and a crash of a host undoes nothing.
+   * @default "full"
    */
   readonly durability?: "full" | "relaxed";
   /**
-   * When a result is handed to an awaiter in the process that ran the job. `"committed"`, the default: once its row is written.
-   * `"early"`: at once, while that goes on; if the host dies at this very moment, the job runs again though its awaiter has an
-   * answer. Other processes get it once it is written, either way.
+   * When an awaiter in the process that ran the job gets the result. Other processes get
+   * it once it is committed, either way.
+   *
+   * - `"committed"`: once it is committed.
+   * - `"early"`: while it is being written. If the host dies at that moment, the job runs again
+   *   although its awaiter has a result.
+   * @default "committed"
    */
   readonly delivery?: "committed" | "early";
-  /** Error classes of your own that come back as themselves from `await`. Default none: they come back as Error, name kept. */
+  /**
+   * Error classes of your own that `await` and `call` revive as instances of the class. Any other
+   * error arrives as an `Error` that keeps its `name`.
+   * @default []
+   */
   readonly errors?: readonly ErrorClass[];
 }
 
-/** The options, checked, with every default filled in. */
+/** Valid options, with every default filled in. */
 export interface CheckedOptions {
   readonly connection: Connection;
   readonly name: string;
@@ -87,7 +151,8 @@ export interface CheckedOptions {
   readonly errors: readonly ErrorClass[];
 }
 
-const KNOWN: ReadonlySet<string> = new Set([
+/** The keys of {@link BatonOptions}. */
+export const BATON_OPTIONS = [
   "connection",
   "name",
   "prefix",
@@ -102,19 +167,24 @@ const KNOWN: ReadonlySet<string> = new Set([
   "durability",
   "delivery",
   "errors",
-]);
+] as const;
 
 /**
- * A URL whose host has no user before it, but an @ after it: most likely a password with a slash, `?` or `#`. Read as it stands,
- * its beginning would be a host and a port, which errors name.
+ * A URL with an @ after its host instead of before it: most likely a password with an unencoded
+ * `/`, `?` or `#`. Parsed as a host and port, the password's beginning would appear in errors.
  */
 const UNENCODED = /^postgres(?:ql)?:\/\/[^/?#@]*[/?#][^=]*@/;
-const QUEUE_KEYS: ReadonlySet<string> = new Set(["limit", "paused"]);
+const QUEUE_OPTIONS = ["limit", "paused"] as const;
 
+/** In ms, like `DAY`. */
 const CENTURY = 100 * 365 * 86_400_000;
 const DAY = 86_400_000;
 
-/** Checks what `new Baton` was given. Throws {@link InvalidOptionError} for the first thing that cannot be used. */
+/**
+ * Validates the options of `new Baton` and fills in the defaults.
+ *
+ * @throws {@link InvalidOptionError} for the first option that is missing, unknown or invalid.
+ */
 export function checkOptions(options: BatonOptions): CheckedOptions {
   if (typeof options !== "object" || options === null) {
     throw new InvalidOptionError(
@@ -122,7 +192,7 @@ export function checkOptions(options: BatonOptions): CheckedOptions {
       `must be an object, as in new Baton({ connection: process.env.DATABASE_URL }), not ${kindOf(options)}`,
     );
   }
-  checkKeys("", options, KNOWN);
+  checkKeys(options, BATON_OPTIONS);
   return Object.freeze({
     connection: checkConnection(options.connection),
     name: checkName(options.name),
@@ -146,7 +216,7 @@ export function checkOptions(options: BatonOptions): CheckedOptions {
   });
 }
 
-/** The kind only: a text here is most likely a URL, with a password in it. */
+/** Names only the type: a string given here is most likely a URL that contains a password. */
 function kindOf(value: unknown): string {
   return value === null || value === undefined ? String(value) : `a ${typeof value}`;
 }
@@ -155,7 +225,7 @@ function checkConnection(connection: unknown): Connection {
   if (typeof connection === "string" && UNENCODED.test(connection)) {
     throw new InvalidOptionError(
       "connection",
-      "has an @ after its host: percent-encode what its user, password and database have of / ? # @ : %, such as %2F for /",
+      "has an @ after its host: percent-encode each / ? # @ : % in its user, password and database, for example / as %2F",
     );
   }
   addressOf(connection);
@@ -164,14 +234,14 @@ function checkConnection(connection: unknown): Connection {
 
 function checkName(name: unknown = "baton"): string {
   if (typeof name === "string" && /^[^\0]{1,128}$/u.test(name)) return name;
-  throw new InvalidOptionError("name", `must be a text of 1 to 128 characters, not ${show(name)}`);
+  throw new InvalidOptionError("name", `must be a string of 1 to 128 characters, not ${show(name)}`);
 }
 
 function checkPrefix(prefix: unknown = "baton"): string {
   if (typeof prefix === "string" && /^[a-z_][a-z0-9_]{0,31}$/.test(prefix)) return prefix;
   throw new InvalidOptionError(
     "prefix",
-    `must be lower case letters, digits and _, at most 32, no digit first, not ${show(prefix)}`,
+    `must be at most 32 lower case letters, digits and _, no digit first, not ${show(prefix)}`,
   );
 }
 
@@ -179,15 +249,15 @@ function checkQueues(queues: unknown): CheckedOptions["queues"] {
   if (typeof queues !== "object" || queues === null || Array.isArray(queues)) {
     throw new InvalidOptionError(
       "queues",
-      `must be an object of limits by name, such as { default: 4 }, not ${show(queues)}`,
+      `must be an object of limits by queue name, such as { default: 4 }, not ${show(queues)}`,
     );
   }
   const entries = Object.entries(queues as Record<string, QueueOption>).map(([queue, option]) => {
     const problem = queueProblem(queue);
     if (problem !== null)
-      throw new InvalidOptionError(`queues[${JSON.stringify(queue)}]`, `has a name that ${problem}`);
+      throw new InvalidOptionError(`queues[${JSON.stringify(queue)}]`, `has an invalid name: it ${problem}`);
     const inner = typeof option === "object" && option !== null;
-    if (inner) checkKeys(`queues.${queue}.`, option, QUEUE_KEYS);
+    if (inner) checkKeys(option, QUEUE_OPTIONS, { path: `queues.${queue}.` });
     const { limit, paused = false } = inner ? option : { limit: option };
     if (typeof paused !== "boolean")
       throw new InvalidOptionError(`queues.${queue}.paused`, `must be true or false, not ${show(paused)}`);
@@ -195,13 +265,6 @@ function checkQueues(queues: unknown): CheckedOptions["queues"] {
     return [queue, { limit: checkInteger(path, limit, 1, 10_000), paused }] as const;
   });
   return new Map(entries);
-}
-
-/** Names the key that is not known: a misspelt one would be passed over without a word. */
-function checkKeys(path: string, options: object, known: ReadonlySet<string>): void {
-  const key = Object.keys(options).find((each) => !known.has(each));
-  if (key === undefined) return;
-  throw new InvalidOptionError(`${path}${key}`, `is not known. There are: ${[...known].join(", ")}`);
 }
 
 function checkWorkers(workers: unknown): readonly AnyWorker[] {
@@ -212,11 +275,14 @@ function checkWorkers(workers: unknown): readonly AnyWorker[] {
     if (!isWorker(worker)) {
       throw new InvalidOptionError(
         `workers[${index}]`,
-        `is no worker but ${show(worker)}: pass what defineWorker returned, not its module or a class`,
+        `must be what defineWorker returned, not its module or a class, and not ${show(worker)}`,
       );
     }
     if (names.has(worker.name)) {
-      throw new InvalidOptionError(`workers[${index}]`, `has the name ${worker.name}, which another one has already`);
+      throw new InvalidOptionError(
+        `workers[${index}]`,
+        `has the name ${worker.name}, which an earlier worker has too: give each worker a name of its own`,
+      );
     }
     names.add(worker.name);
   }

@@ -2,78 +2,202 @@ import { type Channel, type ChannelListener, channel } from "node:diagnostics_ch
 import { types } from "node:util";
 
 /**
- * What Baton tells of itself, over `node:diagnostics_channel`: each event on a channel `pg-baton:<event>`, its payload the
- * type given here plus `instance`, the name of the instance. What cannot be thrown to anybody is reported here. A subscriber
- * that throws harms nothing: it becomes a warning of the process.
+ * The telemetry events and their payloads.
  *
+ * Baton publishes each event on the `node:diagnostics_channel` named `pg-baton:<event>`. The
+ * payload has the type given here, plus `instance`, the `name` option of the host. Errors
+ * that no call can throw are published here. A subscriber that throws causes a process
+ * warning and disturbs nothing else.
+ *
+ * @example
  * ```ts
+ * import diagnostics_channel from "node:diagnostics_channel";
+ *
  * diagnostics_channel.subscribe("pg-baton:job:stop", (event) => histogram.record(event.duration));
  * ```
  */
 export interface TelemetryEvents {
-  /** An attempt was handed to a thread. */
-  "job:start": { readonly id: number; readonly worker: string; readonly queue: string; readonly attempt: number };
-  /** An attempt came to its outcome. `duration` is ms in the thread, waiting not counted. */
-  "job:stop": {
+  /** A host sent an attempt to a thread. */
+  "job:start": {
+    /** The id of the job. */
     readonly id: number;
+    /** The name of the job's worker. */
     readonly worker: string;
+    /** The queue's name. */
     readonly queue: string;
+    /** The number of the attempt, from 1. */
     readonly attempt: number;
+  };
+  /** An attempt ended. */
+  "job:stop": {
+    /** The id of the job. */
+    readonly id: number;
+    /** The name of the job's worker. */
+    readonly worker: string;
+    /** The queue's name. */
+    readonly queue: string;
+    /** The number of the attempt, from 1. */
+    readonly attempt: number;
+    /** The kind of its outcome, for example `completed` or `failed`. */
     readonly outcome: string;
+    /** Time in the thread in ms, without waiting for a thread. */
     readonly duration: number;
-    /** -1 where the thread died. */
+    /** The id of the thread, or -1 if the thread died. */
     readonly threadId: number;
   };
   /**
-   * Something thrown outside of its job: a stray timer or promise of an earlier job on the same thread. Also a thread that
-   * ended, perhaps by such work: its jobs run again.
+   * Something was thrown outside of its job, such as by a timer or promise that an
+   * earlier job left behind on the thread. Also a thread that ended, perhaps because
+   * of such work: its jobs run again.
    */
-  "job:stray": { readonly id: number | null; readonly worker: string | null; readonly error: unknown };
-  /** A write about a job was refused by the fence: another host has it, or it is over. Nothing was delivered. */
-  "claim:lost": { readonly id: number; readonly claim: number };
-  /** This host held a job by the table alone, as after a claim whose reply was lost. It was given back, its attempt not counted. */
-  "claim:stray": { readonly id: number; readonly claim: number };
-  /** Jobs of a lost host were put back to work, `discarded` of them had no attempt left. */
-  rescue: { readonly host: string; readonly jobs: number; readonly discarded: number };
-  /** This host was declared lost by others: it forgot the jobs it held, ended those it ran, and is there again. */
-  "host:lost": { readonly host: string };
-  /** A job took down the process in which it ran alone for the second time, and is discarded. */
-  quarantine: { readonly id: number };
-  /** Jobs wait that no live host can run. Looked for every 10 s, and reported once until they are served. */
+  "job:stray": {
+    /** The id of the job that is held responsible, or null if it is not known. */
+    readonly id: number | null;
+    /** The name of its worker, or null if it is not known. */
+    readonly worker: string | null;
+    /** What was thrown. */
+    readonly error: unknown;
+  };
+  /**
+   * The fence refused a write about a job: another host has the job, or it
+   * has ended. Nothing was delivered.
+   */
+  "claim:lost": {
+    /** The id of the job. */
+    readonly id: number;
+    /** The value of `claim` on the row that this host had claimed. */
+    readonly claim: number;
+  };
+  /**
+   * The table showed a job as held by this host that the host did not know, as after a lost reply
+   * to a claim. The host released it; no attempt was counted.
+   */
+  "claim:stray": {
+    /** The id of the job. */
+    readonly id: number;
+    /** The value of `claim` on the row that this host had claimed. */
+    readonly claim: number;
+  };
+  /** A host was lost and this host rescued its jobs. */
+  rescue: {
+    /** The id of the lost host. */
+    readonly host: string;
+    /** How many jobs were rescued. */
+    readonly jobs: number;
+    /** How many of these had no attempt left and were discarded. */
+    readonly discarded: number;
+  };
+  /**
+   * Other hosts declared this one lost. It ended the jobs that it ran, forgot
+   * those it held, and registered again.
+   */
+  "host:lost": {
+    /** The id of this host. */
+    readonly host: string;
+  };
+  /** A job took down the process in which it ran alone for the second time, and was discarded. */
+  quarantine: {
+    /** The id of the job. */
+    readonly id: number;
+  };
+  /**
+   * Jobs wait that no live host can run. Hosts look every 10 s and report a
+   * worker once until it is served.
+   */
   "queue:unserved": {
+    /** The queue's name. */
     readonly queue: string;
+    /** The name of the worker whose jobs wait. */
     readonly worker: string;
+    /** What is missing. */
     readonly reason: "no host serves this queue" | "no host has this worker";
   };
-  /** Finished rows were removed, each once the retention that is stored with it was over. */
-  prune: { readonly jobs: number };
-  /** Scheduled and retryable jobs became available. */
-  stage: { readonly jobs: number };
-  /** The LISTEN connection was lost (`connected: false`) or is back. */
-  "notifier:connection": { readonly connected: boolean; readonly error: unknown };
-  /** How results reach this process: over NOTIFY, or by polling where LISTEN does not work. */
-  "notifier:mode": { readonly mode: "notify" | "polling"; readonly reason: string };
-  /** Open refs were looked up in the table, `found` of them had an answer that no notification had brought. */
-  reconcile: { readonly open: number; readonly found: number; readonly reason: string };
-  /** A batch of statements failed for a passing reason and will be tried again after `delay` ms. */
-  "batch:retry": { readonly batch: string; readonly size: number; readonly delay: number; readonly error: unknown };
-  /** A notification that is no envelope of ours, or of a version or kind that this release does not know. */
-  "envelope:unknown": { readonly reason: string; readonly bytes: number };
-  /** An envelope for a ref that nobody here awaits (any more). */
-  "envelope:unawaited": { readonly ref: string };
-  /** An envelope that brought nothing new: sent twice or replayed, or overtaken by a look at the table. */
-  "envelope:repeated": { readonly ref: string };
-  /** A relay that nobody awaited was given up to bound memory; its row still answers. */
-  "slot:evicted": { readonly ref: string };
-  /** A service's periodic work failed; it will be tried again. */
-  "service:error": { readonly service: string; readonly error: unknown };
+  /** Finished jobs were deleted after their retention. */
+  prune: {
+    /** How many rows were deleted. */
+    readonly jobs: number;
+  };
+  /** Scheduled and retryable jobs that were due became available. */
+  stage: {
+    /** How many. */
+    readonly jobs: number;
+  };
+  /** The connection that listens was lost or is back. */
+  "notifier:connection": {
+    /** Whether it is connected. */
+    readonly connected: boolean;
+    /** Why it was lost; null when it is back. */
+    readonly error: unknown;
+  };
+  /** The way in which results arrive was determined or changed. */
+  "notifier:mode": {
+    /** `"polling"` if notifications do not arrive. */
+    readonly mode: "notify" | "polling";
+    /** Why, as a sentence for people. */
+    readonly reason: string;
+  };
+  /** Open relays were looked up in the table. */
+  reconcile: {
+    /** How many were looked up. */
+    readonly open: number;
+    /** How many had an answer that no notification had brought. */
+    readonly found: number;
+    /** Why they were looked up. */
+    readonly reason: string;
+  };
+  /** A batch of statements failed for a passing reason and will be retried. */
+  "batch:retry": {
+    /** The name of the batch, for example `insert`. */
+    readonly batch: string;
+    /** How many items it has. */
+    readonly size: number;
+    /** Pause before the retry in ms. */
+    readonly delay: number;
+    /** Why it failed. */
+    readonly error: unknown;
+  };
+  /**
+   * A notification was not an envelope, or is of a version or kind that this release does not know.
+   */
+  "envelope:unknown": {
+    /** What is wrong with it. */
+    readonly reason: string;
+    /** Its length in bytes. */
+    readonly bytes: number;
+  };
+  /** An envelope arrived for a ref that this process does not await, or no longer. */
+  "envelope:unawaited": {
+    /** The relay's ref. */
+    readonly ref: string;
+  };
+  /** An envelope brought nothing new: it was sent twice, or a read of the table was faster. */
+  "envelope:repeated": {
+    /** The relay's ref. */
+    readonly ref: string;
+  };
+  /**
+   * The slot of a relay that was never awaited was dropped to bound memory.
+   * The relay can still be awaited.
+   */
+  "slot:evicted": {
+    /** The relay's ref. */
+    readonly ref: string;
+  };
+  /** The periodic work of a service failed and will be retried. */
+  "service:error": {
+    /** The name of the service. */
+    readonly service: string;
+    /** Why it failed. */
+    readonly error: unknown;
+  };
 }
 
+/** The name of a telemetry event. */
 export type TelemetryEvent = keyof TelemetryEvents;
 
 const PREFIX = "pg-baton:";
 
-/** All of them, so that each channel is guarded before anybody subscribes to it. */
+/** Every event, so that each channel is guarded before the first subscription. */
 const EVENTS: Readonly<Record<TelemetryEvent, true>> = {
   "job:start": true,
   "job:stop": true,
@@ -97,12 +221,12 @@ const EVENTS: Readonly<Record<TelemetryEvent, true>> = {
   "service:error": true,
 };
 
-/** Held here, since Node forgets a channel that nobody holds, and with it its guard. */
+/** Node forgets a channel, and with it its guard, unless something holds a reference. */
 const CHANNELS = new Map(
   (Object.keys(EVENTS) as TelemetryEvent[]).map((event) => [event, guarded(channel(PREFIX + event))]),
 );
 
-/** One instance's voice on the channels, and a count of each event since its start. */
+/** Publishes the events of one host, and counts them since its start. */
 export class Telemetry {
   readonly #instance: string;
   readonly #counts = new Map<TelemetryEvent, number>();
@@ -117,31 +241,31 @@ export class Telemetry {
     if (target.hasSubscribers) target.publish({ instance: this.#instance, ...payload });
   }
 
-  /** How often each event happened: what `baton.status()` shows. Events that never did are absent. */
+  /** How often each event occurred. Events that never occurred are absent. */
   counts(): Partial<Record<TelemetryEvent, number>> {
     return Object.fromEntries(this.#counts);
   }
 }
 
 /**
- * Node ends the process when a subscriber throws. Those of our channels are wrapped as they subscribe: what one throws
- * becomes a warning of the process, the first time, and harms nobody. (One that subscribed before this module was loaded is
- * Node's.)
+ * Wraps each listener as it subscribes: its first exception becomes a process warning. Node would
+ * end the process. (Listeners that subscribed before this module was loaded are not wrapped.)
  */
 function guarded(target: Channel): Channel {
-  // Channels belong to the process: another copy of this module, as each test file has it under
-  // Jest, or another release of the package, has guarded them already.
+  // Channels belong to the process: another copy of this module (under Jest each test file has one)
+  // or another release of the package may have guarded this one already.
   if (Object.hasOwn(target, "subscribe")) return target;
   const wrapped = new WeakMap<ChannelListener, ChannelListener>();
   const wrappers = new WeakSet<ChannelListener>();
-  // The prototype of a channel changes with its first subscriber, so it is looked up each time.
+  // Looked up on each call: the first subscriber changes the prototype of a channel.
   const own = (): Channel => Object.getPrototypeOf(target) as Channel;
   return Object.defineProperties(target, {
     subscribe: {
-      // Older releases guard a channel again, and fail to load where they cannot.
+      // Configurable, because older releases guard a channel again, and
+      // fail to load if they cannot.
       configurable: true,
       value: (listener: ChannelListener): void => {
-        // The first subscription comes by here twice.
+        // The first subscription of a channel calls this twice.
         if (wrappers.has(listener) || typeof listener !== "function") return own().subscribe.call(target, listener);
         const wrapper = wrapped.get(listener) ?? wrap(listener);
         wrapped.set(listener, wrapper);

@@ -1,2 +1,2 @@
-/** This release, as in package.json (a test holds the two together). */
+/** The version of this package. A test compares it with package.json. */
 export const VERSION = "0.1.0";

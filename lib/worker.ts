@@ -1,62 +1,80 @@
 /**
- * Defines workers. Also the subpath `pg-baton/worker`, which loads nothing of PostgreSQL: what a worker's module should
- * import from, since each thread imports it.
+ * Defines workers. A worker's module should import from this subpath, `pg-baton/worker`: each
+ * thread imports that module, and this subpath does not load `pg`.
+ *
+ * @packageDocumentation
  */
 import type { Arrived } from "./codec/arrived.js";
 import { MAX_RESULT_LIMIT, MIN_RESULT_LIMIT } from "./codec/limits.js";
 import type { Control } from "./control.js";
 import { show } from "./codec/show.js";
 import { InvalidOptionError } from "./errors.js";
-import { type JobOptions, type NewJob, type NewJobOptions, optionProblems, workerNameProblem } from "./job/draft.js";
+import { JOB_OPTIONS, optionProblems, workerNameProblem } from "./job/checked-job.js";
+import type { JobOptions, NewJob, NewJobOptions } from "./job/new-job.js";
 import type { Job } from "./job/job.js";
 import type { Json } from "./job/json.js";
+import { checkKeys } from "./keys.js";
 
 export type { Arrived } from "./codec/arrived.js";
 export { type Cancel, type Control, cancel, type Discard, discard, type Snooze, snooze } from "./control.js";
-export type { JobOptions, NewJob, NewJobOptions } from "./job/draft.js";
+export type { JobOptions, NewJob, NewJobOptions } from "./job/new-job.js";
 export type { Job, JsonObject } from "./job/job.js";
 export type { Json } from "./job/json.js";
 
 const WORKER = Symbol.for("pg-baton.worker");
 
-/** What `perform` gets beside the job. */
+/** The second argument of `perform`. */
 export interface PerformContext {
   /**
-   * Aborts when the host stops and the grace period is over, so that asynchronous work can end early. A quarter of a second
-   * later the thread is ended, and the job goes back.
+   * Aborts when the host stops and its grace period is over, so that asynchronous work can end
+   * early. The thread is ended 250 ms later, and the job goes back to the queue.
    */
   readonly signal: AbortSignal;
-  /** The thread it runs in (`worker_threads.threadId`). */
+  /** The id of the thread that runs the job (`worker_threads.threadId`). */
   readonly threadId: number;
 }
 
-/** What a worker is: its name, its defaults and what it does. */
+/** The definition of a worker: its name, what it does, and the default options of its jobs. */
 export interface WorkerDefinition<Args, Return> extends JobOptions {
-  /** What jobs call it by; unique among the workers of a host. 1 to 128 letters, digits or `_ . / : @ -`. */
+  /**
+   * The name under which jobs are inserted, unique among the workers of a host. 1 to 128 letters,
+   * digits or any of `_ . / : @ -`.
+   */
   readonly name: string;
   /**
-   * Does the work, in a thread. Returns the result (anything the codec carries), nothing, or `snooze`, `cancel` or
-   * `discard`; a promise of any of these is awaited. To throw is to fail the attempt.
+   * Does the work of one job, in a thread.
+   *
+   * It returns the result, or one of `snooze()`, `cancel()` and `discard()`, or a
+   * promise of these. If it throws, the attempt fails, and the job is retried after
+   * `backoff` until it has no attempt left.
    */
   readonly perform: (job: Job<Args>, context: PerformContext) => Return;
-  /** ms until the retry after a failed attempt. Runs in the thread. Default: Oban's, 15 s + 2^attempt s, jittered. */
+  /**
+   * Returns how long in ms to wait after a failed attempt before the next. Runs in the thread.
+   * @default as in Oban: 15 s + 2 ** attempt s, with jitter
+   */
   readonly backoff?: (job: Job<Args>) => number;
   /**
-   * Bytes that its results may have, compressed, whatever the host's own limit is. An integer from 64 to 67,108,864 (64 MiB).
-   * Default: the host's, 8,192 unless it says otherwise.
+   * The largest result in bytes, compressed. Takes precedence over the host's `resultLimit`. An
+   * integer from 64 to 67,108,864 (64 MiB).
+   * @default the host's
    */
   readonly resultLimit?: number;
   /**
-   * How many of its jobs may go to a thread at once, where more of them wait than there are free threads: 1 to 100, default 1. For
-   * jobs far below a millisecond. They run one after the other, their results come when the last is done, and if one of them
-   * ends its thread the others run again; only that one fails.
+   * How many jobs may go to a thread in one message when more jobs wait than
+   * threads are free. From 1 to 100.
+   *
+   * Raises the throughput of jobs that take far less than a millisecond. The jobs of a message
+   * run one after the other, and their results are sent when the last is done. If a job ends its
+   * thread, only that job fails; the others run again.
+   * @default 1
    */
   readonly batch?: number;
 }
 
 /**
- * The result that an awaiter gets: what `perform` resolves to, less the control values, as it
- * arrives. See {@link Arrived}.
+ * The type of the result that an awaiter gets: what `perform` resolves to, without control values,
+ * as it is after the transfer. See {@link Arrived}.
  */
 export type ResultOf<Return> =
   Exclude<Awaited<Return>, Control> extends infer Result
@@ -65,10 +83,11 @@ export type ResultOf<Return> =
       : Arrived<Result>
     : never;
 
-/** A worker as callers see it: a name to insert jobs under. */
+/** A worker as callers need it: it creates jobs, and has none of the worker's code. */
 export interface WorkerRef<Args, Result> {
+  /** The worker's name. */
   readonly name: string;
-  /** A new job of this worker. Nothing is checked or sent before it is inserted. */
+  /** Creates a job of this worker. Nothing is checked or sent before the job is inserted. */
   readonly new: NewOf<Args, Result>;
 }
 
@@ -82,41 +101,56 @@ type NewOf<Args, Result> = unknown extends Args
   ? (args?: unknown, options?: NewJobOptions) => NewJob<Result>
   : (args: Args, options?: NewJobOptions) => NewJob<Result>;
 
-/** A worker as hosts see it: a {@link WorkerRef} with its code and the module that threads import it from. */
+/** A worker as hosts need it: a {@link WorkerRef} with its code and the module that exports it. */
 export interface Worker<Args, Result> extends WorkerRef<Args, Result> {
-  /** The URL of the module that exports it. */
+  /** The URL of the module that exports the worker. Threads import it. */
   readonly url: string;
+  /** See {@link WorkerDefinition.perform}. */
   readonly perform: (job: Job<Args>, context: PerformContext) => unknown;
+  /** See {@link WorkerDefinition.backoff}. */
   readonly backoff: ((job: Job<Args>) => number) | undefined;
-  /** Bytes compressed; undefined for the host's limit. */
+  /** See {@link WorkerDefinition.resultLimit}. Undefined for the host's limit. */
   readonly resultLimit: number | undefined;
-  /** How many of its jobs may go to a thread at once; undefined for one. */
+  /** See {@link WorkerDefinition.batch}. Undefined for 1. */
   readonly batch: number | undefined;
 }
 
-/** Any worker, whatever its args and result: what a host's `workers` option takes. */
+/** A worker of any args and result. The `workers` option takes these. */
 export interface AnyWorker {
+  /** The worker's name. */
   readonly name: string;
+  /** The URL of the module that exports the worker. */
   readonly url: string;
+  /** See {@link WorkerRef.new}. */
   readonly new: (...args: never[]) => NewJob;
+  /** See {@link WorkerDefinition.perform}. */
   readonly perform: (job: Job<never>, context: PerformContext) => unknown;
+  /** See {@link WorkerDefinition.backoff}. */
   readonly backoff: ((job: Job<never>) => number) | undefined;
+  /** See {@link WorkerDefinition.resultLimit}. Undefined for the host's limit. */
   readonly resultLimit: number | undefined;
+  /** See {@link WorkerDefinition.batch}. Undefined for 1. */
   readonly batch?: number | undefined;
 }
 
 /**
- * Defines a worker. `url` is always `import.meta.url`: threads import that module and look among its exports for this
- * worker, the default export first. Its args are whatever `perform` takes, as long as JSON gives them back unchanged.
+ * Defines a worker. Export what it returns from the module: threads import the module and look for
+ * the worker among its exports, the default export first.
  *
+ * The args of its jobs are whatever `perform` takes, provided that the type survives JSON.
+ *
+ * @param url Always `import.meta.url`. In CommonJS, `pathToFileURL(__filename).href`.
+ * @throws An {@link InvalidOptionError} if the definition is invalid.
+ *
+ * @example
  * ```ts
+ * import { defineWorker, type Job } from "pg-baton/worker";
+ *
  * export default defineWorker(import.meta.url, {
  *   name: "double",
  *   perform: (job: Job<{ int: number }>) => job.args.int * 2,
  * });
  * ```
- *
- * Throws {@link InvalidOptionError} for a definition that cannot be used.
  */
 export function defineWorker<Args, Return>(
   url: string,
@@ -130,13 +164,19 @@ export function defineWorker<Args, Return>(
 }
 
 /**
- * Makes a worker's `.new` for callers that do not ship its code: only its type is imported. The definition's defaults
- * live in that code, so give here again those that matter to the caller, above all the queue.
+ * Creates jobs of a worker without importing its code, only its type.
  *
+ * The defaults in the worker's definition do not apply, because they are part of that code. Repeat
+ * those that matter to the caller, above all the queue.
+ *
+ * @throws An {@link InvalidOptionError} if the name or a default is invalid.
+ *
+ * @example
  * ```ts
  * import type Resize from "./workers/resize.js";
+ *
  * const resize = workerRef<typeof Resize>("resize", { queue: "images" });
- * await baton.call(resize.new({ path }));
+ * await baton.call(resize.new({ path: "cat.png" }));
  * ```
  */
 export function workerRef<W extends Pick<AnyWorker, "name" | "new">>(
@@ -150,7 +190,7 @@ export function workerRef<W extends Pick<AnyWorker, "name" | "new">>(
 type ArgsOf<W> = W extends WorkerRef<infer Args, infer _Result> ? Args : never;
 type ResultTypeOf<W> = W extends WorkerRef<infer _Args, infer Result> ? Result : never;
 
-/** Whether a value is what {@link defineWorker} made, in this or another copy of the package. */
+/** Whether a value was returned by {@link defineWorker}, of this or another copy of the package. */
 export function isWorker(value: unknown): value is AnyWorker {
   return typeof value === "object" && value !== null && Object.hasOwn(value, WORKER);
 }
@@ -168,8 +208,8 @@ function checkDefinition(url: unknown, definition: WorkerDefinition<never, unkno
   if (typeof url !== "string" || !/^(file|data):/.test(url)) {
     throw new InvalidOptionError(
       "url",
-      `of defineWorker must be import.meta.url, the module that exports the worker, and not ${typeof url === "string" ? JSON.stringify(url) : typeof url}. ` +
-        "CommonJS, bundles included, has none: pass pathToFileURL(__filename).href",
+      `of defineWorker must be import.meta.url of the module that exports the worker, not ${typeof url === "string" ? JSON.stringify(url) : typeof url}. ` +
+        "CommonJS and bundles to CommonJS have none: pass pathToFileURL(__filename).href",
     );
   }
   if (typeof definition !== "object" || definition === null) {
@@ -203,24 +243,21 @@ function checkDefinition(url: unknown, definition: WorkerDefinition<never, unkno
   }
 }
 
-/** More save nothing more, and each waits for all. */
+/** A larger batch saves nothing more, and each of its results waits for all. */
 const MAX_BATCH = 100;
 
 function isIntegerFrom(min: number, max: number, value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
 }
 
-const DEFAULTS: ReadonlySet<string> = new Set(["queue", "priority", "maxAttempts", "tags", "meta"]);
+/** The keys of a {@link WorkerDefinition}. */
+const DEFINITION = ["name", "perform", "backoff", "resultLimit", "batch", ...JOB_OPTIONS] as const;
 
-function checkDefaults(maker: string, name: unknown, defaults: JobOptions): void {
+function checkDefaults(maker: "defineWorker" | "workerRef", name: unknown, defaults: JobOptions): void {
   const nameProblem = workerNameProblem(name);
   if (nameProblem !== null) throw new InvalidOptionError("name", `of ${maker} ${nameProblem}`);
-  for (const key of Object.keys(defaults)) {
-    if (DEFAULTS.has(key)) continue;
-    const own = maker === "defineWorker" ? ["name", "perform", "backoff", "resultLimit", "batch"] : [];
-    const known = [...own, ...DEFAULTS].join(", ");
-    throw new InvalidOptionError(key, `of ${maker} ${String(name)} is not known. There are: ${known}`);
-  }
+  const known = maker === "defineWorker" ? DEFINITION : JOB_OPTIONS;
+  checkKeys(defaults, known, { of: `${maker} ${String(name)}` });
   const [problem] = optionProblems(defaults);
   if (problem !== undefined)
     throw new InvalidOptionError(problem.field, `of worker ${String(name)} ${problem.problem}`);

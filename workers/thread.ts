@@ -1,4 +1,7 @@
-/** What runs in each thread: takes a job, or a batch of them one after the other, and hands back outcomes, already encoded. */
+/**
+ * The entry of each thread. Receives messages of one job or a batch, performs the jobs one
+ * after the other, and posts their outcomes, already encoded.
+ */
 import { syncBuiltinESMExports } from "node:module";
 import os from "node:os";
 import { MessageChannel, parentPort, threadId } from "node:worker_threads";
@@ -9,12 +12,13 @@ import { connect, type Hello, type HostSide, LINK, type ThreadSide } from "../li
 import { Modules } from "../lib/thread/modules.js";
 import { readTasks, runMessage, type TasksMessage } from "../lib/thread/message.js";
 import { perform, type Run, type Task } from "../lib/thread/perform.js";
-import { movable } from "../lib/thread/transfer.js";
+import { transferList } from "../lib/thread/transfer.js";
 
-/** Reports are cut to this many bytes, compressed. */
+/** Most bytes of a reported error, after compression. */
 const REPORT_LIMIT = 8_192;
 
-if (parentPort === null) throw new Error("workers/thread.js is the entry of Baton's threads: it runs in no other way");
+if (parentPort === null)
+  throw new Error("workers/thread.js is the entry of Baton's threads and cannot run in a main thread");
 
 const board = new Board();
 const modules = new Modules(() => board.spoil());
@@ -23,29 +27,30 @@ const { port1: jobs, port2: hostJobs } = new MessageChannel();
 const host = connect<HostSide>(port1, { abort, ping: () => threadId } satisfies ThreadSide);
 const reports = new Set<Promise<void>>();
 const exitThread = process.exit.bind(process);
+/** The attempt under way. */
 let current: Attempt | null = null;
-/** Aborts of jobs that are not begun yet: the two come through different ports. */
+/** Aborts that overtook the message with their jobs, which comes through another port. */
 let early: { readonly id: number; readonly claim: number; readonly reason: string }[] = [];
 
 process.exit = exit;
-// For modules that were preloaded, and have it from `import { exit } from "node:process"`.
+// Replaces it also for preloaded modules that used `import { exit } from "node:process"`.
 syncBuiltinESMExports();
-process.on("uncaughtException", blame);
-process.on("unhandledRejection", blame);
+process.on("uncaughtException", attribute);
+process.on("unhandledRejection", attribute);
 yieldToHost();
-jobs.on("message", (message: TasksMessage) => void take(readTasks(message)));
+jobs.on("message", (message: TasksMessage) => void performAll(readTasks(message)));
 parentPort.postMessage({ [LINK]: port2, jobs: hostJobs, memory: board.memory } satisfies Hello, [port2, hostJobs]);
 
-/** Piscina wants a task to be there. It gets none to run. */
-export function run(): void {}
+/** Piscina requires a function to run. Baton never calls it. */
+export function noop(): void {}
 
-async function take(tasks: readonly Task[]): Promise<void> {
+async function performAll(tasks: readonly Task[]): Promise<void> {
   const runs: Run[] = [];
   for (const task of tasks) runs.push(await runOf(task));
   early = [];
-  // What was reported must have arrived before the host may close this thread.
+  // The host may end this thread after the runs, so its reports must have arrived before.
   if (reports.size > 0) await Promise.all(reports);
-  jobs.postMessage(runs.map(runMessage), runs.flatMap(movable));
+  jobs.postMessage(runs.map(runMessage), runs.flatMap(transferList));
 }
 
 async function runOf(task: Task): Promise<Run> {
@@ -65,18 +70,18 @@ function abort(id: number, claim: number, reason: string): void {
 }
 
 /**
- * Finds out whose doing an error is that nobody caught. The running job's own fails it; that of an earlier one, or of
- * nobody known, is reported and harms nobody. The thread lives on either way.
+ * Attributes an uncaught error to the attempt that caused it. It fails the attempt under way. If it
+ * belongs to an earlier attempt, or to none, it is only reported. The thread goes on either way.
  */
-function blame(error: unknown): void {
-  const guilty = Attempt.running;
-  if (guilty !== undefined && guilty === current) guilty.fail(error);
-  else report(guilty, error);
+function attribute(error: unknown): void {
+  const origin = Attempt.origin;
+  if (origin !== undefined && origin === current) origin.fail(error);
+  else report(origin, error);
 }
 
-/** Notes for the host which attempt ends the thread: what an earlier one left behind may do it under a job that is innocent. */
+/** Records which attempt ends the thread. It may be an earlier one than the one under way. */
 function exit(code?: number | string | null): never {
-  board.leave(Attempt.running?.id);
+  board.recordExit(Attempt.origin?.id);
   return exitThread(code);
 }
 
@@ -84,13 +89,16 @@ function report(attempt: Attempt | undefined, error: unknown): void {
   const packed = packException(error, { resultLimit: REPORT_LIMIT });
   const sent = host
     .stray({ id: attempt?.id ?? null, worker: attempt?.worker ?? null, error: packed })
-    // A host that cannot take it leaves nobody to tell; unhandled, it would come round here again.
+    // If the host is gone, nobody is left to report to. Unhandled, the rejection would return here.
     .catch(() => {})
     .finally(() => reports.delete(sent));
   reports.add(sent);
 }
 
-/** Lets the host's main thread go first. Only Linux has priorities for single threads; elsewhere it would be the whole process. */
+/**
+ * Gives the host's main thread precedence over this one. Only Linux has priorities for single
+ * threads; elsewhere this would change the whole process.
+ */
 function yieldToHost(): void {
   if (process.platform !== "linux") return;
   try {

@@ -1,37 +1,43 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { retryDelay } from "../backoff.js";
+import { within } from "../deadline.js";
 import { StoppedError } from "../errors.js";
 import type { Telemetry } from "../telemetry.js";
-import { isPassing, retryDelay } from "../postgres/failure.js";
+import { Pace } from "./pace.js";
 
 export interface BatcherOptions<Item, Result> {
-  /** For telemetry and errors: what the batches do. */
+  /** What the batches do, as telemetry and errors name it. */
   readonly name: string;
   /**
-   * Sends a batch; resolves to one result for each item, in order. `again` where an earlier try of it failed for a passing
-   * reason: it may have gone through, and only its reply be lost.
+   * Sends a batch and returns one result for each item, in order. `again` is true after a passing
+   * failure: the earlier try may have succeeded, with only its reply lost.
    */
-  readonly flush: (items: Item[], again: boolean) => Promise<Result[]>;
-  /** No batch holds more items than this. */
+  readonly flush: (items: Item[], attempt: { readonly again: boolean }) => Promise<Result[]>;
+  /** Most items of a batch. */
   readonly limit: number;
-  /** How heavy an item is, in bytes; a batch ends before it is over `maxWeight`. One item alone may be over it. */
+  /** An item's weight in bytes. @default 0 */
   readonly weigh?: (item: Item) => number;
+  /** Most bytes of a batch; a heavier item travels alone. @default Infinity */
   readonly maxWeight?: number;
-  /** How long, in ms, an item is tried again after passing failures before its push rejects. Infinity: until stopped. */
+  /**
+   * How long an item is retried after passing failures before its push rejects, in ms. With
+   * Infinity it is retried until the batcher stops.
+   */
   readonly patience: number;
-  /** Whether a failure that passes may still be an item's own fault: then it is told apart like one that does not. */
+  /** Whether the same batch may succeed later. All other failures are blamed on single items. */
+  readonly isPassing: (error: unknown) => boolean;
+  /**
+   * Whether a passing failure may be one item's fault, so that the batch is split. @default never
+   */
   readonly suspicious?: (error: unknown) => boolean;
-  /** Whether an item may wait up to {@link LEISURE} ms for company, as nobody waits for it. Default: none may. */
-  readonly leisurely?: (item: Item) => boolean;
+  /** Whether somebody waits for the item. All others wait for company. @default always */
+  readonly isUrgent?: (item: Item) => boolean;
   readonly telemetry: Telemetry;
 }
 
-/** From so many items in a batch on there is load: the next gathers for as long as this one took, up to so many ms, or until it is so many times larger. */
-const CROWD = 4;
-const LONGEST_GATHER = 5;
-const ENOUGH = 3;
-/** ms */
-const LEISURE = 40;
-/** A batch with a faulty item is cut into so many pieces: each cut costs one failure, which may take long. */
+/**
+ * A failed batch is split into this many pieces. Each split costs one failure, which may be slow.
+ */
 const PIECES = 8;
 
 interface Entry<Item, Result> {
@@ -43,41 +49,46 @@ interface Entry<Item, Result> {
   readonly reject: (error: unknown) => void;
 }
 
-/** What is sent in one statement; `again` where it may have gone through before. */
+/** The entries of one statement; `again` if it may have succeeded before. */
 interface Piece<Item, Result> {
   readonly entries: Entry<Item, Result>[];
   readonly again: boolean;
 }
 
 /**
- * Group commit: the first item leaves at once, and those that arrive while its batch is on the way leave together in the
- * next. So the busier it gets the more share one round trip and one flush to disk. Nothing waits for company but under load,
- * where fewer statements leave more of the machine to the work: with 100 awaits in flight on two cores it made a third more.
+ * Group commit: items that arrive while a batch is on its way leave together in the next. The
+ * busier it gets, the more items share one round trip and one flush to disk. {@link Pace} decides
+ * when the next batch leaves.
  *
- * A passing failure sends the same batch again. Any other failure cuts the batch up until the item that cannot succeed
- * stands alone and rejects: its neighbours do not suffer for it.
+ * After a passing failure the same batch is sent again. Any other failure splits the batch until
+ * the item at fault stands alone and rejects; its neighbours succeed.
  */
 export class Batcher<Item, Result> {
   readonly #options: BatcherOptions<Item, Result>;
+  readonly #pace: Pace;
   readonly #stopping = new AbortController();
+  /** Resolve the pending calls of {@link drain}. */
   readonly #idle: (() => void)[] = [];
-  /** Ends the pause before another try. */
+  /** Aborted to cut the pause before a retry short. */
   #retryPause = new AbortController();
   #waiting: Entry<Item, Result>[] = [];
+  /** Items of the batch under way. Only one batch is under way at a time. */
   #flying = 0;
+  /** Bytes of all pending items. */
   #weight = 0;
-  #scheduled = false;
-  /** How many of those that wait are in a hurry. */
+  /** How many of the waiting items are urgent. */
   #urgent = 0;
-  /** When the next batch leaves, unless it is as large as `enough` before. */
-  #gatherUntil = 0;
-  #enough = 0;
+  /** Whether a microtask is about to send. */
+  #scheduled = false;
   #timer: NodeJS.Timeout | undefined;
+  /** When the timer fires; Infinity while none is set. */
   #timerAt = Number.POSITIVE_INFINITY;
+  /** While it drains, no batch waits for company. */
   #draining = false;
 
   constructor(options: BatcherOptions<Item, Result>) {
     this.#options = options;
+    this.#pace = new Pace(options.limit);
   }
 
   /** Items that wait or are on their way. */
@@ -85,7 +96,7 @@ export class Batcher<Item, Result> {
     return this.#waiting.length + this.#flying;
   }
 
-  /** How heavy these are together, in bytes. */
+  /** The weight of the pending items, in bytes. */
   get pendingWeight(): number {
     return this.#weight;
   }
@@ -94,7 +105,7 @@ export class Batcher<Item, Result> {
     if (this.#stopping.signal.aborted) return Promise.reject(new StoppedError(this.#options.name));
     return new Promise((resolve, reject) => {
       const weight = this.#options.weigh?.(item) ?? 0;
-      const urgent = !(this.#options.leisurely?.(item) ?? false);
+      const urgent = this.#options.isUrgent?.(item) ?? true;
       this.#weight += weight;
       if (urgent) this.#urgent += 1;
       this.#waiting.push({ item, weight, urgent, since: performance.now(), resolve, reject });
@@ -102,13 +113,13 @@ export class Batcher<Item, Result> {
     });
   }
 
-  /** The reason of the last failure may have passed: tries again now. */
+  /** Cuts the pause before a retry short. */
   retryNow(): void {
     this.#retryPause.abort();
     this.#retryPause = new AbortController();
   }
 
-  /** Resolves when nothing waits and nothing is on its way. */
+  /** Resolves once nothing is pending. */
   async drain(): Promise<void> {
     if (this.pending === 0) return;
     this.#draining = true;
@@ -116,15 +127,13 @@ export class Batcher<Item, Result> {
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  /** Lets everything arrive, for `ms` at most; what has not by then is rejected, with whatever is pushed later. */
+  /** Drains for at most `ms`, then stops: whatever still waits or is pushed later rejects. */
   async close(ms: number): Promise<void> {
-    const done = new AbortController();
-    await Promise.race([this.drain(), sleep(ms, undefined, { signal: done.signal }).catch(() => {})]);
-    done.abort();
+    await within(this.drain(), ms);
     this.stop();
   }
 
-  /** Rejects what waits and ends retries; what is on its way is let arrive. */
+  /** Rejects the waiting items and ends retries. The try under way may still succeed. */
   stop(): void {
     this.#stopping.abort();
     this.retryNow();
@@ -136,10 +145,10 @@ export class Batcher<Item, Result> {
     this.#settleIdle();
   }
 
-  /** By way of a microtask, so that what is pushed in one go leaves together. */
+  /** Sends in a microtask, so that items pushed in one go leave together. */
   #schedule(): void {
     if (this.#scheduled || this.#flying > 0) return;
-    const due = this.#due();
+    const due = this.#draining ? 0 : this.#due();
     if (due > performance.now()) return this.#wakeAt(due);
     this.#wakeAt(Number.POSITIVE_INFINITY);
     this.#scheduled = true;
@@ -149,12 +158,8 @@ export class Batcher<Item, Result> {
     });
   }
 
-  /** When the next batch is to leave: a time that has passed for at once. */
   #due(): number {
-    const { length } = this.#waiting;
-    if (this.#draining || length >= this.#options.limit) return 0;
-    if (this.#urgent === 0) return (this.#waiting[0]?.since ?? 0) + LEISURE;
-    return length >= this.#enough ? 0 : this.#gatherUntil;
+    return this.#pace.due(this.#waiting.length, this.#urgent, this.#waiting[0]?.since ?? 0);
   }
 
   #wakeAt(time: number): void {
@@ -164,28 +169,27 @@ export class Batcher<Item, Result> {
     if (time === Number.POSITIVE_INFINITY) return;
     const wake = (): void => {
       this.#timerAt = Number.POSITIVE_INFINITY;
-      this.#gatherUntil = 0;
+      this.#pace.stopGathering();
       this.#schedule();
     };
     this.#timer = setTimeout(wake, time - performance.now());
   }
 
   async #send(): Promise<void> {
-    const batch = this.#take();
+    const batch = this.#nextBatch();
     this.#flying = batch.length;
     this.#urgent = this.#waiting.reduce((count, { urgent }) => (urgent ? count + 1 : count), 0);
-    const start = performance.now();
+    const sentAt = performance.now();
     await this.#deliver(batch);
-    const now = performance.now();
+    this.#pace.returned(batch.length, sentAt, performance.now());
     this.#flying = 0;
     for (const { weight } of batch) this.#weight -= weight;
-    this.#gatherUntil = batch.length < CROWD ? 0 : now + Math.min(now - start, LONGEST_GATHER);
-    this.#enough = ENOUGH * batch.length;
     if (this.#waiting.length > 0) this.#schedule();
     else this.#settleIdle();
   }
 
-  #take(): Entry<Item, Result>[] {
+  /** Takes the oldest items from the queue, as many as one batch holds. */
+  #nextBatch(): Entry<Item, Result>[] {
     const { limit, maxWeight = Number.POSITIVE_INFINITY } = this.#options;
     let count = 0;
     for (let weight = 0; count < Math.min(limit, this.#waiting.length); count += 1) {
@@ -200,31 +204,32 @@ export class Batcher<Item, Result> {
     return this.#waiting.splice(0, count);
   }
 
-  /** Never rejects: every entry is resolved or rejected by its end. Pieces of a batch that failed come last. */
+  /** Settles every entry of the batch; never rejects. The pieces of a split batch go last. */
   async #deliver(batch: Entry<Item, Result>[]): Promise<void> {
     const pieces: Piece<Item, Result>[] = [{ entries: batch, again: false }];
     for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift())
       pieces.push(...(await this.#try(piece)));
   }
 
-  /** Sends a piece until that succeeds, or a failure tells that an item is at fault. Returns what is still to be sent then. */
+  /**
+   * Sends a piece until it succeeds or a failure shows that one of its items is at fault. Returns
+   * the smaller pieces that are then still to be sent.
+   */
   async #try({ entries, again }: Piece<Item, Result>): Promise<Piece<Item, Result>[]> {
-    const { flush, suspicious } = this.#options;
+    const { flush, isPassing, suspicious } = this.#options;
     for (let failures = 1; entries.length > 0; failures += 1) {
       try {
-        const results = await flush(
-          entries.map(({ item }) => item),
-          again,
-        );
+        const items = entries.map(({ item }) => item);
+        const results = await flush(items, { again });
         for (const [index, { resolve }] of entries.entries()) resolve(results[index] as Result);
         return [];
       } catch (error) {
         const passing = isPassing(error);
         again ||= passing;
-        if (!passing) return this.#isolate({ entries, again }, error);
+        if (!passing) return this.#split({ entries, again }, error);
         if (suspicious?.(error) ?? false) {
           this.#report(entries, error, 0);
-          return this.#isolate({ entries, again }, error);
+          return this.#split({ entries, again }, error);
         }
         entries = this.#stillPatient(entries, error);
         if (entries.length > 0) await this.#pause(entries, error, failures);
@@ -233,7 +238,8 @@ export class Batcher<Item, Result> {
     return [];
   }
 
-  #isolate({ entries, again }: Piece<Item, Result>, error: unknown): Piece<Item, Result>[] {
+  /** Rejects an entry that stands alone; cuts several into smaller pieces. */
+  #split({ entries, again }: Piece<Item, Result>, error: unknown): Piece<Item, Result>[] {
     if (entries.length === 1) {
       entries[0]?.reject(error);
       return [];
@@ -243,6 +249,7 @@ export class Batcher<Item, Result> {
     return starts.map((start) => ({ entries: entries.slice(start, start + size), again }));
   }
 
+  /** Returns the entries to retry; the others reject. */
   #stillPatient(batch: Entry<Item, Result>[], error: unknown): Entry<Item, Result>[] {
     const { aborted } = this.#stopping.signal;
     const earliest = performance.now() - this.#options.patience;
@@ -256,7 +263,7 @@ export class Batcher<Item, Result> {
   async #pause(batch: Entry<Item, Result>[], error: unknown, failures: number): Promise<void> {
     const delay = retryDelay(failures);
     this.#report(batch, error, delay);
-    // Cut short by retryNow(), and by stop(), after which the batch has its last try.
+    // Both retryNow() and stop() cut the pause short; after stop() the batch has its last try.
     if (!this.#stopping.signal.aborted)
       await sleep(delay, undefined, { signal: this.#retryPause.signal }).catch(() => {});
   }

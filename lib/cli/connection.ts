@@ -2,17 +2,20 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { UsageError } from "./usage.js";
 
-/** The environment variable in which a supervisor passes on a connection that must not stand among the arguments. */
+/** The environment variable that passes a connection with a password from supervisor to host. */
 export const PASSED_CONNECTION = "PG_BATON_CONNECTION";
 
-/** A command line without the connection in it, where that has a password. */
+/** A command line from which connections with a password were removed. */
 export interface HiddenConnection {
   readonly args: readonly string[];
-  /** The connection that was taken out; undefined where nothing was. */
+  /** The connection that was removed, or undefined if none was. */
   readonly connection: string | undefined;
 }
 
-/** Takes a `--connection` with a password out of the arguments, which every user of the machine can read. */
+/**
+ * Removes a `--connection` with a password from the arguments, which every
+ * user of the machine can read.
+ */
 export function hideConnection(args: readonly string[]): HiddenConnection {
   const { tokens } = parseArgs({
     args: [...args],
@@ -27,26 +30,33 @@ export function hideConnection(args: readonly string[]): HiddenConnection {
     if (token.kind !== "option" || token.name !== "connection" || token.value === undefined) continue;
     if (maskPasswords(token.value) === token.value) continue;
     kept.splice(token.index, token.inlineValue ? 1 : 2);
-    // As with any option given twice, the last one counts.
+    // The loop runs backwards: if an option is given twice, the last one counts.
     connection ??= token.value;
   }
   return { args: kept, connection };
 }
 
-/** What the command line is to connect to: an option, a file, or what the environment says. Throws {@link UsageError}. */
+/**
+ * Returns the connection: of the option, the supervisor, the file or DATABASE_URL.
+ *
+ * @throws {@link UsageError} if there is none, or both an option and a file.
+ */
 export function connectionOf(option: string | undefined, file: string | undefined): string {
   const passed = process.env[PASSED_CONNECTION];
-  // The workers, whose code shares this environment, have no need of it.
+  // The code of workers shares this environment and does not need the password.
   delete process.env[PASSED_CONNECTION];
   const given = option ?? passed;
   if (given !== undefined && file !== undefined)
-    throw new UsageError("--connection and --connection-file are both given: name one of them");
+    throw new UsageError("--connection and --connection-file are both given: use one of them");
   const connection = given ?? (file === undefined ? process.env.DATABASE_URL : readConnection(file));
   if (connection !== undefined && connection !== "") return connection;
-  throw new UsageError("DATABASE_URL is not set: set it, or name a file with --connection-file, or use --connection");
+  throw new UsageError("DATABASE_URL is not set: set it, or use --connection-file or --connection");
 }
 
-/** Masks passwords in URLs and connection strings. Rather hides too much where a password is not percent-encoded. */
+/**
+ * Masks passwords in URLs and connection strings. Masks too much if a
+ * password is not percent-encoded.
+ */
 export function maskPasswords(text: string): string {
   return text
     .replaceAll(/(postgres(?:ql)?:\/\/[^\s:@/?#]*):\S*@/g, "$1:***@")

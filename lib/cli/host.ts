@@ -7,21 +7,23 @@ import { UP } from "./supervisor.js";
 import { UsageError } from "./usage.js";
 import { loadWorkers } from "./workers.js";
 
-const HELP = `Run a host: fetch jobs from PostgreSQL and run them in threads, until SIGTERM or SIGINT.
+const HELP = `Runs a host: claims jobs from PostgreSQL and runs them in threads, until SIGTERM or SIGINT.
 
 Usage: pg-baton host --workers <path> --queue <name:limit> [options]
 
-  --workers <path>      a module that exports workers, or a folder of such, with those within; may be given several times
-  --queue <name:limit>  a queue, and how many of its jobs to run at a time; may be given several times
-  --connection <url>    postgres://user@host:port/database; default: the environment's DATABASE_URL
-  --connection-file <path>
-                        a file that holds the URL; keeps its password out of the list of processes, as DATABASE_URL does
-  --threads <n>         default: the cores available
-  --prefix <schema>     default: baton
-  --name <name>         for people; default: baton
-  --grace <ms>          how long running jobs get to end when it stops; default: 15000
-  --no-supervise        run in this very process; otherwise in one of its own, which is started again when it dies
-  --help
+  --workers <path>          a module that exports workers, or a folder of modules (searched
+                            recursively); repeatable
+  --queue <name:limit>      a queue and how many of its jobs to run at once; repeatable
+  --connection <url>        postgres://user@host:port/database; default: DATABASE_URL
+  --connection-file <path>  a file that contains the URL. Like DATABASE_URL, it keeps the password
+                            out of the process list
+  --threads <n>             number of threads; default: the available cores
+  --prefix <schema>         PostgreSQL schema of Baton's tables; default: baton
+  --name <name>             name of the host in logs, for people; default: baton
+  --grace <ms>              time for running jobs to end after SIGTERM or SIGINT; default: 15000
+  --no-supervise            run the host in this process; default: in a child process, which is
+                            restarted if it dies
+  -h, --help                show this help
 `;
 
 const OPTIONS = {
@@ -38,9 +40,11 @@ const OPTIONS = {
 } as const;
 
 /**
- * `pg-baton host`: runs a host until the first SIGTERM or SIGINT, or until its supervisor is gone, and ends the process once it
- * has stopped, whatever the workers' modules left running in it. A second signal ends it at once, with status 1; where native
- * code keeps it from that, a third one does.
+ * `pg-baton host`: runs a host until the first SIGTERM or SIGINT, or until its supervisor has died.
+ *
+ * Ends the process once the host has stopped, even if modules of workers keep it
+ * alive. A second signal ends the process at once, with status 1; if native code
+ * prevents that, a third signal does.
  */
 export async function hostCommand(args: string[]): Promise<number> {
   const values = parse(args);
@@ -50,8 +54,8 @@ export async function hostCommand(args: string[]): Promise<number> {
   }
   const { workers: paths, queue, grace } = values;
   if (paths.length === 0)
-    throw new UsageError("--workers is missing: name a module, or a folder of modules, that exports workers");
-  if (queue.length === 0) throw new UsageError("--queue is missing: name a queue and its limit, such as default:4");
+    throw new UsageError("--workers is missing: name a module that exports workers, or a folder of such modules");
+  if (queue.length === 0) throw new UsageError("--queue is missing: name a queue and its limit, for example default:4");
   const connection = connectionOf(values.connection, values["connection-file"]);
   const queues = parseQueues(queue);
   const threads = values.threads === undefined ? availableParallelism() : number("threads", values.threads);
@@ -66,10 +70,10 @@ export async function hostCommand(args: string[]): Promise<number> {
     ...(values.name !== undefined && { name: values.name }),
   });
   keepJournal((line) => process.stderr.write(`pg-baton: ${maskPasswords(line)}\n`));
-  const told = new Promise<string>((resolve) => {
+  const stopReason = new Promise<string>((resolve) => {
     endAtSecondSignal(resolve);
     process.once("disconnect", () => resolve("the supervisor is gone"));
-    // Listening for that must not keep a process that cannot start.
+    // A process that fails to start must end although it listens on this channel.
     process.channel?.unref();
   });
   await baton.start();
@@ -77,7 +81,7 @@ export async function hostCommand(args: string[]): Promise<number> {
   const names = workers.map((worker) => worker.name).join(", ");
   say(`host ${name} (${host}) is up: queues ${queue.join(", ")}; workers ${names}; threads ${threads}`);
   process.send?.(UP);
-  const reason = await told;
+  const reason = await stopReason;
   say(`${reason}: stopping, running jobs get ${grace ?? 15_000} ms to end`);
   await baton.stop();
   const { ending } = baton.status().threads;
@@ -86,9 +90,12 @@ export async function hostCommand(args: string[]): Promise<number> {
   process.exit(0);
 }
 
-/** Ends the process by the signal that it was stopped with: `process.exit()` would wait for threads that are in native code. */
+/**
+ * Ends the process by the signal that stopped it: `process.exit()` would
+ * wait for threads in native code.
+ */
 function endUnderNativeCode(reason: string, threads: number): never {
-  say(`stopped; native code runs on in ${threads} ${threads === 1 ? "thread" : "threads"}, and is cut off`);
+  say(`stopped; native code runs on in ${threads} ${threads === 1 ? "thread" : "threads"} and is killed`);
   const signal = reason === "SIGINT" ? "SIGINT" : "SIGTERM";
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
@@ -107,8 +114,8 @@ function parseQueues(texts: readonly string[]): Record<string, number> {
   const queues = new Map<string, number>();
   for (const text of texts) {
     const [, name = "", limit] = /^(.+):(\d+)$/.exec(text) ?? [];
-    if (name === "") throw new UsageError(`--queue ${text} has no limit: write name:limit, such as default:4`);
-    if (queues.has(name)) throw new UsageError(`--queue ${text} names ${name} a second time`);
+    if (name === "") throw new UsageError(`--queue ${text} has no limit: write name:limit, for example default:4`);
+    if (queues.has(name)) throw new UsageError(`--queue ${text} names ${name} a second time: give each queue once`);
     queues.set(name, Number(limit));
   }
   return Object.fromEntries(queues);
@@ -116,18 +123,18 @@ function parseQueues(texts: readonly string[]): Record<string, number> {
 
 function number(option: string, text: string): number {
   const value = Number(text);
-  if (text.trim() === "" || Number.isNaN(value)) throw new UsageError(`--${option} ${text} is no number`);
+  if (text.trim() === "" || Number.isNaN(value)) throw new UsageError(`--${option} ${text} is not a number`);
   return value;
 }
 
-/** Calls back at the first signal. */
+/** Calls `onFirst` at the first signal, and ends the process at the second. */
 function endAtSecondSignal(onFirst: (signal: NodeJS.Signals) => void): void {
   let signals = 0;
   for (const name of ["SIGTERM", "SIGINT"] as const) {
     process.on(name, () => {
       signals += 1;
       if (signals === 1) return onFirst(name);
-      say(`${name}: ending at once; other hosts take up what was running`);
+      say(`${name}: ending at once; other hosts will run the interrupted jobs again`);
       process.removeAllListeners(name);
       process.exit(1);
     });

@@ -13,17 +13,23 @@ const HELP = `pg-baton ${VERSION}: persistent, awaitable, CPU-bound jobs on Post
 Usage: pg-baton <command> [options]
 
 Commands:
-  host    run a host: fetch jobs from PostgreSQL and run them in threads; started again when it dies
+  host    run a host: claim jobs from PostgreSQL and run them in threads; restarted if it dies
 
-pg-baton <command> --help says what a command takes.
+Options:
+  -h, --help     show this help
+  --version      show the version
+
+pg-baton <command> --help shows the options of a command.
 `;
 
-/** Options with which `host` runs in this very process. */
-const ALONE = ["--no-supervise", "--help", "-h"];
-/** Set where a supervisor has started this process. */
+/** With one of these options, `host` runs in this process. */
+const UNSUPERVISED = ["--no-supervise", "--help", "-h"];
+/** The environment variable that a supervisor sets for the process that it starts. */
 const SUPERVISED = "PG_BATON_SUPERVISED";
 
-/** The command line. Exit status 0 for success, 1 for a failure, 2 for a call that makes no sense. */
+/**
+ * Runs a command. Resolves to the exit status: 0 for success, 1 for a failure, 2 for wrong usage.
+ */
 async function main([command, ...rest]: string[]): Promise<number> {
   switch (command) {
     case "host":
@@ -38,7 +44,7 @@ async function main([command, ...rest]: string[]): Promise<number> {
       process.stdout.write(HELP);
       return 0;
     default:
-      throw new UsageError(`there is no command ${JSON.stringify(command)}: see pg-baton --help`);
+      throw new UsageError(`unknown command ${JSON.stringify(command)}: see pg-baton --help`);
   }
 }
 
@@ -47,19 +53,24 @@ async function host(given: readonly string[]): Promise<number> {
   if (connection !== undefined) {
     process.title = ["pg-baton", "host", ...args].join(" ");
     process.env[PASSED_CONNECTION] = connection;
-    say("a password in --connection can be read in the list of processes: use DATABASE_URL or --connection-file");
+    say("a password in --connection can be read in the process list: use DATABASE_URL or --connection-file");
   }
-  if (process.env[SUPERVISED] === undefined && !ALONE.some((option) => args.includes(option))) return supervise(args);
+  if (process.env[SUPERVISED] === undefined && !UNSUPERVISED.some((option) => args.includes(option)))
+    return supervise(args);
   return (await import("./host.js")).hostCommand([...args]);
 }
 
-/** Runs the command in a process of its own, and keeps it up. This one loads nothing of what that runs. */
+/**
+ * Runs `host` in a child process and restarts it if it dies. This process
+ * does not load the host's code.
+ */
 function supervise(args: readonly string[]): Promise<number> {
   const supervisor = new Supervisor({
     start: () =>
       fork(fileURLToPath(import.meta.url), ["host", ...args], {
         env: { ...process.env, [SUPERVISED]: "1" },
-        // In a process group of its own, a terminal's Ctrl-C does not reach it twice. (On Windows that would be a new window.)
+        // A process group of its own keeps Ctrl-C from reaching the host twice.
+        // (On Windows: a new window.)
         detached: process.platform !== "win32",
       }),
     say,
@@ -75,8 +86,8 @@ function say(line: string): void {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  // Errors that say what to do stand for themselves; of any other, the stack is what helps.
-  const told = error instanceof UsageError || error instanceof BatonError;
-  say(told ? error.message : inspect(error));
+  // Errors of these classes say what to do; any other needs its stack.
+  const expected = error instanceof UsageError || error instanceof BatonError;
+  say(expected ? error.message : inspect(error));
   process.exitCode = error instanceof UsageError || error instanceof InvalidOptionError ? 2 : 1;
 }

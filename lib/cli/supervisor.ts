@@ -2,23 +2,36 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What a supervised process sends when it is up. */
+/** The message that a supervised process sends once it is up. */
 export const UP = "pg-baton.up";
 
 export interface SupervisorOptions {
   /** Starts the process, with an IPC channel. */
   readonly start: () => ChildProcess;
+  /** Writes a line for the operator. */
   readonly say: (line: string) => void;
-  /** ms until the first restart, and at most; it doubles from one to the next. Default 250 and 30,000. */
+  /**
+   * The pause before the first restart, in ms. It doubles with each restart.
+   * @default 250
+   */
   readonly first?: number;
+  /**
+   * The longest pause, in ms.
+   * @default 30_000
+   */
   readonly longest?: number;
-  /** ms for which a process must have been up for the next restart to be a first one again. Default 60,000. */
+  /**
+   * How long in ms a process must have been up for the pauses to begin anew.
+   * @default 60_000
+   */
   readonly settled?: number;
 }
 
 /**
- * Keeps a process up: one that dies is started again after a pause. One that has never been up is not: what is wrong then is the
- * call, or where it was made. Holds nothing and does nothing else, so that whatever takes the process down spares it.
+ * Restarts a process that dies, after a pause with exponential backoff and jitter.
+ *
+ * A process that was never up is not restarted: its arguments or environment are wrong. The
+ * supervisor does nothing else, so that what takes the process down does not affect it.
  */
 export class Supervisor {
   readonly #options: Required<SupervisorOptions>;
@@ -30,7 +43,9 @@ export class Supervisor {
     this.#options = { first: 250, longest: 30_000, settled: 60_000, ...options };
   }
 
-  /** Resolves, when the process has ended for good, to the exit status. */
+  /**
+   * Starts the process. Resolves to the exit status once it has ended and will not be restarted.
+   */
   async run(): Promise<number> {
     const { start, say, settled } = this.#options;
     let everUp = false;
@@ -44,18 +59,18 @@ export class Supervisor {
       const [status, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
       this.#child = undefined;
       everUp ||= upAt < performance.now();
-      // One that was told to end has ended as told, also where it did not get to hear it in order.
+      // After a signal every end is as intended, even if the signal killed the process.
       if (this.#signals > 0) return status ?? (this.#signals > 1 ? 1 : 0);
       if (status === 0 || !everUp) return status ?? 1;
       if (performance.now() - upAt > settled) deaths = 1;
       const pause = this.#pause(deaths);
-      say(`the host died (${signal ?? `status ${status}`}): it is started again in ${Math.round(pause)} ms`);
+      say(`the host died (${signal ?? `status ${status}`}): restarting it in ${Math.round(pause)} ms`);
       await sleep(pause, undefined, { signal: this.#stopping.signal }).catch(() => {});
       if (this.#stopping.signal.aborted) return 0;
     }
   }
 
-  /** Passes a signal on; in a pause it ends all. */
+  /** Passes a signal on to the process. During a pause, ends the supervisor. */
   signal(name: NodeJS.Signals): void {
     this.#signals += 1;
     this.#stopping.abort();

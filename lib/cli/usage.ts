@@ -1,2 +1,2 @@
-/** A call of the command line that makes no sense. Its message says what would. */
+/** The command line was used wrongly. The message says how to use it. Exit status 2. */
 export class UsageError extends Error {}

@@ -6,12 +6,14 @@ import { type AnyWorker, isWorker } from "../worker.js";
 import { UsageError } from "./usage.js";
 
 const MODULE = /\.[cm]?js$/;
-/** Hidden folders, and what is installed. */
+/** Hidden folders and installed packages. */
 const LEFT_OUT = /^(\..*|node_modules)$/;
 
 /**
- * Imports modules, or all modules of folders and of those within, and collects the workers that they export. Throws
- * {@link UsageError} where there is none, or two share a name.
+ * Imports modules and, recursively, all modules of folders. Returns the workers that they export.
+ *
+ * @throws {@link UsageError} if a path has none, a module does not import,
+ * or two workers share a name.
  */
 export async function loadWorkers(paths: readonly string[]): Promise<AnyWorker[]> {
   const workers = new Map<string, AnyWorker>();
@@ -21,28 +23,26 @@ export async function loadWorkers(paths: readonly string[]): Promise<AnyWorker[]
       for (const worker of await exportedWorkers(file)) {
         exported += 1;
         const other = workers.get(worker.name);
-        // The same one may well be exported twice: by its module and by an index.
+        // A worker may be exported twice, for example by its module and by an index.
         if (other !== undefined && other !== worker) throw new UsageError(twice(worker, other));
         workers.set(worker.name, worker);
       }
     }
     if (exported === 0)
-      throw new UsageError(`${path} exports no worker: define some with defineWorker(import.meta.url, …)`);
+      throw new UsageError(`${path} exports no worker: define one with defineWorker(import.meta.url, …) and export it`);
   }
   return [...workers.values()];
 }
 
 function twice(worker: AnyWorker, other: AnyWorker): string {
-  return `two workers have the name ${worker.name}: one of ${other.url}, one of ${worker.url}`;
+  return `two workers have the name ${worker.name}: one of ${other.url}, one of ${worker.url}. Rename one`;
 }
 
 async function modulesAt(path: string): Promise<string[]> {
   const root = resolve(path);
   const found = await stat(root).catch(() => null);
   if (found === null)
-    throw new UsageError(
-      `there is no ${path}: --workers takes a module, or a folder of modules, compiled to JavaScript`,
-    );
+    throw new UsageError(`${path} does not exist: --workers takes a JavaScript module, or a folder of modules`);
   return found.isDirectory() ? await modulesIn(root) : [root];
 }
 
@@ -60,7 +60,7 @@ async function modulesIn(folder: string): Promise<string[]> {
 async function exportedWorkers(file: string): Promise<AnyWorker[]> {
   const module = await importModule(file);
   const { default: main } = module;
-  // A CommonJS module's exports are the properties of its default.
+  // The exports of a CommonJS module are properties of its default export.
   const inMain = typeof main === "object" && main !== null ? Object.values(main) : [];
   return [...Object.values(module), ...inMain].filter(isWorker);
 }

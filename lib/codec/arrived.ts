@@ -1,7 +1,9 @@
 /**
- * The type that a value has where it arrives. An instance of a class arrives as a plain object: its
- * methods stay behind, and so do its accessors, which no type can tell from properties. Built-in
- * classes and errors arrive whole. A type that loses nothing stays the type that it is.
+ * The type of a result when it reaches its awaiter.
+ *
+ * An instance of a class arrives as a plain object, without its methods and accessors. (The type
+ * keeps accessors, since no type can tell them from properties.) Built-in classes and errors arrive
+ * whole. A type that loses nothing stays the same type.
  */
 export type Arrived<Value> = unknown extends Value ? Value : [Part<Value>] extends [Value] ? Value : Part<Value>;
 
@@ -19,7 +21,7 @@ type Part<Value> = unknown extends Value
 
 type AnyFunction = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown);
 
-/** What has methods and arrives with them. */
+/** Types that arrive together with their methods. */
 type Whole =
   | string
   | number

@@ -1,37 +1,42 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { DecodeError, EncodeError } from "../errors.js";
-import type { ErrorClass } from "./exception.js";
+import type { ErrorClass } from "./error-classes.js";
 import { inflatedLimit, MAX_RESULT_LIMIT, MIN_RESULT_LIMIT, RESULT_LIMIT } from "./limits.js";
 import { Overflow } from "./output.js";
 import { Reader } from "./reader.js";
 import { Refusal } from "./refusal.js";
 import { showThrown } from "./show.js";
-import { BARE, tellings } from "./thrown.js";
+import { renditions, UNKNOWN_ERROR } from "./renditions.js";
 import { Writer } from "./writer.js";
 
-/** Fewer bytes than this are not compressed: it takes 30 µs and often makes them more. */
+/** Fewer bytes are not compressed: that would take 30 µs and often add bytes. */
 const COMPRESSED_FROM = 1_025;
 /**
- * From here on compression is quick rather than close (10 MB of JSON: 50 ms instead of 97, and 5 % more bytes), and left out
- * where a sample shows that it would be in vain, which takes 1 ms instead of 200.
+ * From this many bytes on, compression favours speed over size: 10 MB of JSON take 50 ms instead of
+ * 97 and get 5 % larger. It is skipped if samples show that it would save nothing, which takes 1 ms
+ * instead of 200.
  */
 const LARGE = 262_144;
 const SAMPLES = 8;
+/** Bytes of one sample. */
 const SAMPLE = 8_192;
-/** A sample that keeps more than this of its size is noise: an image, an archive, floating point numbers. */
+/** Samples that keep more than this share of their size are noise: images, archives, floats. */
 const NOISE = 0.9;
 
-/** How the bytes of a result are stored: `b` as encoded, `z` deflated (raw). */
+/** How a result is stored: `b` as encoded, `z` compressed with raw deflate. */
 export type Encoding = "b" | "z";
 
-/** An encoded value as it is stored and sent. `bytes` has its ArrayBuffer to itself and can be transferred. */
+/** An encoded value as it is stored and sent. No other view shares the ArrayBuffer of `bytes`. */
 export interface Packed {
   readonly tooLarge?: never;
   readonly encoding: Encoding;
   readonly bytes: Buffer;
 }
 
-/** A value of more than `resultLimit` bytes. `size` is what it came to before compression, or where encoding gave up. */
+/**
+ * A value of more than `resultLimit` bytes. `size` is its size before compression, or how far
+ * encoding got.
+ */
 export interface TooLarge {
   readonly bytes?: never;
   readonly tooLarge: true;
@@ -39,48 +44,67 @@ export interface TooLarge {
 }
 
 export interface PackOptions {
-  /** Most bytes of a result as stored, after compression. Default 8,192; exactly that many pass. */
+  /**
+   * Most bytes of a result as stored, after compression, inclusive.
+   * @default 8_192
+   */
   readonly resultLimit?: number | undefined;
 }
 
 export interface EncodeOptions {
-  /** Most bytes. Default 16 MiB. */
+  /**
+   * Most bytes, before compression.
+   * @default 16_777_216 (16 MiB)
+   */
   readonly limit?: number | undefined;
 }
 
 export interface DecodeOptions extends EncodeOptions {
-  /** Classes that errors come back as, found by their name; Baton's own always do. Default none. */
+  /**
+   * Classes that errors are restored as, found by name. Baton's own are always known.
+   * @default []
+   */
   readonly errors?: readonly ErrorClass[] | undefined;
 }
 
 export interface UnpackOptions {
-  /** Most bytes, as stored. Default 64 MiB: who awaits a result does not know under which limit it was made. */
+  /**
+   * Most bytes as stored. The default is the highest limit that a result may have been made under,
+   * which the awaiter does not know.
+   * @default 67_108_864 (64 MiB)
+   */
   readonly resultLimit?: number | undefined;
   /** As in {@link DecodeOptions}. */
   readonly errors?: readonly ErrorClass[] | undefined;
 }
 
 /**
- * The bytes of a value, uncompressed. Identity and cycles survive. Instances of classes arrive as
- * plain objects, as with structuredClone. Symbol keys, non-enumerable properties, named properties
- * of arrays and `lastIndex` are left behind.
+ * Encodes a value to bytes, uncompressed. Identity and cycles survive. Instances of classes
+ * become plain objects, as with structuredClone. Symbol keys, non-enumerable properties,
+ * named properties of arrays and `lastIndex` are dropped.
  *
- * A view sends the bytes that it shows and not the rest of its buffer, unless that buffer is in the
- * value too. Views that overlap share a buffer afterwards; other views have a buffer each.
+ * A view is encoded with the bytes that it shows, without the rest of its buffer, unless
+ * that buffer is part of the value too. Decoded views that overlap share a buffer; all
+ * others have their own.
  *
- * Throws EncodeError, naming the part, for what cannot be encoded or goes over a limit.
+ * @throws {@link EncodeError} for what cannot be encoded or exceeds a limit, with the path
+ * of that part
  */
 export function encode(value: unknown, options?: EncodeOptions): Buffer {
   const limit = options?.limit ?? inflatedLimit(RESULT_LIMIT);
   try {
     return write(value, limit, own);
   } catch (error) {
-    if (error instanceof Overflow) throw new EncodeError("$", `it takes more than ${limit} bytes`);
+    if (error instanceof Overflow) throw new EncodeError("$", `it has more than ${limit} bytes`);
     throw error;
   }
 }
 
-/** The value of bytes, which may be anything: ends in a value, which shares no memory with them, or throws DecodeError. */
+/**
+ * Decodes bytes, which may come from anywhere. The value shares no memory with them.
+ *
+ * @throws {@link DecodeError} for bytes that are no encoded value
+ */
 export function decode(bytes: Uint8Array, options?: DecodeOptions): unknown {
   const limit = options?.limit ?? inflatedLimit(RESULT_LIMIT);
   if (bytes.length > limit) throw new DecodeError(`it has ${bytes.length} bytes, more than ${limit}`);
@@ -88,12 +112,16 @@ export function decode(bytes: Uint8Array, options?: DecodeOptions): unknown {
     return new Reader(bytes, limit, options?.errors ?? NONE).read();
   } catch (error) {
     if (error instanceof DecodeError) throw error;
-    // A regular expression or a URL that does not parse, a Map over V8's limit and the like.
+    // For example a regular expression or a URL that does not parse, or a Map over V8's limit.
     throw new DecodeError(showThrown(error));
   }
 }
 
-/** Encodes a result, compresses it where that helps, and checks its size. Throws EncodeError as {@link encode} does. */
+/**
+ * Encodes a result, compresses it if that helps, and checks its size.
+ *
+ * @throws {@link EncodeError} for what cannot be encoded, as {@link encode} does
+ */
 export function pack(value: unknown, options?: PackOptions): Packed | TooLarge {
   const resultLimit = options?.resultLimit ?? RESULT_LIMIT;
   try {
@@ -105,24 +133,30 @@ export function pack(value: unknown, options?: PackOptions): Packed | TooLarge {
 }
 
 /**
- * Encodes whatever a job threw, as an Error: never throws and is never too large. An error that cannot be encoded whole loses what
- * cannot be, then more and more; what is no Error becomes one whose message shows it and whose `cause` it is. A raised
- * `resultLimit` is for results: an error has 8,192 bytes at most, since a job may fail many times.
+ * Encodes whatever a job threw, as an Error. Never throws, and the bytes are never too many.
+ *
+ * An error that cannot be encoded as it is loses parts until it can. Any other value becomes
+ * an Error whose message shows the value and whose `cause` is the value. An error has at
+ * most 8,192 bytes, even if `resultLimit` is higher, because a job may fail many times.
  */
 export function packException(thrown: unknown, options?: PackOptions): Packed {
   const resultLimit = Math.min(RESULT_LIMIT, Math.max(options?.resultLimit ?? RESULT_LIMIT, MIN_RESULT_LIMIT));
-  for (const telling of tellings(thrown)) {
+  for (const rendition of renditions(thrown)) {
     try {
-      const packed = pack(telling(), { resultLimit });
+      const packed = pack(rendition(), { resultLimit });
       if (packed.tooLarge === undefined) return packed;
     } catch {
-      // It holds what cannot be encoded, or fights being read: the next telling keeps less of it.
+      // A part cannot be encoded, or throws when read. The next rendition keeps less.
     }
   }
-  return { encoding: "b", bytes: encode(BARE) };
+  return { encoding: "b", bytes: encode(UNKNOWN_ERROR) };
 }
 
-/** The value of stored bytes. Throws DecodeError for bytes that {@link pack} cannot have made. */
+/**
+ * Decodes the stored bytes of a result.
+ *
+ * @throws {@link DecodeError} for bytes that {@link pack} cannot have made
+ */
 export function unpack(encoding: string, bytes: Uint8Array, options?: UnpackOptions): unknown {
   const resultLimit = options?.resultLimit ?? MAX_RESULT_LIMIT;
   if (bytes.length > resultLimit)
@@ -131,15 +165,17 @@ export function unpack(encoding: string, bytes: Uint8Array, options?: UnpackOpti
   const decoding = { limit, errors: options?.errors };
   if (encoding === "b") return decode(bytes, decoding);
   if (encoding === "z") return decode(inflate(bytes, limit), decoding);
-  throw new DecodeError(`unknown encoding ${JSON.stringify(encoding)}; it may come from a newer release`);
+  throw new DecodeError(`unknown encoding ${JSON.stringify(encoding)}, perhaps of a newer release`);
 }
 
 const NONE: readonly ErrorClass[] = [];
 
-// One writer serves value after value; a getter that encodes while it is in use gets one of its own.
+/** The writer that serves one value after another; undefined while it is in use. */
 let spare: Writer | undefined;
 
+/** Encodes a value and passes its bytes to `use`, which must copy what it keeps. */
 function write<T>(value: unknown, limit: number, use: (raw: Buffer) => T): T {
+  // A getter of the value may encode too, and then gets a writer of its own.
   const writer = spare ?? new Writer();
   spare = undefined;
   try {
@@ -152,6 +188,7 @@ function write<T>(value: unknown, limit: number, use: (raw: Buffer) => T): T {
   }
 }
 
+/** Compresses bytes if that helps, and checks their size. */
 function store(raw: Buffer, resultLimit: number): Packed | TooLarge {
   if (raw.length >= COMPRESSED_FROM && (raw.length > resultLimit || !isNoise(raw))) {
     const deflated = deflate(raw, Math.min(resultLimit, raw.length - 1));
@@ -161,10 +198,10 @@ function store(raw: Buffer, resultLimit: number): Packed | TooLarge {
   return { encoding: "b", bytes: own(raw) };
 }
 
-/** At most `limit` bytes, or undefined: compressing stops there. */
+/** The compressed bytes; undefined if they are more than `limit`. */
 function deflate(raw: Buffer, limit: number): Buffer | undefined {
   if (raw.length < LARGE) return deflateAt(6, raw, limit);
-  // What is too large when compressed quickly may fit when compressed well.
+  // Bytes that are too many at the quick level may fit at the better one.
   return deflateAt(3, raw, limit) ?? (raw.length > limit + 1 ? deflateAt(6, raw, limit) : undefined);
 }
 
@@ -177,7 +214,7 @@ function deflateAt(level: number, raw: Buffer, limit: number): Buffer | undefine
   }
 }
 
-/** Whether compressing is in vain, by samples from all over. */
+/** Whether compression would save nothing, judged by samples from all parts. */
 function isNoise(raw: Buffer): boolean {
   if (raw.length < LARGE) return false;
   const step = Math.floor(raw.length / SAMPLES);
@@ -188,8 +225,8 @@ function isNoise(raw: Buffer): boolean {
 function inflate(bytes: Uint8Array, limit: number): Buffer {
   let inflated: { buffer: Buffer; engine: { bytesWritten: number } };
   try {
-    // With `info` the engine tells how much of the input it used; the types do not know that option's result.
-    // Larger chunks save long results a fifth of the time.
+    // `info` makes zlib return how much of the input it used, which its types do not know.
+    // Larger chunks decompress large results in four fifths of the time.
     const chunkSize = bytes.length < LARGE ? undefined : LARGE;
     inflated = inflateRawSync(bytes, { maxOutputLength: limit, info: true, chunkSize }) as unknown as typeof inflated;
   } catch (error) {
@@ -199,7 +236,10 @@ function inflate(bytes: Uint8Array, limit: number): Buffer {
   return inflated.buffer;
 }
 
-/** A copy with memory of its own: scratch, pools and the chunks of zlib are shared, and some cannot be transferred. */
+/**
+ * A copy with an ArrayBuffer of its own. The memory of the writer, of pools and of zlib is
+ * shared, and some of it cannot be transferred.
+ */
 function own(bytes: Uint8Array): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   copy.set(bytes);

@@ -1,38 +1,40 @@
 import { TAG } from "./tag.js";
 
-/** Encoding came to more bytes than allowed. Never leaves this room: it becomes "too large". */
+/** Thrown when a value has more bytes than allowed. The codec turns it into "too large". */
 export class Overflow extends Error {
-  /** Bytes at least. */
+  /** How many bytes the value has at least. */
   readonly size: number;
 
   constructor(size: number) {
-    super("more bytes than allowed");
+    super("the value has more bytes than allowed");
     this.size = size;
   }
 }
 
+/** Bytes of a new buffer. */
 const INITIAL = 8_192;
-/** A larger scratch is given back after use rather than kept for the next value. */
+/** A buffer of more bytes is dropped after use rather than kept for the next value. */
 const KEPT = 1_048_576;
 
-/** A growing row of bytes, used again for value after value. */
+/** A growing buffer, reused for one value after another. */
 export class Output {
   #bytes: Buffer = Buffer.allocUnsafeSlow(INITIAL);
   #view = viewOf(this.#bytes);
   #at = 0;
   #limit = 0;
 
+  /** Begins a value of at most `limit` bytes. */
   start(limit: number): void {
     this.#at = 0;
     this.#limit = limit;
   }
 
-  /** Lets go of a large scratch. */
+  /** Drops a large buffer. */
   stop(): void {
     if (this.#bytes.length > KEPT) this.#use(Buffer.allocUnsafeSlow(INITIAL));
   }
 
-  /** What was written, as a view that holds until `stop`. */
+  /** The bytes of the value, valid until `stop`. */
   finish(): Buffer {
     if (this.#at > this.#limit) throw new Overflow(this.#at);
     return this.#bytes.subarray(0, this.#at);
@@ -57,6 +59,7 @@ export class Output {
     this.#at = at;
   }
 
+  /** A number with its tag. */
   number(value: number): void {
     if ((value | 0) !== value || (value === 0 && 1 / value < 0)) {
       this.byte(TAG.FLOAT);
@@ -81,12 +84,13 @@ export class Output {
     this.#at += 8;
   }
 
-  /** A bigint of 0 or more: its length and its bytes, the highest first. */
+  /** A bigint of 0 or more: its length and its bytes, big-endian. */
   magnitude(value: bigint): void {
     const hex = value.toString(16);
     this.raw(Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex"));
   }
 
+  /** A string with its tag. */
   text(value: string): void {
     const length = value.length;
     if (length < 0x40) {
@@ -111,6 +115,13 @@ export class Output {
     else this.#string(TAG.UTF16, value, "utf16le", length * 2);
   }
 
+  /** A reference to an object that was written before. */
+  ref(number: number): void {
+    this.byte(TAG.REF);
+    this.varint(number);
+  }
+
+  /** Bytes after their length. */
   raw(value: Uint8Array): void {
     this.varint(value.length);
     this.#room(value.length);
@@ -132,7 +143,7 @@ export class Output {
 
   #grow(size: number): void {
     const needed = this.#at + size;
-    // A varint asks for more room than it may use, hence the slack; `finish` is exact.
+    // A varint asks for more room than it may need, hence the slack. `finish` checks exactly.
     if (needed > this.#limit + 8) throw new Overflow(needed);
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(this.#bytes.length * 2, this.#limit + 8)));
     larger.set(this.#bytes.subarray(0, this.#at));
@@ -149,7 +160,7 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Every Node.js that is supported has `isWellFormed`, the language level of the types does not. */
+/** Every supported Node.js has `isWellFormed`; the types of this language level do not. */
 function isWellFormed(value: string): boolean {
   return (value as string & { isWellFormed(): boolean }).isWellFormed();
 }

@@ -1,18 +1,22 @@
 import { types } from "node:util";
 import { DecodeError } from "../errors.js";
-import { Crowding } from "./crowding.js";
-import { BASE_NAMES, type ErrorClass, Exception, hide, registry, restore } from "./exception.js";
+import { BASE_NAMES, type ErrorClass, registry } from "./error-classes.js";
+import { ErrorParts, hide, restore } from "./error-parts.js";
+import { FloodGuard } from "./flood-guard.js";
 import { Input } from "./input.js";
 import { MAX_BIGINT, MAX_DEPTH, MAX_REGEXP, MAX_SHAPE, WEIGHT, weightLimit } from "./limits.js";
 import { ERROR_HEAD, TAG } from "./tag.js";
 import { VIEW_KINDS } from "./views.js";
 
-/** Reads one value from bytes that may be anything. */
+/** Reads one value from bytes that may come from anywhere. */
 export class Reader {
   readonly #input: Input;
   readonly #errors: readonly ErrorClass[];
+  /** The objects by number. One that is made of its parts is undefined until these are read. */
   readonly #objects: unknown[] = [];
+  /** The shapes by their numbers, less 1. */
   readonly #shapes: (readonly string[])[] = [];
+  /** Bytes of heap that containers may still take. */
   #weight: number;
 
   constructor(bytes: Uint8Array, limit: number, errors: readonly ErrorClass[]) {
@@ -58,7 +62,7 @@ export class Reader {
       case TAG.REF:
         return this.#ref();
       default:
-        if (depth === MAX_DEPTH) throw new DecodeError(`more than ${MAX_DEPTH} levels deep`);
+        if (depth === MAX_DEPTH) throw new DecodeError(`it is nested more than ${MAX_DEPTH} levels deep`);
         return this.#object(tag, depth + 1);
     }
   }
@@ -90,13 +94,13 @@ export class Reader {
       case TAG.ERROR:
         return this.#error(depth);
       default:
-        throw new DecodeError(`unknown tag ${tag}; it may come from a newer release`);
+        throw new DecodeError(`unknown tag ${tag}, perhaps of a newer release`);
     }
   }
 
   #ref(): unknown {
     const object = this.#objects[this.#input.varint()];
-    if (object === undefined) throw new DecodeError("a reference to an object that is not there");
+    if (object === undefined) throw new DecodeError("a reference names an object that does not exist");
     return object;
   }
 
@@ -123,8 +127,8 @@ export class Reader {
     const number = this.#input.varint();
     if (number > 0) {
       const known = this.#shapes[number - 1];
-      if (known === undefined) throw new DecodeError("a reference to a shape that is not there");
-      // Each of its values takes at least a byte.
+      if (known === undefined) throw new DecodeError("an object names a shape that does not exist");
+      // Each value takes at least one byte.
       if (known.length > this.#input.remaining) throw new DecodeError("the bytes end too early");
       return known;
     }
@@ -141,9 +145,9 @@ export class Reader {
     const length = this.#input.varint();
     let index = 0;
     while (index < length) {
-      if (this.#input.passes(TAG.HOLES)) {
+      if (this.#input.skips(TAG.HOLES)) {
         const count = this.#input.varint();
-        if (count === 0 || count > length - index) throw new DecodeError("an array has more holes than places");
+        if (count === 0 || count > length - index) throw new DecodeError("an array has more holes than elements");
         this.#charge(count * WEIGHT.hole);
         index += count;
         array.length = index;
@@ -159,9 +163,9 @@ export class Reader {
     this.#charge(WEIGHT.map);
     const map = this.#keep(new Map<unknown, unknown>());
     let count = this.#input.count(2);
-    for (const crowding = Crowding.of(count); count > 0; count--) {
+    for (const guard = FloodGuard.for(count); count > 0; count--) {
       const key = this.#value(depth);
-      if (crowding?.crowds(key)) throw crowded();
+      if (guard?.floods(key)) throw flooded();
       map.set(key, this.#value(depth));
     }
     return map;
@@ -171,9 +175,9 @@ export class Reader {
     this.#charge(WEIGHT.set);
     const set = this.#keep(new Set<unknown>());
     let count = this.#input.count(1);
-    for (const crowding = Crowding.of(count); count > 0; count--) {
+    for (const guard = FloodGuard.for(count); count > 0; count--) {
       const item = this.#value(depth);
-      if (crowding?.crowds(item)) throw crowded();
+      if (guard?.floods(item)) throw flooded();
       set.add(item);
     }
     return set;
@@ -192,10 +196,10 @@ export class Reader {
     if (kind === undefined) throw new DecodeError(`this Node.js has no typed array of kind ${number}`);
     const offset = this.#input.varint();
     const length = this.#input.varint();
-    const buffer = this.#input.passes(TAG.REF) ? this.#ref() : this.#input.passes(TAG.BUFFER) ? this.#buffer() : null;
-    if (!types.isArrayBuffer(buffer)) throw new DecodeError("a view of what is no buffer");
+    const buffer = this.#input.skips(TAG.REF) ? this.#ref() : this.#input.skips(TAG.BUFFER) ? this.#buffer() : null;
+    if (!types.isArrayBuffer(buffer)) throw new DecodeError("a view has no buffer");
     if (offset % kind.size !== 0 || offset + length * kind.size > buffer.byteLength) {
-      throw new DecodeError("a view reaches beyond its buffer");
+      throw new DecodeError("a view exceeds its buffer, or is not aligned");
     }
     const view = kind.make(buffer, offset, length);
     this.#objects[place] = view;
@@ -206,7 +210,8 @@ export class Reader {
     this.#charge(WEIGHT.regexp);
     const source = this.#input.string();
     const flags = this.#input.string();
-    if (source.length > MAX_REGEXP) throw new DecodeError("a regular expression is too long");
+    if (source.length > MAX_REGEXP)
+      throw new DecodeError(`a regular expression has more than ${MAX_REGEXP} characters`);
     return this.#keep(new RegExp(source, flags));
   }
 
@@ -219,7 +224,7 @@ export class Reader {
     const place = this.#objects.push(undefined) - 1;
     const primitive = this.#value(depth);
     if (primitive === null || primitive === undefined || typeof primitive === "object") {
-      throw new DecodeError("a box of what is no primitive");
+      throw new DecodeError("a boxed value is not a primitive");
     }
     const box = Object(primitive) as object;
     this.#objects[place] = box;
@@ -231,7 +236,7 @@ export class Reader {
     const input = this.#input;
     const place = this.#objects.push(undefined) - 1;
     const head = input.byte();
-    const parts = new Exception();
+    const parts = new ErrorParts();
     parts.base = head & ERROR_HEAD.BASE;
     const named = (head & ERROR_HEAD.NAMES) !== 0;
     parts.className = named ? input.string() : (BASE_NAMES[parts.base] as string);
@@ -248,15 +253,15 @@ export class Reader {
 
   #charge(weight: number): void {
     this.#weight -= weight;
-    if (this.#weight < 0) throw new DecodeError("too many objects, buffers or holes");
+    if (this.#weight < 0) throw new DecodeError("it has too many objects, buffers or holes");
   }
 }
 
-function crowded(): DecodeError {
-  return new DecodeError("a Map or Set holds numbers that were chosen to make it slow");
+function flooded(): DecodeError {
+  return new DecodeError("too many numbers of a Map or Set share a hash bucket, which makes it slow");
 }
 
-/** Sets an own property as assignment would, but never runs a setter: `__proto__` is a key like any other. */
+/** Defines a property as assignment does, but calls no setter: `__proto__` is an ordinary key. */
 function define(object: object, key: string, value: unknown): void {
   Object.defineProperty(object, key, { value, writable: true, configurable: true, enumerable: true });
 }

@@ -1,10 +1,14 @@
-/** A list of keys as a path from the root: objects with the same keys in the same order end at the same node. */
+/**
+ * A node in a tree of keys. Objects with the same keys in the same order lead to the same node, so
+ * that their keys are written once.
+ */
 export class Shape {
-  /** The shape's number on the wire; 0 until an object with it was written. */
+  /** The shape's number on the wire; 0 until an object of this shape is written. */
   number = 0;
-  // Rows mostly go the way of the row before: one comparison instead of a look-up.
+  // The step taken last. Rows mostly repeat it: one comparison instead of a look-up.
   #lastKey: string | undefined;
   #lastNext: Shape | undefined;
+  /** All steps; undefined while there is only the last one. */
   #next: Map<string, Shape> | undefined;
 
   static find(root: Shape, keys: readonly string[]): Shape {

@@ -1,7 +1,10 @@
 import { inspect } from "node:util";
-import { isError } from "./exception.js";
+import { isError } from "./error-classes.js";
 
-/** A value in a few words for a message: never throws, never runs a getter, a trap or an inspection of the value's own. */
+/**
+ * Shows a value in a message, in at most 400 characters. Never throws, and calls no getter, trap or
+ * custom inspection of the value.
+ */
 export function show(value: unknown): string {
   try {
     const text = inspect(value, {
@@ -17,12 +20,12 @@ export function show(value: unknown): string {
   }
 }
 
-/** What an error says, or what was thrown in its place. */
+/** The message of an error, or the value that was thrown instead of one. */
 export function showThrown(thrown: unknown): string {
   try {
     if (isError(thrown) && typeof thrown.message === "string") return thrown.message;
   } catch {
-    // A Proxy may refuse even to say what it is; `show` does not ask it.
+    // A Proxy's trap threw. `show` calls none.
   }
   return show(thrown);
 }

@@ -1,37 +1,39 @@
-/** From the first byte to the one after the last. */
+/** Bytes of a buffer, without the one at `end`. */
 type Range = readonly [start: number, end: number];
 
-/** A part of a buffer that is written once, whichever view of it comes first. */
+/** A part of a buffer that is written once, with the first of its views. */
 export interface Span {
-  /** Where its copy begins: a multiple of 8, so that the elements of every view stay aligned. */
+  /** Where the copy begins: a multiple of 8, so that the elements of every view stay aligned. */
   readonly base: number;
   readonly start: number;
   readonly end: number;
-  /** The number of its copy on the wire; undefined until the copy is written. */
+  /** The copy's number on the wire; undefined until it is written. */
   number: number | undefined;
 }
 
 /** Bytes of the widest element of a typed array. */
 const ALIGNMENT = 8;
-/** Longest row of ranges that takes one in its midst: a splice in a longer row is too slow. */
+/** Most ranges that are kept in order. In a longer array, splicing is too slow. */
 const ORDERED = 1_024;
 
 /**
- * The bytes of larger buffers that a value shows through its views. Only these bytes are sent. The
- * bytes around them may be secrets, since Node.js cuts small Buffers from a pool, or megabytes,
- * since WebAssembly hands out views of its whole memory. Views that overlap keep sharing memory.
+ * The parts of buffers that a value shows through views. Only these bytes are sent. The bytes
+ * around them may be secrets, since Node.js cuts small Buffers from a pool, or megabytes,
+ * since WebAssembly has views of its whole memory. Views that overlap keep sharing memory.
  *
- * The writer adds each range as it meets it. If ranges overlap, it writes the value `again`, and
- * then finds the spans that hold them.
+ * The writer adds the range of each view. If ranges overlap, it merges them to spans and
+ * writes the value a second time, each span once.
  */
 export class Spans {
+  /** Ordered and disjoint while `#overlapping` is false. */
   readonly #ranges = new Map<ArrayBufferLike, Range[]>();
+  /** Set by `merge`. Ordered and disjoint. */
   #spans: ReadonlyMap<ArrayBufferLike, readonly Span[]> | undefined;
-  #again = false;
+  #overlapping = false;
 
-  /** Whether ranges may overlap, so that the value must be written again. */
-  get again(): boolean {
-    return this.#again;
+  /** Whether ranges may overlap, so that the value must be written a second time. */
+  get overlapping(): boolean {
+    return this.#overlapping;
   }
 
   /** Whether a range of this buffer was added. */
@@ -39,7 +41,7 @@ export class Spans {
     return this.#ranges.has(buffer);
   }
 
-  /** Adds a range. False if it overlaps another one: this pass need not write its bytes. */
+  /** Adds a range. False if it may overlap another one; then this pass need not write its bytes. */
   add(buffer: ArrayBufferLike, start: number, end: number): boolean {
     if (this.#spans !== undefined) return true;
     const ranges = this.#ranges.get(buffer);
@@ -47,19 +49,19 @@ export class Spans {
       this.#ranges.set(buffer, [[start, end]]);
       return true;
     }
-    if (!this.#again && insert(ranges, start, end)) return true;
-    this.#again = true;
+    if (!this.#overlapping && insert(ranges, start, end)) return true;
+    this.#overlapping = true;
     ranges.push([start, end]);
     return false;
   }
 
-  /** Ends the first pass: merges the ranges into the spans that `find` returns from now on. */
-  settle(): void {
-    this.#spans = new Map([...this.#ranges].map(([buffer, ranges]) => [buffer, merge(ranges)]));
-    this.#again = false;
+  /** Ends the first pass: merges the ranges to the spans that `find` returns. */
+  merge(): void {
+    this.#spans = new Map([...this.#ranges].map(([buffer, ranges]) => [buffer, merged(ranges)]));
+    this.#overlapping = false;
   }
 
-  /** The span that holds a range; undefined before `settle`, and for a range that was not added. */
+  /** The span that contains a range; undefined before `merge`, and if the range was not added. */
   find(buffer: ArrayBufferLike, start: number, end: number): Span | undefined {
     const spans = this.#spans?.get(buffer);
     if (spans === undefined) return undefined;
@@ -68,7 +70,7 @@ export class Spans {
   }
 }
 
-/** Inserts a range in order. False if it overlaps a neighbour, or if the row is too long. */
+/** Inserts a range in order. False if it overlaps a neighbour, or if the array is too long. */
 function insert(ranges: Range[], start: number, end: number): boolean {
   const index = firstEndingAfter(ranges.length, (at) => (ranges[at] as Range)[1], start);
   const next = ranges[index];
@@ -78,7 +80,7 @@ function insert(ranges: Range[], start: number, end: number): boolean {
   return true;
 }
 
-/** Index of the first range that ends after `start`. Tries the end first: most ranges come in order. */
+/** Index of the first range that ends after `start`. Most come in order: tries the end first. */
 function firstEndingAfter(length: number, endAt: (index: number) => number, start: number): number {
   if (length === 0 || endAt(length - 1) <= start) return length;
   let [low, high] = [0, length - 1];
@@ -90,7 +92,7 @@ function firstEndingAfter(length: number, endAt: (index: number) => number, star
   return low;
 }
 
-function merge(ranges: Range[]): Span[] {
+function merged(ranges: Range[]): Span[] {
   const spans: { start: number; end: number }[] = [];
   for (const [start, end] of ranges.sort(([a], [b]) => a - b)) {
     const last = spans.at(-1);

@@ -2,13 +2,14 @@ import { types } from "node:util";
 
 type ViewConstructor = new (buffer: ArrayBuffer, offset: number, length: number) => ArrayBufferView;
 
-/** One kind of view: how to make it, and the bytes of one of its elements. */
+/** One kind of view. */
 export interface ViewKind {
+  /** Bytes of an element. */
   readonly size: number;
   readonly make: (buffer: ArrayBuffer, offset: number, length: number) => ArrayBufferView;
 }
 
-// Numbers on the wire are the places in this list: only ever append.
+// A kind's position in this list is its number on the wire: only ever append.
 const NAMES = [
   "Buffer",
   "DataView",
@@ -26,7 +27,7 @@ const NAMES = [
   "Float16Array",
 ];
 
-/** The kinds that this runtime has; Node.js before 24 has no Float16Array. */
+/** The kinds by number; undefined for those that this Node.js lacks (Float16Array before 24). */
 export const VIEW_KINDS: readonly (ViewKind | undefined)[] = NAMES.map((name) => {
   if (name === "Buffer") return { size: 1, make: (buffer, offset, length) => Buffer.from(buffer, offset, length) };
   const View = (globalThis as Record<string, unknown>)[name] as
@@ -38,7 +39,7 @@ export const VIEW_KINDS: readonly (ViewKind | undefined)[] = NAMES.map((name) =>
 
 const KINDS = new Map(NAMES.map((name, kind) => [name, kind]));
 
-/** The number of a view's kind. A subclass of a typed array counts as that typed array. */
+/** The number of a view's kind. A subclass counts as the typed array that it extends. */
 export function viewKind(view: ArrayBufferView): number | undefined {
   if (Buffer.isBuffer(view)) return 0;
   if (types.isDataView(view)) return 1;

@@ -1,35 +1,34 @@
 import { types } from "node:util";
-import { CROWDED, Crowding } from "./crowding.js";
-import { Exception, isError } from "./exception.js";
-import { isObjectPrototype, isUrl, unboxed } from "./kind.js";
-import { MAX_BIGINT, MAX_DEPTH, MAX_REGEXP, MAX_SHAPE, WEIGHT, weightLimit } from "./limits.js";
+import { Budget } from "./budget.js";
+import { BufferWriter } from "./buffer-writer.js";
+import { isError } from "./error-classes.js";
+import { ErrorParts } from "./error-parts.js";
+import { FLOODED, FloodGuard } from "./flood-guard.js";
+import { MAX_BIGINT, MAX_DEPTH, MAX_REGEXP, MAX_SHAPE, WEIGHT } from "./limits.js";
+import { Numbering } from "./numbering.js";
 import { Output } from "./output.js";
+import { isObjectPrototype, isUrl, unboxed } from "./realm.js";
 import { property, Refusal } from "./refusal.js";
 import { Shape } from "./shape.js";
-import { type Span, Spans } from "./spans.js";
 import { TAG } from "./tag.js";
-import { viewKind } from "./views.js";
 
-const SHARED = "a SharedArrayBuffer cannot leave its process";
 const MAGNITUDE_BITS = MAX_BIGINT * 8;
-const NOTHING = new Uint8Array(0);
 
-/** Writes one value at a time. Not for use from within a getter of the value that it writes. */
+/** Writes one value at a time. Not reentrant: a getter of the value must not use its writer. */
 export class Writer {
   readonly #output = new Output();
-  readonly #numbers = new Map<object, number>();
-  #count = 0;
+  readonly #numbering = new Numbering();
+  readonly #budget = new Budget();
+  readonly #buffers = new BufferWriter(this.#output, this.#numbering, this.#budget);
+  /** The root of the shapes that were written; see {@link Shape}. */
   #shapes = new Shape();
   #shapeCount = 0;
-  #weight = 0;
-  /** Undefined until the value shows a part of a buffer, which few values do. */
-  #spans: Spans | undefined;
 
-  /** The bytes of a value, good until `stop`. Throws a Refusal, or an Overflow beyond `limit` bytes. */
+  /** The bytes of a value, valid until `stop`. Throws a Refusal, or an Overflow beyond `limit`. */
   write(value: unknown, limit: number): Buffer {
     this.#root(value, limit);
-    if (this.#spans?.again) {
-      this.#spans.settle();
+    if (this.#buffers.needsSecondPass) {
+      this.#buffers.startSecondPass();
       this.#forget();
       this.#root(value, limit);
     }
@@ -39,20 +38,19 @@ export class Writer {
   /** Forgets the value. */
   stop(): void {
     this.#output.stop();
-    this.#spans = undefined;
+    this.#buffers.stop();
     this.#forget();
   }
 
   #forget(): void {
-    this.#numbers.clear();
-    this.#count = 0;
+    this.#numbering.clear();
     this.#shapes = new Shape();
     this.#shapeCount = 0;
   }
 
   #root(value: unknown, limit: number): void {
     this.#output.start(limit);
-    this.#weight = weightLimit(limit);
+    this.#budget.start(limit);
     try {
       this.#value(value, 0);
     } catch (error) {
@@ -87,17 +85,17 @@ export class Writer {
     }
     const magnitude = value < 0n ? -value : value;
     if (BigInt.asUintN(MAGNITUDE_BITS, magnitude) !== magnitude) {
-      throw new Refusal(`a bigint of more than ${MAX_BIGINT} bytes`);
+      throw new Refusal(`it is a bigint of more than ${MAX_BIGINT} bytes`);
     }
     this.#output.byte(value < 0n ? TAG.NEGATIVE_BIGINT : TAG.BIGINT);
     this.#output.magnitude(magnitude);
   }
 
   #object(value: object, depth: number): void {
-    const number = this.#numbers.get(value);
-    if (number !== undefined) return this.#ref(number);
-    if (depth === MAX_DEPTH) throw new Refusal(`more than ${MAX_DEPTH} levels deep`);
-    this.#numbers.set(value, this.#count++);
+    const number = this.#numbering.of(value);
+    if (number !== undefined) return this.#output.ref(number);
+    if (depth === MAX_DEPTH) throw new Refusal(`it is nested more than ${MAX_DEPTH} levels deep`);
+    this.#numbering.add(value);
     if (Array.isArray(value)) return this.#array(value, depth + 1);
     const proto: unknown = Object.getPrototypeOf(value);
     if (proto === Object.prototype) return this.#plain(TAG.OBJECT, value, depth + 1);
@@ -107,7 +105,7 @@ export class Writer {
   }
 
   #plain(tag: number, value: object, depth: number): void {
-    this.#charge(WEIGHT.object);
+    this.#budget.charge(WEIGHT.object);
     const keys = Object.keys(value);
     this.#output.byte(tag);
     this.#properties(value, keys, depth);
@@ -137,7 +135,7 @@ export class Writer {
 
   #array(value: readonly unknown[], depth: number): void {
     const length = value.length;
-    this.#charge(WEIGHT.array);
+    this.#budget.charge(WEIGHT.array);
     this.#output.byte(TAG.ARRAY);
     this.#output.varint(length);
     let index = 0;
@@ -155,10 +153,11 @@ export class Writer {
     }
   }
 
+  /** Writes the holes from an index on. Returns the index after them. */
   #holes(value: readonly unknown[], from: number, length: number): number {
     let end = from;
     while (end < length && !Object.hasOwn(value, end)) {
-      this.#charge(WEIGHT.hole);
+      this.#budget.charge(WEIGHT.hole);
       end++;
     }
     this.#output.byte(TAG.HOLES);
@@ -172,47 +171,47 @@ export class Writer {
       this.#output.float(Date.prototype.getTime.call(value));
     } else if (types.isMap(value)) this.#map(value, depth);
     else if (types.isSet(value)) this.#set(value, depth);
-    else if (ArrayBuffer.isView(value)) this.#view(value);
-    else if (types.isAnyArrayBuffer(value)) this.#buffer(value);
+    else if (ArrayBuffer.isView(value)) this.#buffers.view(value);
+    else if (types.isAnyArrayBuffer(value)) this.#buffers.buffer(value);
     else if (types.isRegExp(value)) this.#regexp(value);
     else if (types.isBoxedPrimitive(value)) {
       this.#output.byte(TAG.BOXED);
       this.#value(unboxed(value), depth);
-    } else if (types.isProxy(value)) throw new Refusal("a Proxy cannot leave its thread: copy what it stands for");
-    else if (value instanceof Exception) this.#exception(value, depth);
-    else if (isError(value)) this.#exception(Exception.of(value), depth);
+    } else if (types.isProxy(value)) throw new Refusal("a Proxy cannot leave its thread: copy its target");
+    else if (value instanceof ErrorParts) this.#error(value, depth);
+    else if (isError(value)) this.#error(ErrorParts.of(value), depth);
     else if (isUrl(value)) {
-      this.#charge(WEIGHT.url);
+      this.#budget.charge(WEIGHT.url);
       this.#output.byte(TAG.URL);
       this.#output.text(value.href);
     } else this.#instance(value, depth);
   }
 
-  /** An instance of a class: as with structuredClone, its own properties travel and its class does not. */
+  /** An instance of a class. As with structuredClone, only its own properties are sent. */
   #instance(value: object, depth: number): void {
     if (typeof (value as { then?: unknown }).then === "function") {
       throw new Refusal("a promise cannot leave its thread: await it first");
     }
     const keys = Object.keys(value);
-    // What names itself and shows nothing keeps its state where nobody can read it: it would arrive as an empty object.
+    // A class with a tag and no properties keeps its state hidden. It would arrive empty.
     const kind = Object.prototype.toString.call(value).slice(8, -1);
     if (keys.length === 0 && kind !== "Object") throw new Refusal(`a ${kind} cannot leave its thread`);
-    this.#charge(WEIGHT.object);
+    this.#budget.charge(WEIGHT.object);
     this.#output.byte(TAG.OBJECT);
     this.#properties(value, keys, depth);
   }
 
   #map(value: Map<unknown, unknown>, depth: number): void {
     const size = value.size;
-    this.#charge(WEIGHT.map);
+    this.#budget.charge(WEIGHT.map);
     this.#output.byte(TAG.MAP);
     this.#output.varint(size);
-    const crowding = Crowding.of(size);
+    const guard = FloodGuard.for(size);
     let [index, half] = [0, "key"];
     try {
       for (const [key, item] of Map.prototype.entries.call(value) as Iterable<[unknown, unknown]>) {
         half = "key";
-        if (crowding?.crowds(key)) throw new Refusal(CROWDED);
+        if (guard?.floods(key)) throw new Refusal(FLOODED);
         this.#value(key, depth);
         half = "value";
         this.#value(item, depth);
@@ -226,14 +225,14 @@ export class Writer {
 
   #set(value: Set<unknown>, depth: number): void {
     const size = value.size;
-    this.#charge(WEIGHT.set);
+    this.#budget.charge(WEIGHT.set);
     this.#output.byte(TAG.SET);
     this.#output.varint(size);
     let index = 0;
     try {
-      const crowding = Crowding.of(size);
+      const guard = FloodGuard.for(size);
       for (const item of Set.prototype.values.call(value)) {
-        if (crowding?.crowds(item)) throw new Refusal(CROWDED);
+        if (guard?.floods(item)) throw new Refusal(FLOODED);
         this.#value(item, depth);
         index++;
       }
@@ -243,85 +242,19 @@ export class Writer {
     if (index !== size) throw new Refusal("it changed while it was read");
   }
 
-  #buffer(value: ArrayBufferLike): void {
-    if (types.isSharedArrayBuffer(value)) throw new Refusal(SHARED);
-    let bytes: Uint8Array;
-    try {
-      bytes = new Uint8Array(value);
-    } catch {
-      throw new Refusal("its ArrayBuffer is detached, it was transferred elsewhere");
-    }
-    const known = this.#spans?.has(value) && !this.#spans.add(value, 0, bytes.length);
-    this.#bytes(known ? NOTHING : bytes);
-  }
-
-  #bytes(bytes: Uint8Array): void {
-    this.#charge(WEIGHT.buffer);
-    this.#output.byte(TAG.BUFFER);
-    this.#output.raw(bytes);
-  }
-
-  #view(value: ArrayBufferView): void {
-    const kind = viewKind(value);
-    if (kind === undefined) throw new Refusal("an unknown kind of typed array");
-    const whole = value.buffer;
-    if (types.isSharedArrayBuffer(whole)) throw new Refusal(SHARED);
-    const { byteOffset: start, byteLength } = value;
-    const known = this.#numbers.get(whole);
-    const span = known === undefined ? this.#spans?.find(whole, start, start + byteLength) : undefined;
-    const alone = known === undefined && span === undefined && byteLength < whole.byteLength;
-    this.#charge(WEIGHT.view);
-    this.#output.byte(TAG.VIEW);
-    this.#output.byte(kind);
-    this.#output.varint(alone ? 0 : start - (span?.base ?? 0));
-    this.#output.varint("length" in value ? (value as Uint8Array).length : byteLength);
-    if (known !== undefined) this.#ref(known);
-    else if (span !== undefined) this.#span(whole, span);
-    else if (alone) this.#slice(whole, start, byteLength);
-    else {
-      this.#numbers.set(whole, this.#count++);
-      this.#buffer(whole);
-    }
-  }
-
-  #slice(whole: ArrayBufferLike, start: number, length: number): void {
-    this.#count++;
-    this.#spans ??= new Spans();
-    // An empty view overlaps nothing.
-    const known = length > 0 && !this.#spans.add(whole, start, start + length);
-    this.#bytes(known ? NOTHING : new Uint8Array(whole, start, length));
-  }
-
-  #span(whole: ArrayBufferLike, span: Span): void {
-    if (span.number !== undefined) return this.#ref(span.number);
-    const { base, start, end } = span;
-    span.number = this.#count++;
-    if (end - base === whole.byteLength) this.#numbers.set(whole, span.number);
-    if (start === base) return this.#bytes(new Uint8Array(whole, start, end - start));
-    // No view shows the bytes between `base` and `start`: they stay zero.
-    const padded = new Uint8Array(end - base);
-    padded.set(new Uint8Array(whole, start, end - start), start - base);
-    this.#bytes(padded);
-  }
-
-  #ref(number: number): void {
-    this.#output.byte(TAG.REF);
-    this.#output.varint(number);
-  }
-
   #regexp(value: RegExp): void {
     if (value.source.length > MAX_REGEXP) {
-      throw new Refusal(`a regular expression of more than ${MAX_REGEXP} characters`);
+      throw new Refusal(`it is a regular expression of more than ${MAX_REGEXP} characters`);
     }
-    this.#charge(WEIGHT.regexp);
+    this.#budget.charge(WEIGHT.regexp);
     this.#output.byte(TAG.REGEXP);
     this.#output.text(value.source);
     this.#output.text(value.flags);
   }
 
-  #exception(value: Exception, depth: number): void {
+  #error(value: ErrorParts, depth: number): void {
     const { named, message, stack, cause, errors } = value;
-    this.#charge(WEIGHT.error);
+    this.#budget.charge(WEIGHT.error);
     this.#output.byte(TAG.ERROR);
     this.#output.byte(value.head);
     if (named) {
@@ -341,10 +274,5 @@ export class Writer {
     } catch (error) {
       throw Refusal.below(segment, error);
     }
-  }
-
-  #charge(weight: number): void {
-    this.#weight -= weight;
-    if (this.#weight < 0) throw new Refusal("there are too many objects, buffers or holes before it");
   }
 }

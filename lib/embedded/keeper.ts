@@ -4,20 +4,23 @@ import { DatabaseError } from "../errors.js";
 import type { Installation } from "./installation.js";
 import type { StopMode } from "./server.js";
 
+/** What the keeper's process needs to know, passed as JSON in its arguments. */
 export interface KeeperOptions {
   readonly installation: Installation;
-  /** Absolute. Undefined for a temporary one. */
+  /** The absolute path of the data directory. Undefined for a temporary one. */
   readonly directory: string | undefined;
 }
 
-/** What the keeper's process is asked; it answers each in turn. */
+/** A command to the keeper's process. It sends one reply to each, in order. */
 export type Command =
   | { readonly do: "prepare" }
   | { readonly do: "start"; readonly port: number | undefined; readonly settings: Readonly<Record<string, string>> }
   | { readonly do: "stop"; readonly mode: StopMode };
 
+/** The reply to a {@link Command}. */
 export type KeeperReply = ({ readonly ok: true } & Facts) | { readonly ok: false; readonly message: string };
 
+/** What a command found out: `prepare` the directory and password, `start` the port. */
 export interface Facts {
   readonly port?: number;
   readonly directory?: string;
@@ -25,30 +28,35 @@ export interface Facts {
 }
 
 /**
- * The process that stands between us and PostgreSQL, so that the server and its data go when this process goes, be it by
- * SIGKILL, and so that nobody's signal handlers need touching. It keeps this process alive only while a command is open.
+ * The process between this one and PostgreSQL. It ends the server and deletes its data when
+ * this process ends, even by SIGKILL, and without a signal handler here. Keeps this process
+ * alive only while a command is open.
  */
 export class Keeper {
   readonly #process: ChildProcess;
-  /** Resolves to how it ended. */
+  /** Resolves to how the process ended, for example `code 0` or `SIGKILL`. */
   readonly #exited: Promise<string>;
+  /** Why it takes no more commands. Undefined while it does. */
   #gone: DatabaseError | undefined;
   #removed: Promise<void> | undefined;
+  /** The last command. Never rejects. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: KeeperOptions) {
     const { NODE_OPTIONS: _, ...env } = process.env;
     this.#process = fork(entry("lib/embedded/keeper-process.js"), [JSON.stringify(options)], {
-      // A group of its own: Ctrl-C in a terminal goes to the whole group of the one who pressed it.
+      // Ctrl-C in a terminal reaches every process of the group; the keeper must outlive this one.
       detached: true,
       env,
       execArgv: [],
-      // On stderr: what it cannot tell because we are gone.
+      // stderr is shared: without its parent, the keeper can report errors nowhere else.
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     this.#exited = new Promise((resolve) => {
       const end = (how: string): void => {
-        this.#gone ??= unreachable(`The process that keeps the embedded PostgreSQL ended: ${how}. Start a new one.`);
+        this.#gone ??= unreachable(
+          `The keeper process of the embedded PostgreSQL ended: ${how}. Call startEmbedded() again.`,
+        );
         resolve(how);
       };
       this.#process.on("error", (error) => end(error.message));
@@ -58,14 +66,14 @@ export class Keeper {
     this.#process.channel?.unref();
   }
 
-  /** Asks for one thing and resolves to what the keeper says of it. Commands go one after the other. */
-  ask(command: Command): Promise<Facts> {
-    const asked = this.#last.then(() => this.#exchange(command));
-    this.#last = asked.catch(() => undefined);
-    return asked;
+  /** Sends a command once the earlier ones have settled. Resolves to the facts of the reply. */
+  send(command: Command): Promise<Facts> {
+    const replied = this.#last.then(() => this.#exchange(command));
+    this.#last = replied.catch(() => undefined);
+    return replied;
   }
 
-  /** Stops the server, deletes what was made for it, and resolves when the keeper has ended. */
+  /** Stops the server, deletes temporary data, and resolves once the keeper has ended. */
   remove(): Promise<void> {
     this.#removed ??= this.#remove();
     return this.#removed;
@@ -74,20 +82,22 @@ export class Keeper {
   async #remove(): Promise<void> {
     const keeper = this.#process;
     await this.#last;
-    this.#gone ??= unreachable("This embedded PostgreSQL was removed. Start a new one.");
+    this.#gone ??= unreachable("This embedded PostgreSQL was removed. Call startEmbedded() again.");
     keeper.ref();
-    // The same as if this process had died: then, too, the keeper cleans up.
+    // The keeper cleans up when its channel closes, as if this process had died.
     if (keeper.connected) keeper.disconnect();
     const how = await this.#exited;
     if (how !== "code 0")
-      throw unreachable(`The embedded PostgreSQL may not be cleaned up, because its keeper ended: ${how}`);
+      throw unreachable(
+        `The embedded PostgreSQL may have left its server or data behind: its keeper process ended with ${how}`,
+      );
   }
 
   async #exchange(command: Command): Promise<Facts> {
     if (this.#gone) throw this.#gone;
     const keeper = this.#process;
-    let settle: ((answer: KeeperReply) => void) | undefined;
-    const answered = new Promise<KeeperReply>((resolve) => {
+    let settle: ((reply: KeeperReply) => void) | undefined;
+    const replied = new Promise<KeeperReply>((resolve) => {
       settle = resolve;
       keeper.once("message", settle);
     });
@@ -95,10 +105,10 @@ export class Keeper {
     keeper.ref();
     try {
       keeper.send(command);
-      const answer = await Promise.race([answered, this.#exited]);
-      if (typeof answer === "string") throw this.#gone;
-      if (!answer.ok) throw unreachable(answer.message);
-      return answer;
+      const reply = await Promise.race([replied, this.#exited]);
+      if (typeof reply === "string") throw this.#gone;
+      if (!reply.ok) throw unreachable(reply.message);
+      return reply;
     } finally {
       if (settle) keeper.off("message", settle);
       keeper.channel?.unref();

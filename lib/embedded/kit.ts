@@ -10,17 +10,25 @@ import { copyTree, giveTree, listTree } from "./tree.js";
 
 const run = promisify(execFile);
 
-/** The superuser's password, inside the data directory: every local user can reach the port, only the owner this file. */
+/**
+ * The file in the data directory that contains the superuser's password. Every local user can reach
+ * the port, but only the owner can read this file.
+ */
 export const PASSWORD_FILE = "embedded.password";
 
-/** How many files and folders a kit should have, written last: cleaners of temporary folders may nibble at an old one. */
+/**
+ * The file that contains the number of files and folders in a kit, written last. Cleaners of
+ * temporary folders may have deleted some of an old kit.
+ */
 const COMPLETE = "complete";
 
 /**
- * PostgreSQL ready to run: a copy of the installation with its library links, readable for the account that runs it, and
- * a data directory as `initdb` leaves it. Copying that one takes a third of the time of running `initdb`.
+ * PostgreSQL ready to run: a copy of the installation with its library links, readable
+ * for the account that runs it, and a template of the data directory. Copying the template
+ * takes a third of the time of `initdb`.
  *
- * It lies in the system's temporary folder (100 MB), one for each version and user, and stays there for the next start.
+ * Kits stay in the system's temporary folder for the next start: 100
+ * MB each, one a version and user.
  */
 export class Kit {
   readonly folder: string;
@@ -31,7 +39,10 @@ export class Kit {
     this.#account = account;
   }
 
-  /** Opens the kit, after making it if need be. Any number of processes may do so at once: the first to finish wins. */
+  /**
+   * Opens the kit, and builds it first if necessary. Processes may do so at
+   * once: the first to finish wins.
+   */
   static async open(installation: Installation, account: Account | undefined): Promise<Kit> {
     const { version, platform } = installation;
     const user = process.getuid?.() ?? "user";
@@ -52,7 +63,7 @@ export class Kit {
     return binary(this.folder, name);
   }
 
-  /** Fills an empty directory with a fresh cluster. */
+  /** Copies the template into an empty directory. */
   async furnish(directory: string): Promise<void> {
     await copyTree(join(this.folder, "template"), directory);
     await chmod(directory, 0o700);
@@ -62,14 +73,15 @@ export class Kit {
 
 async function build(folder: string, installation: Installation, account: Account | undefined): Promise<void> {
   await copyTree(installation.folder, folder);
-  // npm may not have run the install script that makes these links.
+  // npm may not have run the install script that creates these links.
   const list = await readFile(join(folder, "pg-symlinks.json"), "utf8").catch(() => "[]");
   for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
     const link = join(folder, relative("native", target));
     await rm(link, { force: true });
     await symlink(relative(dirname(target), source), link);
   }
-  // npm's umask may have kept them from other users; the folder is closed to them unless one of them shall run it.
+  // npm's umask may hide the files from other users, of whom `account` is one. Without
+  // it, the folder is closed to them.
   for (const path of await listTree(folder)) {
     const stat = await lstat(path);
     if (!stat.isSymbolicLink()) await chmod(path, stat.isDirectory() || dirname(path).endsWith("bin") ? 0o755 : 0o644);
@@ -89,29 +101,34 @@ async function build(folder: string, installation: Installation, account: Accoun
   await writeFile(join(folder, COMPLETE), String(count));
 }
 
-/** Flags of `initdb` that not every release of PostgreSQL has. */
+/** Returns the flags of `initdb` that older releases of PostgreSQL lack. */
 function flagsSince(major: number): string[] {
   return [
     ...(major < 14 ? [] : ["--no-instructions"]),
-    // One iteration: the password has 144 random bits, so there is nothing to stretch, and connecting stays fast.
+    // A password of 144 random bits needs no stretching, and one iteration makes connecting fast.
     ...(major < 16 ? [] : ["--set", "scram_iterations=1"]),
     ...(major < 17 ? [] : ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]),
   ];
 }
 
-/** Whether a kit lies there and lacks nothing. Throws if it is not ours: its programs would run in our name. */
+/**
+ * Whether a complete kit exists. Throws if another user owns or may write to it,
+ * because Baton would run its programs.
+ */
 async function usable(folder: string): Promise<boolean> {
   const stat = await lstat(folder).catch(ifMissing);
   if (stat === undefined) return false;
   const ours = stat.uid === (process.getuid?.() ?? stat.uid) && (process.platform === "win32" || !(stat.mode & 0o022));
   if (!stat.isDirectory() || !ours) {
-    throw new Error(`${folder} belongs to someone else. Remove it, or set TMPDIR to a folder of your own.`);
+    throw new Error(
+      `Cannot use ${folder}: another user owns it or may write to it. Remove it, or set TMPDIR to a folder of your own.`,
+    );
   }
   const count = await readFile(join(folder, COMPLETE), "utf8").catch(ifMissing);
   return Number(count) === (await listTree(folder)).length;
 }
 
-/** Puts the draft in the kit's place, unless another process has just done so. */
+/** Replaces the kit by the draft, unless another process has just done so. */
 async function replace(folder: string, draft: string): Promise<void> {
   const old = `${draft}.old`;
   if (!(await usable(folder))) await rename(folder, old).catch(ifMissing);

@@ -5,24 +5,32 @@ import { promisify } from "node:util";
 import type { Account } from "./account.js";
 import type { Kit } from "./kit.js";
 
-/** `fast` ends every session and writes a checkpoint; `immediate` is a crash: the next start recovers from the log. */
+/**
+ * How to stop the server: `fast` ends every session and writes a
+ * checkpoint, `immediate` is a crash.
+ */
 export type StopMode = "fast" | "immediate";
 
-/** Lines of PostgreSQL's own log that an error quotes. */
+/** The number of lines of PostgreSQL's log that an error quotes. */
 const TAIL = 20;
-/** How many ports to try before giving up. */
+/** The number of ports to try. */
 const TRIES = 10;
-/** Below the range from which systems take ports for outgoing connections, so that a stopped server's port stays free. */
+/**
+ * Below the range of ports for outgoing connections, so that the port
+ * of a stopped server stays free.
+ */
 const PORTS = [15_000, 32_000] as const;
 
-/** One PostgreSQL server process on one data directory. Lives in the keeper's process. */
+/** A PostgreSQL server on one data directory. Used in the keeper's process. */
 export class Server {
   readonly #kit: Kit;
   readonly #directory: string;
   readonly #account: Account | undefined;
+  /** 0 before the first start. */
   #port = 0;
   #process: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
+  /** The last lines of its log, at most `TAIL`. */
   #log: string[] = [];
 
   constructor(kit: Kit, directory: string, account: Account | undefined) {
@@ -31,7 +39,10 @@ export class Server {
     this.#account = account;
   }
 
-  /** Starts it, unless it runs, and resolves to its port once it accepts connections. Without a port it takes a free one. */
+  /**
+   * Starts the server unless it runs. Resolves to its port, a free one by
+   * default, once it accepts connections.
+   */
   async start(port: number | undefined, settings: Readonly<Record<string, string>>): Promise<number> {
     if (this.#process) return this.#port;
     for (let left = TRIES; ; left--) {
@@ -39,14 +50,15 @@ export class Server {
       if (await this.#launch(this.#port, settings)) return this.#port;
       const log = this.#log.join("\n");
       const clash = /could not bind|could not create any TCP\/IP sockets/.test(log);
-      if (port !== undefined || !clash || left <= 1) throw new Error(`PostgreSQL did not start. Its log says:\n${log}`);
+      if (port !== undefined || !clash || left <= 1)
+        throw new Error(`PostgreSQL did not start on port ${this.#port}. Its log says:\n${log}`);
     }
   }
 
   async stop(mode: StopMode): Promise<void> {
     const child = this.#process;
     if (child === undefined) return;
-    // Windows has no such signals to send: there the server's own tool must ask.
+    // Windows has no such signals: pg_ctl uses the server's own.
     if (process.platform === "win32") {
       await promisify(execFile)(this.#kit.binary("pg_ctl"), ["stop", "-D", this.#directory, "-m", mode]);
     } else {
@@ -55,7 +67,7 @@ export class Server {
     await this.#exited;
   }
 
-  /** Whether it came up; when it did not, it has ended. */
+  /** Resolves to whether the server came up. If not, its process has ended. */
   async #launch(port: number, settings: Readonly<Record<string, string>>): Promise<boolean> {
     const place = { port, listen_addresses: "127.0.0.1", unix_socket_directories: "" };
     const log = { log_destination: "stderr", logging_collector: "off", log_min_messages: "warning" };
@@ -65,7 +77,7 @@ export class Server {
     ]);
     const child = spawn(this.#kit.binary("postgres"), ["-D", this.#directory, ...args], {
       cwd: this.#kit.folder,
-      // Its log is read below, so it must not be translated.
+      // The code below parses the log, so it must not be translated.
       env: { ...process.env, LC_ALL: "C" },
       stdio: ["ignore", "ignore", "pipe"],
       windowsHide: true,
@@ -86,7 +98,7 @@ export class Server {
     });
     this.#exited = ended;
     const ready = new Promise<boolean>((resolve) => {
-      // Read for as long as it lives: a full pipe would bring the server to a halt.
+      // Read until the server ends: it would block on a full pipe.
       createInterface({ input: child.stderr }).on("line", (line) => {
         this.#log.push(line);
         if (this.#log.length > TAIL) this.#log.shift();

@@ -1,340 +1,259 @@
 import type { StoredAnswer } from "../job/answer.js";
-import { type ClaimedJob, type JobState, stateNumber } from "../job/job.js";
-import type { Transition } from "../job/transition.js";
-import {
-  type ClaimKey,
-  type Loss,
-  type Registration,
-  type Rescued,
-  type Tended,
-  type TendedRow,
-  toTended,
-  type Ending,
-} from "./census.js";
-import { type ClaimResult, Claims } from "./claims.js";
 import type { Database, Statement } from "../postgres/database.js";
 import { sqlState } from "../postgres/failure.js";
-import {
-  arrayOf,
-  claimedOf,
-  columnsOf,
-  type InsertRow,
-  insertValues,
-  Pieces,
-  piecesOf,
-  type StoredRow,
-  stateOf,
-  toStored,
-  uuidFromRef,
-} from "./rows.js";
-import { type Pair, pairKey, type Unserved } from "./serving.js";
-import { type Statements, statements } from "./statements.js";
+import { type StoredRow, toStored } from "./answers.js";
+import { type ClaimResult, Claims } from "./claim.js";
+import { type ClaimKey, foundIn } from "./claim-key.js";
+import { claimedAtInsert } from "./claimed.js";
+import type { Ack } from "./complete.js";
+import { type CountRow, type QueueCount, toCount } from "./counts.js";
+import type { Ending } from "./ending.js";
+import type { Registration } from "./hosts.js";
+import type { Inserted, InsertedRow, InsertRow } from "./insert.js";
+import { Pieces } from "./large-answers.js";
+import { type OperationOptions, type Operations, operations } from "./operations.js";
+import type { Pruned } from "./prune.js";
+import type { Loss, Rescued } from "./rescue.js";
+import type { AccusedRow } from "./suspicion.js";
+import { type Tended, type TendedRow, toTended } from "./tend.js";
+import { type Pair, pairKey, type Unserved } from "./unserved.js";
 
-/** What became of an insert; `claimed` is there where the row was inserted as executing, now and by this very try. */
-export interface Inserted {
-  readonly id: number;
-  readonly claimed: ClaimedJob | null;
+/** The server's code for a full notification queue. */
+const PROGRAM_LIMIT_EXCEEDED = "54000";
+
+/** Whether an earlier try of the same write may have gone through, its reply lost. */
+interface Retry {
+  readonly again?: boolean;
 }
 
-/** The end of one attempt, to be written. */
-export interface Ack {
-  readonly id: number;
-  readonly claim: number;
-  readonly transition: Transition;
-  /** Whether somebody awaited the job when it was claimed. */
-  readonly awaited: boolean;
-}
-
-/** How many jobs of a queue are in a state. */
-export interface QueueCount {
-  readonly queue: string;
-  readonly state: JobState;
-  readonly jobs: number;
-}
-
-/** How many rows were removed, and how many got the time when they will be. */
-export interface Pruned {
-  readonly pruned: number;
-  readonly dated: number;
-}
-
-interface InsertedRow {
-  readonly id: number;
-  readonly claimed: boolean;
-  readonly at: number;
-}
-
-/** The table of jobs as operations. */
+/** The table of jobs: what one host does with it, one method an operation. */
 export class Engine {
   readonly #database: Database;
-  readonly #statements: Statements;
+  readonly #operations: Operations;
   readonly #claims: Claims;
-  /** The id of the host that asks. */
+  /** The id of the host. */
   readonly host: string;
 
-  /**
-   * @param durable whether completions wait for the disk. @default true
-   * @param retention ms that rows which this host finishes are kept. @default 86_400_000, a day
-   */
-  constructor(database: Database, prefix: string, host: string, durable?: boolean, retention?: number) {
+  constructor(database: Database, prefix: string, host: string, options: OperationOptions = {}) {
     this.#database = database;
-    this.#statements = statements(prefix, durable, retention);
-    this.#claims = new Claims(database, this.#statements, host);
+    this.#operations = operations(prefix, options);
+    this.#claims = new Claims(database, this.#operations, host);
     this.host = host;
   }
 
-  /** Inserts all or none, in one statement. The same refs again insert nothing and find the rows that are there. */
+  /** Inserts all rows or none, in one statement. Idempotent: refs in the table keep their rows. */
   async insert(rows: readonly InsertRow[]): Promise<Inserted[]> {
+    const { insertOne, insertMany } = this.#operations;
     const [row] = rows;
-    const inserted = await (rows.length === 1 && row !== undefined ? this.#insertOne(row) : this.#insertMany(rows));
+    const inserted =
+      rows.length === 1 && row !== undefined
+        ? await this.#notifying<InsertedRow>(insertOne, insertOne.values(row, this.host))
+        : await this.#notifying<InsertedRow>(insertMany, insertMany.values(rows, this.host));
     if (inserted.length < rows.length) return this.#existing(rows);
     return rows.map((row, index) => {
-      const { id, at, claimed } = inserted[index] as InsertedRow;
-      return { id, claimed: claimed ? claimedOf(row, id, at) : null };
+      const stored = inserted[index] as InsertedRow;
+      return { id: stored.id, claimed: stored.claimed ? claimedAtInsert(row, stored) : null };
     });
   }
 
   /**
-   * Takes up to `limit` available jobs of the workers that this host has registered, first by priority, then by time. The first
-   * `begin` are begun by it.
+   * Claims up to `limit` available jobs of this host's workers, by priority, then by time. The
+   * first `begin` of them begin at once.
    */
-  take(queue: string, limit: number, begin = limit): Promise<ClaimResult> {
-    return this.#claims.take(queue, limit, begin);
+  claim(queue: string, limit: number, begin = limit): Promise<ClaimResult> {
+    return this.#claims.claim(queue, limit, begin);
   }
 
-  /** The jobs of {@link take}. */
-  async claim(queue: string, limit: number, begin = limit): Promise<ClaimedJob[]> {
-    return (await this.take(queue, limit, begin)).jobs;
-  }
-
-  /** Counts the attempts of jobs that this host only held and has begun now; of those that it holds no more, none. */
+  /** Counts the attempts of jobs that this host only held and has begun, if it still holds them. */
   async begin(jobs: readonly ClaimKey[]): Promise<void> {
-    const [ids, claims] = keyColumns(jobs);
-    await this.#database.query(this.#statements.begin, [ids, claims, this.host]);
+    const { begin } = this.#operations;
+    await this.#database.query(begin, begin.values(jobs, this.host));
   }
 
   /**
-   * Ends attempts and tells those who await elsewhere. False where the fence refused: this host holds that job no more.
-   * `again` where an earlier try may have gone through, its reply lost: what that has written is true then.
+   * Ends attempts, and notifies the other hosts that await them. False for an ack that the fence
+   * refused: this host does not hold the job any more. With `again`, true as well for what an
+   * earlier try has written.
    */
-  async complete(acks: readonly Ack[], again = false): Promise<boolean[]> {
-    const done = await this.#complete(acks);
-    if (done.length === acks.length) return acks.map(() => true);
-    if (again) done.push(...(await this.#written(acks)));
-    return among(done, acks);
+  async complete(acks: readonly Ack[], retry?: Retry): Promise<boolean[]> {
+    const { completeOne, completeMany, written } = this.#operations;
+    const [ack] = acks;
+    const completed =
+      acks.length === 1 && ack !== undefined
+        ? await this.#notifying<ClaimKey>(completeOne, completeOne.values(ack, this.host))
+        : await this.#notifying<ClaimKey>(completeMany, completeMany.values(acks, this.host));
+    if (completed.length === acks.length) return acks.map(() => true);
+    if (retry?.again)
+      completed.push(...(await this.#database.query<ClaimKey>(written, written.values(acks, this.host))));
+    return foundIn(completed, acks);
   }
 
   /**
-   * Gives back jobs that a stop of this host interrupts, each attempt not counted until there have been too many stops in a
-   * row; `exhausted` is for those that have no attempt left then. Like {@link complete}, false where the fence refused.
+   * Releases jobs that a stop of this host interrupts. No attempt counts until there have been too
+   * many stops in a row; a job that has none left then is `exhausted`. False for a key that the
+   * fence refused, like {@link complete}.
    */
-  async interrupt(keys: readonly ClaimKey[], exhausted: Ending, again = false): Promise<boolean[]> {
-    const [ids, claims] = keyColumns(keys);
-    const { answer, error } = exhausted;
-    const values = [ids, claims, this.host, error, answer.kind + answer.encoding, Buffer.from(answer.bytes)];
-    const done = await this.#notifying<ClaimKey>(this.#statements.interrupt, values);
-    // Nothing but an earlier try can have ended what this host held under that very claim.
-    if (again && done.length < keys.length) return keys.map(() => true);
-    return among(done, keys);
+  async interrupt(keys: readonly ClaimKey[], exhausted: Ending, retry?: Retry): Promise<boolean[]> {
+    const { interrupt } = this.#operations;
+    const interrupted = await this.#notifying<ClaimKey>(interrupt, interrupt.values(keys, exhausted, this.host));
+    // Only an earlier try can have ended what this host held under these claims.
+    if (retry?.again && interrupted.length < keys.length) return keys.map(() => true);
+    return foundIn(interrupted, keys);
   }
 
-  /** Resolves if the table of jobs can be written to. Rejects like a write where it cannot. */
+  /** Resolves if the table of jobs takes writes; otherwise rejects as a write would. */
   async writable(): Promise<void> {
-    await this.#database.query(this.#statements.writable, []);
+    const { writable } = this.#operations;
+    await this.#database.query(writable, writable.values());
   }
 
   /** Reads the answers of these refs. A ref without a row is absent from the result. */
   async readAnswers(refs: readonly string[]): Promise<StoredAnswer[]> {
-    const rows = await this.#database.query<StoredRow>(this.#statements.fetch, [refs.map(uuidFromRef)]);
-    return rows.map(toStored);
+    const { readAnswers } = this.#operations;
+    return (await this.#database.query<StoredRow>(readAnswers, readAnswers.values(refs))).map(toStored);
   }
 
-  /** Adds this host to those that are notified of the next outcome, then reads like {@link readAnswers}. */
+  /** Has the next outcome sent to this host, and reads like {@link readAnswers}. */
   async subscribe(refs: readonly string[]): Promise<StoredAnswer[]> {
-    const values = [refs.map(uuidFromRef), this.host];
-    const answers = (await this.#database.query<StoredRow>(this.#statements.subscribe, values)).map(toStored);
+    const { subscribe } = this.#operations;
+    const rows = await this.#database.query<StoredRow>(subscribe, subscribe.values(refs, this.host));
+    const answers = rows.map(toStored);
     if (answers.length === refs.length) return answers;
     const found = new Set(answers.map(({ ref }) => ref));
     return [...answers, ...(await this.readAnswers(refs.filter((ref) => !found.has(ref))))];
   }
 
+  /** Reads answers of any size, whole. Calls `progress` as their bytes arrive. */
   async readLargeAnswers(refs: readonly string[], progress: () => void = () => {}): Promise<StoredAnswer[]> {
     const pieces = new Pieces();
-    await this.#database.copy(this.#statements.large(refs.map(uuidFromRef)), (row) => {
+    await this.#database.copy(this.#operations.largeAnswers(refs), (row) => {
       pieces.add(row);
       progress();
     });
     return pieces.stored();
   }
 
-  /** Removes up to `limit` rows whose time is over, and dates up to `limit` finished rows that have no time. */
+  /** Deletes up to `limit` rows that have expired, and dates up to `limit` that have no expiry. */
   async prune(limit: number): Promise<Pruned> {
-    const [row] = await this.#database.query<Pruned>(this.#statements.prune, [limit]);
+    const { prune } = this.#operations;
+    const [row] = await this.#database.query<Pruned>(prune, prune.values(limit));
     return row ?? { pruned: 0, dated: 0 };
   }
 
-  /** How many jobs wait or run, by queue and state. Counts rows: for people, not for a hot path. */
+  /** Counts the jobs that wait or run, by queue and state. Reads every such row. */
   async counts(): Promise<QueueCount[]> {
-    const rows = await this.#database.query<{ queue: string; state: number; jobs: number }>(
-      this.#statements.counts,
-      [],
-    );
-    return rows.map(({ queue, state, jobs }) => ({ queue, state: stateOf(state), jobs }));
+    const { counts } = this.#operations;
+    return (await this.#database.query<CountRow>(counts, counts.values())).map(toCount);
   }
 
-  /** Registers this host: only registered hosts claim, and only they are missed when they die. Says where its beat starts. */
-  async register({ name, queues, workers, version, lockKey }: Registration): Promise<number> {
-    const values = [this.host, name, JSON.stringify(queues), arrayOf(workers), version, lockKey];
-    const [row] = await this.#database.query<{ beat: number }>(this.#statements.register, values);
+  /**
+   * Registers this host and returns its first beat. Only registered hosts can claim jobs, and only
+   * they can be found lost.
+   */
+  async register(registration: Registration): Promise<number> {
+    const { register } = this.#operations;
+    const values = register.values(this.host, registration);
+    const [row] = await this.#database.query<{ beat: number }>(register, values);
     return row?.beat ?? 0;
   }
 
-  /** Of these pairs, those whose jobs no live host can run, and why; the keys are those of {@link pairKey}. */
+  /**
+   * Finds those of these pairs whose jobs no live host can run. The keys are those of
+   * {@link pairKey}.
+   */
   async unserved(pairs: readonly Pair[]): Promise<Map<string, Unserved["reason"]>> {
-    const values = [pairs.map(({ queue }) => queue), pairs.map(({ worker }) => worker)].map(arrayOf);
-    const rows = await this.#database.query<Unserved>(this.#statements.unserved, values);
+    const { unserved } = this.#operations;
+    const rows = await this.#database.query<Unserved>(unserved, unserved.values(pairs));
     return new Map(rows.map((row) => [pairKey(row), row.reason]));
   }
 
-  /** Whose available jobs no live host can run. Reads one index entry a pair, not the jobs. */
+  /** Finds available jobs that no live host can run. Reads one index entry a pair, not the jobs. */
   unservedNow(): Promise<Unserved[]> {
-    return this.#database.query(this.#statements.unservedNow, []);
+    const { unservedNow } = this.#operations;
+    return this.#database.query(unservedNow, unservedNow.values());
   }
 
-  /** A heartbeat, with the host and its lock's key as parameters; it returns `beat`, or no row to a lost host. */
+  /** The statement of a heartbeat; its parameters are the host and its lock's key (`hosts.ts`). */
   get heartbeat(): Statement {
-    return this.#statements.beat;
-  }
-
-  /** Takes this host off the list, and gives back whatever is still its by the table: it runs nothing any more. */
-  async unregister(): Promise<void> {
-    await this.#notifying(this.#statements.unregister, [this.host]);
+    return this.#operations.heartbeat;
   }
 
   /**
-   * Looks after what is due, what waits in these queues, who lives, and, with `compare`, what this host holds by the table; up to
-   * `limit` jobs become available.
+   * Deregisters this host, which runs nothing any more, and releases whatever it still
+   * holds by the table.
    */
-  async tend(limit: number, queues: readonly string[], compare: boolean): Promise<Tended> {
-    const values = [this.host, limit, arrayOf(queues), compare];
-    const [row] = await this.#notifying<TendedRow>(this.#statements.tend, values);
-    this.#claims.notice(queues, row?.mixed ?? queues);
-    return toTended(row as TendedRow, compare);
+  async unregister(): Promise<void> {
+    const { unregister } = this.#operations;
+    await this.#notifying(unregister, unregister.values(this.host));
   }
 
-  /** Puts a lost host's jobs back to work. Those that had begun and have no attempt left are discarded as `exhausted`. */
-  async rescue({ id, sighting, unlocked, died }: Loss, { answer, error }: Ending): Promise<Rescued> {
-    const { beat = null, seen = null, lockKey = null } = sighting ?? {};
-    const told = [answer.kind + answer.encoding, Buffer.from(answer.bytes), error];
-    const values = [id, beat, seen, lockKey, unlocked, died, ...told];
-    const [row] = await this.#notifying<Rescued>(this.#statements.rescue, values);
+  /**
+   * Looks at the table: makes up to `limit` due jobs available, and finds what waits in these
+   * queues, which hosts live and, with `compare`, which jobs this host holds by the table.
+   */
+  async tend(
+    limit: number,
+    queues: readonly string[],
+    { compare = false }: { readonly compare?: boolean } = {},
+  ): Promise<Tended> {
+    const { tend } = this.#operations;
+    const [row] = await this.#notifying<TendedRow>(tend, tend.values(this.host, limit, queues, compare));
+    this.#claims.notice(queues, row?.mixed ?? queues);
+    return toTended(row as TendedRow, { compared: compare });
+  }
+
+  /**
+   * Returns a lost host's jobs to work. Jobs that had begun and have no attempt left
+   * are `exhausted`.
+   */
+  async rescue(loss: Loss, exhausted: Ending): Promise<Rescued> {
+    const { rescue } = this.#operations;
+    const [row] = await this.#notifying<Rescued>(rescue, rescue.values(loss, exhausted));
     return row ?? { jobs: 0, discarded: 0, gone: false };
   }
 
-  /** How often a job has taken down the process in which it ran alone; null where the fence refused. */
-  async accused({ id, claim }: ClaimKey): Promise<number | null> {
-    const rows = await this.#database.query<{ alone: number }>(this.#statements.accused, [id, claim, this.host]);
-    return rows[0]?.alone ?? null;
+  /** Reads how many processes died while they ran this job alone; null if the fence refuses. */
+  async accused(key: ClaimKey): Promise<number | null> {
+    const { accused } = this.#operations;
+    const [row] = await this.#database.query<AccusedRow>(accused, accused.values(key, this.host));
+    return row?.alone ?? null;
   }
 
-  /** Writes that it has done so `times` times. Idempotent. Null where the fence refused, else `times`. */
-  async accuse({ id, claim }: ClaimKey, times: number): Promise<number | null> {
-    const values = [id, claim, this.host, times];
-    const rows = await this.#database.query<{ alone: number }>(this.#statements.accuse, values);
-    return rows[0]?.alone ?? null;
+  /** Writes that count, and returns it; null if the fence refuses. Idempotent. */
+  async accuse(key: ClaimKey, times: number): Promise<number | null> {
+    const { accuse } = this.#operations;
+    const [row] = await this.#database.query<AccusedRow>(accuse, accuse.values(key, this.host, times));
+    return row?.alone ?? null;
   }
 
-  /** Ends all suspicion of a job that came through alone. */
-  async absolve({ id, claim }: ClaimKey): Promise<void> {
-    await this.#database.query(this.#statements.absolve, [id, claim, this.host]);
+  /** Clears all suspicion of a job that came through alone. */
+  async absolve(key: ClaimKey): Promise<void> {
+    const { absolve } = this.#operations;
+    await this.#database.query(absolve, absolve.values(key, this.host));
   }
 
   /**
-   * Runs a statement that notifies. A full notification queue must hold up nothing: it is done again without notifying, and
-   * found by the awaiters' sweep and the producers' polls.
+   * Runs a statement that notifies; the caller gives the values away. A full notification queue must
+   * not hold up any write: then the statement runs again without notifying, and the awaiters'
+   * lookups and the producers' polls find what it wrote.
    */
   async #notifying<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
+    values.push(true);
     try {
-      return await this.#database.query<Row>(statement, [...values, true]);
+      return await this.#database.query<Row>(statement, values);
     } catch (error) {
       if (sqlState(error) !== PROGRAM_LIMIT_EXCEEDED) throw error;
-      return this.#database.query<Row>(statement, [...values, false]);
+      return this.#database.query<Row>(statement, [...values.slice(0, -1), false]);
     }
   }
 
-  #insertOne(row: InsertRow): Promise<InsertedRow[]> {
-    return this.#notifying(this.#statements.insertOne, [...insertValues(row), row.claimedBy]);
-  }
-
-  #insertMany(rows: readonly InsertRow[]): Promise<InsertedRow[]> {
-    const columns = columnsOf(rows.map(insertValues));
-    const [workers, queues, args, meta, ...rest] = columns as [string[], string[], string[], string[]];
-    const claimed = arrayOf(rows.map(({ claimedBy }) => claimedBy !== null));
-    const json = [`[${args.join(",")}]`, `[${meta.join(",")}]`];
-    const values = [arrayOf(workers), arrayOf(queues), ...json, ...rest.map(arrayOf), claimed, this.host];
-    return this.#notifying(this.#statements.insertMany, values);
-  }
-
-  #complete(acks: readonly Ack[]): Promise<ClaimKey[]> {
-    const [ack] = acks;
-    if (acks.length === 1 && ack !== undefined) {
-      const bytes = ack.transition.answer?.bytes ?? null;
-      const values = [
-        ...completeValues(ack),
-        bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
-        this.host,
-      ];
-      return this.#notifying(this.#statements.completeOne, values);
-    }
-    const sorted = inLockOrder(acks);
-    const { starts, sizes, all } = piecesOf(sorted.map(({ transition }) => transition.answer?.bytes ?? null));
-    const columns = columnsOf(sorted.map(completeValues)).map(arrayOf);
-    return this.#notifying(this.#statements.completeMany, [
-      ...columns,
-      all,
-      arrayOf(starts),
-      arrayOf(sizes),
-      this.host,
-    ]);
-  }
-
-  /** Of these, those that an earlier try has written. */
-  #written(acks: readonly Ack[]): Promise<ClaimKey[]> {
-    const { starts, sizes, all } = piecesOf(acks.map(({ transition }) => transition.answer?.bytes ?? null));
-    const [ids, claims, , , , , heads] = columnsOf(acks.map(completeValues)).map(arrayOf);
-    const values = [ids, claims, heads, arrayOf(starts), arrayOf(sizes), all, this.host];
-    return this.#database.query(this.#statements.written, values);
-  }
-
-  /** Some of the rows were there before: an earlier try went through. What that had claimed is found when the host compares what it holds. */
+  /**
+   * Looks up rows of which some were in the table before: an earlier try went through. What it had
+   * inserted as claimed is found when the host compares what it holds.
+   */
   async #existing(rows: readonly InsertRow[]): Promise<Inserted[]> {
     const refs = rows.map(({ ref }) => ref);
     const ids = new Map((await this.readAnswers(refs)).map(({ ref, id }) => [ref, id]));
     return refs.map((ref) => ({ id: ids.get(ref) ?? 0, claimed: null }));
   }
 }
-
-function among(done: readonly ClaimKey[], keys: readonly ClaimKey[]): boolean[] {
-  const found = new Set(done.map(({ id, claim }) => `${id}/${claim}`));
-  return keys.map(({ id, claim }) => found.has(`${id}/${claim}`));
-}
-
-/** By id: statements that wait for each other's rows lock them in one order, so none waits for one that waits for it. */
-function inLockOrder<Key extends ClaimKey>(keys: readonly Key[]): Key[] {
-  return [...keys].sort((a, b) => a.id - b.id);
-}
-
-/** Keys as the columns that a batch takes, in the order of locks. */
-function keyColumns(keys: readonly ClaimKey[]): [ids: number[], claims: number[]] {
-  const sorted = inLockOrder(keys);
-  return [sorted.map(({ id }) => id), sorted.map(({ claim }) => claim)];
-}
-
-/** The values of `completeOne`, and with arrays of them of `completeMany`, less the bytes and the host. */
-function completeValues({ id, claim, transition }: Ack): (string | number | boolean | null)[] {
-  const { state, delay, counted, error, answer } = transition;
-  const head = answer === null ? null : answer.kind + answer.encoding;
-  return [id, claim, stateNumber(state), delay, counted, error, head];
-}
-
-const PROGRAM_LIMIT_EXCEEDED = "54000";

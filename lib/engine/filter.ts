@@ -1,19 +1,23 @@
 import { show } from "../codec/show.js";
 import { InvalidOptionError } from "../errors.js";
 import { JOB_STATES, type JobState, stateNumber } from "../job/job.js";
+import { checkKeys } from "../keys.js";
 
-/** Which jobs `baton.jobs()` lists: those that meet every condition given. */
+/** The filter of `baton.jobs()`. It lists the jobs that meet every condition; `{}` lists all. */
 export interface JobFilter {
-  /** One state, or any of several. */
+  /** The state of the job, or several of which it has one. */
   readonly state?: JobState | readonly JobState[];
+  /** The queue of the job. */
   readonly queue?: string;
+  /** The name of the job's worker. */
   readonly worker?: string;
-  /** A tag that the job has. */
+  /** One of the job's tags. */
   readonly tag?: string;
+  /** The ids of the jobs. Ids without a job are skipped. */
   readonly ids?: readonly number[];
 }
 
-/** A filter that can be used: states as the column has them, ids in order and each once. */
+/** A valid filter: states as the column stores them; ids sorted, without duplicates. */
 export interface CheckedFilter {
   readonly states: readonly number[] | null;
   readonly queue: string | null;
@@ -22,9 +26,13 @@ export interface CheckedFilter {
   readonly ids: readonly number[] | null;
 }
 
-const KNOWN: ReadonlySet<string> = new Set(["state", "queue", "worker", "tag", "ids"]);
+const KNOWN = ["state", "queue", "worker", "tag", "ids"] as const;
 
-/** Checks what `baton.jobs()` was given. Throws {@link InvalidOptionError} for the first thing that cannot be used. */
+/**
+ * Validates the filter of `baton.jobs()`.
+ *
+ * @throws {@link InvalidOptionError} for the first condition that is unknown or invalid.
+ */
 export function checkFilter(filter: JobFilter): CheckedFilter {
   if (typeof filter !== "object" || filter === null || Array.isArray(filter)) {
     throw new InvalidOptionError(
@@ -32,9 +40,7 @@ export function checkFilter(filter: JobFilter): CheckedFilter {
       `of jobs must be an object, such as { state: "discarded" }, not ${show(filter)}`,
     );
   }
-  for (const key of Object.keys(filter)) {
-    if (!KNOWN.has(key)) throw new InvalidOptionError(key, `of jobs is not known. There are: ${[...KNOWN].join(", ")}`);
-  }
+  checkKeys(filter, KNOWN, { of: "jobs" });
   const { state, queue, worker, tag, ids } = filter;
   return {
     states: state === undefined ? null : [state].flat().map(checkState),
@@ -51,17 +57,17 @@ function checkState(state: JobState): number {
   throw new InvalidOptionError("state", `of jobs must be one of ${JOB_STATES.join(", ")}, not ${show(state)}`);
 }
 
-/** PostgreSQL refuses a text with a NUL character. */
+/** PostgreSQL cannot store NUL characters in text. */
 function checkText(option: string, value: unknown): string | null {
   if (value === undefined) return null;
   if (typeof value === "string" && !value.includes("\0")) return value;
-  throw new InvalidOptionError(option, `of jobs must be a text without NUL characters, not ${show(value)}`);
+  throw new InvalidOptionError(option, `of jobs must be a string without NUL characters, not ${show(value)}`);
 }
 
 function checkIds(ids: unknown): number[] {
   if (!Array.isArray(ids))
     throw new InvalidOptionError("ids", `of jobs must be an array of integers, not ${show(ids)}`);
-  // Not `find`: an id may be missing or undefined.
+  // Not `find`, which cannot report an element that is undefined.
   const wrong = ids.findIndex((id) => !Number.isSafeInteger(id));
   if (wrong !== -1)
     throw new InvalidOptionError(`ids[${wrong}]`, `of jobs must be an integer, not ${show(ids[wrong])}`);

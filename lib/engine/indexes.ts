@@ -4,20 +4,23 @@ import type { Database } from "../postgres/database.js";
 import { named } from "./fragments.js";
 
 /**
- * Indexes that came after the first release. A large table gets them while its writers go on. Without one, statements are
- * slower, and no less right.
+ * Indexes that came after the first release. A large table gets them without blocking its writers.
+ * Without one, statements are slower but correct.
  */
 const INDEXES: Readonly<Record<string, string>> = {
   jobs_claim_worker: "(queue, worker, priority, scheduled_at, id) where state + 1 = 2",
   jobs_expire: "(expires_at) where state >= 4",
 };
 
-/** Bytes of a table up to which building an index holds its writers up for only a moment. */
+/** Bytes of a table that is small: building an index blocks its writers for only a moment. */
 const SMALL = 8 * 1_024 * 1_024;
 
 const SIZE = "select pg_catalog.pg_relation_size($1::pg_catalog.text::pg_catalog.regclass) as size";
 
-/** An index is not valid while it is being built, and after a build that failed. */
+/**
+ * Reads whether indexes are valid: one is not while it is being built, nor after a
+ * build that failed.
+ */
 const STATES = named(
   "indexes",
   `select c.relname as name, i.indisvalid as valid from pg_catalog.pg_index i
@@ -26,8 +29,10 @@ const STATES = named(
 );
 
 /**
- * One host at a time builds. A transaction's lock, since behind a pooler a session's would be anybody's. Without a parameter: the
- * extended protocol would leave a portal open with its snapshot, for which the build would wait for ever.
+ * Tries to get the lock that lets one host at a time build. The lock belongs to the transaction:
+ * behind a pooler, other hosts share the session. The key stands in the text: with a parameter, the
+ * extended protocol would keep a portal and its snapshot open, and the build would wait for that
+ * snapshot for ever.
  */
 function lock(prefix: string): string {
   const key = `pg_catalog.hashtextextended('pg-baton indexes of ${prefix}', 0)`;
@@ -39,7 +44,7 @@ interface IndexState {
   readonly valid: boolean;
 }
 
-/** Builds the indexes within a migration's transaction if the table is small. */
+/** Builds the indexes in a migration's transaction, if the table is small. */
 export async function buildSmall(client: pg.ClientBase, prefix: string): Promise<void> {
   const { rows } = await client.query<{ size: number }>(SIZE, [`"${prefix}".jobs`]);
   if (Number(rows[0]?.size) > SMALL) return;
@@ -49,9 +54,10 @@ export async function buildSmall(client: pg.ClientBase, prefix: string): Promise
 }
 
 /**
- * Builds the indexes that are missing, or were left invalid by a build that failed, and blocks no writer. Does nothing while
- * another host builds them. It waits for every transaction that is open in the database, so it may take hours: nobody should
- * wait for it. What it has not done when the database is stopped is left to the next start.
+ * Builds the indexes that are missing or invalid, without blocking writers. Does nothing while
+ * another host builds them. PostgreSQL waits for every transaction that is open in the database, so
+ * this may take hours: do not await it before a host starts. Stopping the database ends the build,
+ * and the next start resumes it.
  */
 export async function buildIndexes(database: Database, prefix: string): Promise<void> {
   if ((await unfinished(database, prefix)).length === 0) return;
@@ -64,14 +70,14 @@ export async function buildIndexes(database: Database, prefix: string): Promise<
 }
 
 async function build(database: Database, builder: ServerClient, prefix: string): Promise<void> {
-  // Asked again: another host may have finished them meanwhile.
+  // Read again: another host may have finished them before this one got the lock.
   for (const name of await unfinished(database, prefix)) {
     await builder.query(`drop index concurrently if exists "${prefix}".${name}`);
     await builder.query(`create index concurrently ${name} on "${prefix}".jobs ${INDEXES[name]}`);
   }
 }
 
-/** Those that are not there, or not valid. */
+/** The names of the indexes that are missing or invalid. */
 async function unfinished(database: Database, prefix: string): Promise<string[]> {
   const rows = await database.query<IndexState>(STATES, [prefix, Object.keys(INDEXES)]);
   const valid = new Set(rows.filter((row) => row.valid).map(({ name }) => name));

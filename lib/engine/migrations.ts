@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseError } from "../errors.js";
 import type { Database } from "../postgres/database.js";
-import { retryDelay, sqlState } from "../postgres/failure.js";
+import { retryDelay } from "../backoff.js";
+import { sqlState } from "../postgres/failure.js";
 import { named } from "./fragments.js";
 import { buildSmall } from "./indexes.js";
 import { type Progress, rightsError } from "./rights.js";
 
 /**
- * The schema, in numbered steps. A step that was released is never changed: a new one is added. The columns have no checks: the
- * server reads these anew from their text for every statement, and four of them cost 20 µs of its 150.
+ * The schema, in numbered steps. A released step never changes; changes are new steps. Columns have
+ * no check constraints: the server parses them from their text for every statement, and four of
+ * them took 20 of its 150 µs.
  */
 const STEPS: readonly ((schema: string) => string)[] = [
   (schema) => `
@@ -58,20 +60,26 @@ const STEPS: readonly ((schema: string) => string)[] = [
         as state, queue, worker, args, meta, tags, priority, attempt, max_attempts, scheduled_at, inserted_at, attempted_at,
         finished_at, attempted_by, errors, ref, pg_catalog.octet_length(result) as result_bytes
       from ${schema}.jobs;`,
-  // Results come compressed, or as what cannot be: to try again only takes time. And bytes that are stored as they are can be read
-  // in slices. Measured, 100 kB / 1 MB / 10 MB: written in 2.0 / 7-12 / 86 ms with it, 2.7 / 10 / 92 without. A side table took
-  // 1.9 / 7 / 71 ms, one copy less within the server, for a second row to write and prune; reading and pruning were the same.
+  // Results arrive compressed or incompressible, so compressing them again only takes time; and
+  // bytes that are stored as they are can be read in slices. Writing 100 kB / 1 MB / 10 MB
+  // takes 2.0 / 7-12 / 86 ms with this and 2.7 / 10 / 92 without. A side table took 1.9 / 7 /
+  // 71 ms, since the server copies the bytes once less, but is a second row to write and prune;
+  // reading and pruning took the same.
   (schema) => `alter table ${schema}.jobs alter column result set storage external;`,
-  // Each job leaves two dead versions of its row, and of its entries in most indexes. Left alone, they are removed when a fifth of
-  // the table is dead, which with a day's finished rows in it is late. Half a million jobs at full speed ran 2 to 7 % faster;
-  // a fillfactor changed nothing, as no update here can be heap-only: `state` decides about every partial index.
+  // Each job leaves two dead versions of its row, and of its entries in most indexes. By default
+  // autovacuum removes them when a fifth of the table is dead, which is late for a table with a
+  // day's finished rows. With this, half a million jobs at full speed ran 2 to 7 % faster. A
+  // fillfactor changed nothing: no update can be heap-only, since `state` is in the predicate of
+  // every partial index.
   (schema) =>
     `alter table ${schema}.jobs set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000);`,
-  // Liveness by a number that only rises, blame that tells apart who was present and who was alone, stops counted,
-  // retention stored with the row, and claims by worker. The predicate of jobs_claim_worker means state = 1 in words that only this
-  // index answers to: statistics of one worker would otherwise lead the planner to jobs_claim, and past every foreign job.
-  // Only an older release prunes by finished_at: without its index it reads that of expires_at and sorts (90 ms for 285,000 rows).
-  // Both would cost each completion 64 bytes of WAL more, 13 %.
+  // Adds a beat that only rises as the sign of life, blame that distinguishes jobs that were
+  // present from jobs that ran alone, a count of interruptions, retention stored with the row, and
+  // claims by worker. The predicate of jobs_claim_worker (see indexes.ts) means state = 1 in a form
+  // that only queries for this index use. Otherwise the statistics of one worker could lead the
+  // planner to jobs_claim, and past every foreign job. jobs_prune goes: only an older release
+  // prunes by finished_at, and without it reads the index of expires_at and sorts (90 ms for
+  // 285,000 rows). Both indexes would cost each completion 64 bytes of WAL more, 13 %.
   (schema) => `
     alter table ${schema}.jobs
       add column if not exists deaths smallint not null default 0,
@@ -90,29 +98,36 @@ const STEPS: readonly ((schema: string) => string)[] = [
 ];
 
 /**
- * Steps that a release need not know, by number: they only add to what there is, with defaults. They are recorded in a table of
- * their own, so that releases before them go on opening the schema, those included that know of no such table.
+ * The numbers of steps that an older release need not know: they only add tables, or columns with
+ * defaults. They are recorded in a table of their own, `additions`, so that older releases go on
+ * opening the schema, even those that do not know that table.
  */
 const ADDITIONS: ReadonlySet<number> = new Set([4]);
 
 /**
- * A step may need a table to itself for a moment. Who waits for that holds up everybody behind him, so he waits for no longer
- * than this, and tries again: somebody may be reading a long list.
+ * How long a step waits for a table. While it waits for an exclusive lock, every later statement
+ * waits behind it. So it gives up early and tries again: another session may be reading for long.
  */
 const LOCK_TIMEOUT = "1s";
 const LOCK_NOT_AVAILABLE = "55P03";
-/** Lets one host at a time apply steps. */
+/** Waits until no other host applies steps. */
 const LOCK = "select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))";
-/** ms that it is tried. */
+/** ms for which steps that cannot lock a table are tried again. */
 const PATIENCE = 30_000;
-/** No such schema, no such table: nobody has been here, or only an older release. */
+/**
+ * The server's codes for a schema or a table that does not exist: it is new, or an older release's.
+ */
 const ABSENT: ReadonlySet<string> = new Set(["3F000", "42P01"]);
 
 /**
- * Brings the schema up to this release. Safe when many hosts start at once: an advisory lock lets one of them do it. Needs
- * the right to create the schema, or only to own it where it exists, or only to use it where it is up to date. Throws
- * {@link DatabaseError} `ERR_BATON_SCHEMA_TOO_NEW` if a later release has made incompatible changes, and
- * `ERR_BATON_DATABASE_REFUSED` if rights are missing, or if somebody keeps a table locked for `patience` ms.
+ * Migrates the schema to this release. Safe when many hosts start at once: an advisory lock lets
+ * one of them do it. The role must be allowed to create the schema; or to own it, if it exists; or
+ * just to use it, if it is up to date.
+ *
+ * @param patience ms for which a step that cannot lock a table is tried again
+ * @throws {@link DatabaseError} `ERR_BATON_SCHEMA_TOO_NEW` if a later release has made
+ * incompatible changes; `ERR_BATON_DATABASE_REFUSED` if rights are missing, or another
+ * session keeps a table locked
  */
 export async function migrate(database: Database, prefix: string, patience = PATIENCE): Promise<void> {
   let progress: Progress = "unread";
@@ -140,12 +155,13 @@ async function applyPatiently(database: Database, prefix: string, patience: numb
 async function apply(database: Database, prefix: string): Promise<void> {
   const schema = `"${prefix}"`;
   await database.transaction(async (client) => {
-    // What the steps name without a schema is PostgreSQL's, whatever path the role has.
+    // Names without a schema in the steps mean PostgreSQL's own, whatever search path the role has.
     await client.query("set local search_path = pg_catalog, pg_temp");
     await client.query(LOCK, [`pg-baton migrations of ${prefix}`]);
-    // Only now: nobody is held up behind that lock but others who start.
+    // Only from here: nobody waits behind the lock above but other hosts that start.
     await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
-    // Asked for first, because "create schema if not exists" needs its rights even where the schema exists.
+    // Checked first: "create schema if not exists" needs the right to create even if
+    // the schema exists.
     const { rowCount } = await client.query("select from pg_catalog.pg_namespace where nspname = $1", [prefix]);
     if (rowCount === 0) await client.query(`create schema ${schema}`);
     for (const table of ["migrations", "additions"]) {
@@ -168,26 +184,26 @@ async function apply(database: Database, prefix: string): Promise<void> {
 }
 
 function busyError(prefix: string, cause: unknown): DatabaseError {
-  const message = `The tables of schema ${prefix} cannot be brought up to date: somebody holds a lock on them. End that transaction`;
+  const message = `Schema ${prefix} cannot be migrated: another session holds a lock on its tables. End its transaction`;
   return new DatabaseError("ERR_BATON_DATABASE_REFUSED", message, { cause });
 }
 
-/** The steps that were applied, and whether a release must know them. */
+/** Selects the steps that were applied, and whether a release must know them to open the schema. */
 function stepsOf(prefix: string): string {
   return `select step, true as required from "${prefix}".migrations
     union all select step, false from "${prefix}".additions`;
 }
 
-/** How far the schema is. Throws where a step was applied that this release must know and does not. */
+/** How far the schema is. Throws if this release must know a step that was applied and does not. */
 async function progressOf(database: Database, prefix: string): Promise<Progress> {
   const rows = await rowsOrNone<{ step: number; required: boolean }>(database, stepsOf(prefix));
-  // An older release has made no table of additions: the steps that it had to record say whether it is an older one.
+  // Without the table of additions the schema is new or an older release's.
   const known = rows ?? (await rowsOrNone<{ step: number }>(database, `select step from "${prefix}".migrations`)) ?? [];
   const newest = Math.max(0, ...known.filter((row) => !("required" in row) || row.required).map(({ step }) => step));
   if (newest > STEPS.length) {
     throw new DatabaseError(
       "ERR_BATON_SCHEMA_TOO_NEW",
-      `Schema ${prefix} is at step ${newest}, this release of pg-baton knows ${STEPS.length}: upgrade pg-baton, or use another prefix`,
+      `Schema ${prefix} is at step ${newest}, this release of pg-baton knows ${STEPS.length}. Upgrade pg-baton, or use another prefix`,
     );
   }
   const done = new Set(known.map(({ step }) => step));
@@ -195,7 +211,7 @@ async function progressOf(database: Database, prefix: string): Promise<Progress>
   return done.size > 0 ? "earlier" : "absent";
 }
 
-/** Null where a table or the schema is not there. */
+/** The rows of a query; null if a table or the schema does not exist. */
 async function rowsOrNone<Row extends object>(database: Database, text: string): Promise<Row[] | null> {
   try {
     return await database.query<Row>(named("steps", text), []);

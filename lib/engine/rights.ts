@@ -3,22 +3,31 @@ import type { Database } from "../postgres/database.js";
 import { sqlState } from "../postgres/failure.js";
 import { named } from "./fragments.js";
 
-/** The rights that a role needs on the tables, and what to grant where it lacks them. */
+/** The rights that a role needs on the tables, and errors that say what to grant. */
 
 const INSUFFICIENT_PRIVILEGE = "42501";
 
-/** What a caller needs, and what a host needs, by table. */
+/** The rights of a caller, which runs no jobs, and of a host, by table. */
 const CALLER = { jobs: ["select", "insert"], hosts: ["select"] };
 const HOST = { jobs: ["select", "insert", "update", "delete"], hosts: ["select", "insert", "update", "delete"] };
 
+/** Of the rights in `$3`, selects those that the role lacks on table `$2` of schema `$1`. */
 const MISSING = named(
   "rights",
-  `select array(select r from pg_catalog.unnest($3::pg_catalog.text[]) r
-    where not pg_catalog.has_table_privilege(pg_catalog.format('%I.%I', $1::pg_catalog.text, $2::pg_catalog.text), r)) as missing`,
+  `select array(select r from pg_catalog.unnest($3::pg_catalog.text[]) r where not pg_catalog.has_table_privilege(
+    pg_catalog.format('%I.%I', $1::pg_catalog.text, $2::pg_catalog.text), r)) as missing`,
 );
 
-/** Throws {@link DatabaseError} `ERR_BATON_DATABASE_REFUSED` if rights on a table are missing. */
-export async function checkRights(database: Database, prefix: string, hosting: boolean): Promise<void> {
+/**
+ * Checks the rights on the tables, for a caller or, with `hosting`, for a host.
+ *
+ * @throws {@link DatabaseError} `ERR_BATON_DATABASE_REFUSED` if the role lacks one
+ */
+export async function checkRights(
+  database: Database,
+  prefix: string,
+  { hosting }: { readonly hosting: boolean },
+): Promise<void> {
   for (const [table, rights] of Object.entries(hosting ? HOST : CALLER)) {
     const [row] = await database.query<{ missing: string[] }>(MISSING, [prefix, table, rights]);
     const missing = row?.missing ?? [];
@@ -30,12 +39,15 @@ export async function checkRights(database: Database, prefix: string, hosting: b
   }
 }
 
-/** How far a schema is: every step applied, those of an earlier release, none, or not known yet. */
+/**
+ * How far the migrations of a schema are: all applied, only those of an earlier release, none, or
+ * not read yet.
+ */
 export type Progress = "current" | "earlier" | "absent" | "unread";
 
 /**
- * An error of reading the schema's steps, or of applying those that it lacks, as one that says which grant is needed, if it is
- * for lack of rights.
+ * Turns a lack of rights while migrating into an error that names the missing grant. Returns any
+ * other error as it is.
  */
 export function rightsError(error: unknown, prefix: string, user: string, progress: Progress): unknown {
   if (sqlState(error) !== INSUFFICIENT_PRIVILEGE) return error;
@@ -47,20 +59,20 @@ export function rightsError(error: unknown, prefix: string, user: string, progre
   if (database !== undefined) return refusal(problem, `grant create on database ${quoted(database)} to ${role}`, error);
   const [, table] = /denied for (?:table|relation|view) (.+)/.exec(message) ?? [];
   if (table !== undefined) return refusal(problem, `grant select on "${prefix}".${table} to ${role}`, error);
-  // Whoever cannot read the steps may need no more than to read them.
+  // The schema may be up to date: then reading its steps is all that the role needs.
   const rights = progress === "unread" ? "usage" : "usage, create";
   return refusal(problem, `grant ${rights} on schema "${prefix}" to ${role}`, error);
 }
 
-/** No grant on the tables is enough to change them. */
+/** Only the owner of the tables can alter them; no grant on them is enough. */
 function outdated(problem: string, prefix: string, cause: unknown): DatabaseError {
   const remedy =
     `The schema is of an earlier release. Start this release once as the role that owns ${prefix}.jobs: ` +
-    "it brings the schema up to date, and then rights on its tables are enough";
+    "that migrates the schema. Afterwards rights on its tables are enough";
   return new DatabaseError("ERR_BATON_DATABASE_REFUSED", `${problem}. ${remedy}`, { cause });
 }
 
-/** A name as an identifier. */
+/** A name as an SQL identifier. */
 function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

@@ -1,24 +1,28 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseError } from "../errors.js";
-import type { JobErrorEntry, JobRow, JsonObject } from "../job/job.js";
+import { type JobErrorEntry, type JobRow, type JsonObject, stateOf } from "../job/job.js";
 import type { Database, Statement } from "../postgres/database.js";
-import { isPassing, retryDelay } from "../postgres/failure.js";
+import { retryDelay } from "../backoff.js";
+import { isPassing } from "../postgres/failure.js";
 import { type CheckedFilter, checkFilter, type JobFilter } from "./filter.js";
 import { named, tablesOf } from "./fragments.js";
-import { stateOf } from "./rows.js";
 
-/** Rows that one statement looks at, whether they match the filter or not: it and its snapshot last milliseconds. */
+/**
+ * Rows that one statement looks at, whether they match the filter or not. So the statement and its
+ * snapshot last milliseconds.
+ */
 const WINDOW = 10_000;
-/** A page ends at this many rows, or at this many characters of JSON, whichever comes first. */
+/** Rows of a page at most. */
 const PAGE = 1_000;
+/** Characters of JSON from which a page is full. */
 const PAGE_WEIGHT = 4 * 1_024 * 1_024;
-/** Rows of a page that are fetched first, to learn how large they are. */
+/** Rows of a page that are read first, to learn how large they are. */
 const FIRST = 10;
-/** Rows fetched at once, at most. */
+/** Rows read from the cursor at once, at most. */
 const CHUNK = 200;
-/** ms that a page is tried again while the database is away. */
+/** ms for which reading is tried again while the database is unreachable. */
 const PATIENCE = 15_000;
-/** The latest time that a Date holds. The table may hold later ones, and infinity. */
+/** The latest time that a Date can hold. The table may hold later ones, and infinity. */
 const LATEST = 8.64e15;
 
 type Time = "scheduledAt" | "insertedAt" | "attemptedAt" | "finishedAt";
@@ -35,10 +39,53 @@ interface ScannedRow extends Omit<JobRow, "state" | "args" | "meta" | "errors" |
   readonly finishedAt: number | null;
 }
 
+/** The columns of a listed job, by field. */
+const COLUMNS: Readonly<Record<keyof ScannedRow, string>> = {
+  id: "id",
+  state: "state",
+  queue: "queue",
+  worker: "worker",
+  args: "args",
+  meta: "meta",
+  tags: "tags",
+  priority: "priority",
+  attempt: "attempt",
+  maxAttempts: "max_attempts",
+  scheduledAt: wholeMs("scheduled_at"),
+  insertedAt: wholeMs("inserted_at"),
+  attemptedAt: wholeMs("attempted_at"),
+  finishedAt: wholeMs("finished_at"),
+  attemptedBy: "attempted_by",
+  errors: "errors",
+};
+
 /**
- * Lists jobs by id, any number of them in constant memory. While the caller's loop body runs, no connection is held and no
- * transaction is open, so that vacuum goes on. Throws {@link InvalidOptionError} and {@link DatabaseError}, both at the first
- * or a later step of the loop.
+ * The conditions of a filter, by property, each on its parameter. `state + 0` keeps the planner
+ * from the partial indexes: it would read all of one for each page, and sort.
+ */
+const CONDITIONS: Readonly<Record<keyof CheckedFilter, (parameter: string) => string>> = {
+  states: (parameter) => `state + 0 = any(${parameter}::smallint[])`,
+  queue: (parameter) => `queue = ${parameter}`,
+  worker: (parameter) => `worker = ${parameter}`,
+  tag: (parameter) => `${parameter} = any(tags)`,
+  ids: (parameter) => `id = any(${parameter}::bigint[])`,
+};
+
+/**
+ * A time as whole ms since the epoch. Its text would depend on the role's `datestyle`
+ * and `timezone`.
+ */
+function wholeMs(column: string): string {
+  const truncated = `pg_catalog.date_trunc('milliseconds', ${column})`;
+  return `pg_catalog.round(pg_catalog.date_part('epoch', ${truncated}) * 1000::pg_catalog.float8)`;
+}
+
+/**
+ * Lists jobs by id, any number of them in constant memory. While the caller's loop body runs, the
+ * listing holds no connection and no transaction, so vacuum goes on.
+ *
+ * @throws {@link InvalidOptionError} at the first step of the loop
+ * @throws {@link DatabaseError} at any step of the loop
  */
 export async function* scanJobs(
   database: Database,
@@ -51,20 +98,24 @@ export async function* scanJobs(
   }
 }
 
-/** Where a listing stands. Pages are found by key, so each is a short statement of its own. */
+/** A listing under way. It finds its pages by key, so each is a short statement of its own. */
 class Scan {
   readonly #database: Database;
   readonly #filter: CheckedFilter;
   readonly #last: Statement;
   readonly #edge: Statement;
+  /** The properties of the filter that are given, in the order of their parameters. */
+  readonly #given: readonly (keyof CheckedFilter)[];
   readonly #page: string;
   /** The id after which the next page begins. */
   #after = Number.MIN_SAFE_INTEGER;
-  /** The window's last id; rows up to here may be read by one statement. */
+  /** The last id of the window, up to which one statement may read. */
   #until = Number.MIN_SAFE_INTEGER;
-  /** Of the filter's ids those in the window: all of them with every page would be more than the rows. */
+  /** The filter's ids that are in the window. All ids with every page would outweigh the rows. */
   #ids: readonly number[] | null = null;
-  /** The last id of the listing: jobs that are inserted faster than they are read do not keep it going for ever. */
+  /**
+   * The last id of the listing, fixed at its start, so that inserts cannot keep it going for ever.
+   */
   #end: number | undefined;
 
   constructor(database: Database, prefix: string, filter: CheckedFilter) {
@@ -76,7 +127,8 @@ class Scan {
       "scan_edge",
       `select id from ${jobs} where id > $1 and id <= $2 order by id limit 1 offset ${WINDOW - 1}`,
     );
-    this.#page = pageText(jobs, filter);
+    this.#given = (Object.keys(CONDITIONS) as (keyof CheckedFilter)[]).filter((key) => filter[key] !== null);
+    this.#page = pageText(jobs, this.#given);
   }
 
   /** The next page, which may be empty; null at the end. */
@@ -85,7 +137,7 @@ class Scan {
     if (this.#after >= this.#end) return null;
     if (this.#after >= this.#until) await this.#advance(this.#end);
     const rows = await this.#retrying(() => this.#read());
-    // A page that is full may have left rows of the window unread.
+    // A full page may have left rows of the window unread.
     this.#after = roomBeside(rows) > 0 ? this.#until : (rows.at(-1) as ScannedRow).id;
     return rows;
   }
@@ -113,17 +165,17 @@ class Scan {
     return row?.id;
   }
 
-  /** Reads from the window through a cursor until the page is full, or the window is at its end. */
+  /** Reads from the window through a cursor, until the page is full or the window ends. */
   #read(): Promise<ScannedRow[]> {
     return this.#database.read<ScannedRow>(this.#page, this.#values(), roomBeside);
   }
 
   #values(): unknown[] {
-    const { states, queue, worker, tag } = this.#filter;
-    return [this.#after, this.#until, ...[states, queue, worker, tag, this.#ids].filter((value) => value !== null)];
+    const values = this.#given.map((key) => (key === "ids" ? this.#ids : this.#filter[key]));
+    return [this.#after, this.#until, ...values];
   }
 
-  /** Reading twice harms nobody: a connection that is lost does not end the listing. */
+  /** Repeats a read, which is idempotent, so that a lost connection does not end the listing. */
   async #retrying<Result>(read: () => Promise<Result>): Promise<Result> {
     const since = performance.now();
     for (let failures = 1; ; failures += 1) {
@@ -138,7 +190,7 @@ class Scan {
   }
 }
 
-/** How many more rows a page takes beside these, and at once; 0 where it is full. */
+/** How many rows to read next for a page that has these already; 0 if it is full. */
 function roomBeside(rows: readonly ScannedRow[]): number {
   if (rows.length === 0) return FIRST;
   const weight = rows.reduce((sum, { args, meta, errors }) => sum + args.length + meta.length + errors.length, 0);
@@ -146,27 +198,11 @@ function roomBeside(rows: readonly ScannedRow[]): number {
   return room <= 0 ? 0 : Math.ceil(room);
 }
 
-/** `state + 0` keeps the planner from the partial indexes: it would read all of one for each page, and sort. */
-function pageText(jobs: string, { states, queue, worker, tag, ids }: CheckedFilter): string {
-  const clauses = ["id > $1", "id <= $2"];
-  const add = (given: unknown, clause: (parameter: string) => string): void => {
-    if (given !== null) clauses.push(clause(`$${parameters++}`));
-  };
-  let parameters = 3;
-  add(states, (parameter) => `state + 0 = any(${parameter}::smallint[])`);
-  add(queue, (parameter) => `queue = ${parameter}`);
-  add(worker, (parameter) => `worker = ${parameter}`);
-  add(tag, (parameter) => `${parameter} = any(tags)`);
-  add(ids, (parameter) => `id = any(${parameter}::bigint[])`);
-  return `select id, state, queue, worker, args, meta, tags, priority, attempt, max_attempts as "maxAttempts",
-    ${ms("scheduled_at")} as "scheduledAt", ${ms("inserted_at")} as "insertedAt", ${ms("attempted_at")} as "attemptedAt",
-    ${ms("finished_at")} as "finishedAt", attempted_by as "attemptedBy", errors
-    from ${jobs} where ${clauses.join(" and ")} order by id`;
-}
-
-/** A time as whole ms since the epoch: its text would depend on the role's `datestyle` and `timezone`. */
-function ms(column: string): string {
-  return `pg_catalog.round(pg_catalog.date_part('epoch', pg_catalog.date_trunc('milliseconds', ${column})) * 1000::pg_catalog.float8)`;
+/** The text of a page's query, for these properties of the filter. */
+function pageText(jobs: string, given: readonly (keyof CheckedFilter)[]): string {
+  const clauses = ["id > $1", "id <= $2", ...given.map((key, at) => CONDITIONS[key](`$${at + 3}`))];
+  const columns = Object.entries(COLUMNS).map(([field, sql]) => `${sql} as "${field}"`);
+  return `select ${columns.join(", ")} from ${jobs} where ${clauses.join(" and ")} order by id`;
 }
 
 function toJobRow(row: ScannedRow): JobRow {
@@ -187,13 +223,10 @@ function toDate(time: number): Date {
   return new Date(Math.max(-LATEST, Math.min(LATEST, time)));
 }
 
-function scanError(error: unknown): DatabaseError {
-  const { message } = error as Error;
-  return isPassing(error)
-    ? new DatabaseError("ERR_BATON_DATABASE_UNREACHABLE", `Listing jobs failed, the database is away: ${message}`, {
-        cause: error,
-      })
-    : new DatabaseError("ERR_BATON_DATABASE_REFUSED", `Listing jobs failed, the database refuses it: ${message}`, {
-        cause: error,
-      });
+function scanError(cause: unknown): DatabaseError {
+  const { message } = cause as Error;
+  const [code, reason] = isPassing(cause)
+    ? (["ERR_BATON_DATABASE_UNREACHABLE", "the database is unreachable"] as const)
+    : (["ERR_BATON_DATABASE_REFUSED", "the database refuses it"] as const);
+  return new DatabaseError(code, `Listing jobs failed because ${reason}: ${message}`, { cause });
 }

@@ -1,33 +1,34 @@
 import type { JobState } from "./job.js";
 
 /**
- * What an awaiter is told of a job: a kind and, for most kinds, a value in the codec's bytes. The row's `result` column
- * keeps the last one, an envelope carries it over NOTIFY, the mailbox hands it out. All three hold the same bytes.
+ * What an awaiter gets about a job: a kind and, for most kinds, a value in the codec's bytes. The
+ * row's `result` column keeps the last answer, an envelope carries it over NOTIFY, and the mailbox
+ * hands it out. All three hold the same bytes.
  */
 
-/** The wire's letters, see docs/architecture.md. */
+/** The kinds by their letters on the wire; see docs/architecture.md. */
 export const ANSWER_KINDS = {
-  /** Completed; `perform` returned nothing. */
+  /** The job completed; `perform` returned nothing. */
   completed: "o",
-  /** Completed with a value. */
+  /** The job completed with a value. */
   value: "v",
-  /** Completed; what it returned is over the limit and gone. The value, if any, is `[size, limit]`. */
+  /** The job completed; its result was over the limit. The value, if any, is `[size, limit]`. */
   tooLarge: "l",
-  /** This attempt failed, the job will be retried. The value is the error. */
+  /** The attempt failed; the job will be retried. The value is the error. */
   failed: "e",
-  /** Failed for good. The value is the error. */
+  /** The job failed for good. The value is the error. */
   exhausted: "x",
-  /** Discarded by the worker. The value is the reason. */
+  /** The worker discarded the job. The value is the reason. */
   discarded: "d",
-  /** Cancelled. The value is the reason. */
+  /** The job was cancelled. The value is the reason. */
   cancelled: "c",
-  /** Snoozed, will run again. The value is the number of seconds. */
+  /** The job will run again later. The value is the number of seconds. */
   snoozed: "s",
 } as const;
 
 export type AnswerKind = (typeof ANSWER_KINDS)[keyof typeof ANSWER_KINDS];
 
-/** How an answer's bytes are to be read: `-` there are none, `b` as they are, `z` after inflating (deflate-raw). */
+/** How the bytes are stored: `-` none, `b` as encoded, `z` compressed with raw deflate. */
 export type AnswerEncoding = "-" | "b" | "z";
 
 export interface Answer {
@@ -36,25 +37,25 @@ export interface Answer {
   readonly bytes: Uint8Array;
 }
 
-/** A value in the codec's bytes, as the thread hands it over. */
+/** A value in the codec's bytes, as a thread sends it. */
 export interface Encoded {
   readonly encoding: "b" | "z";
   readonly bytes: Uint8Array;
 }
 
-/** Whether the job is over with this answer, or will run again. */
+/** Whether the job has finished with this answer, rather than runs again. */
 export function isFinalKind(kind: AnswerKind): boolean {
   return kind !== ANSWER_KINDS.failed && kind !== ANSWER_KINDS.snoozed;
 }
 
-/** Whether the job came through. */
+/** Whether the job completed. */
 export function isSuccessKind(kind: AnswerKind): boolean {
   return kind === ANSWER_KINDS.completed || kind === ANSWER_KINDS.value;
 }
 
 const KINDS: ReadonlySet<string> = new Set(Object.values(ANSWER_KINDS));
 
-/** Whether a letter from the wire or a row is a kind that this release knows. */
+/** Whether this release knows the kind of a letter from the wire or a row. */
 export function isAnswerKind(letter: string): letter is AnswerKind {
   return KINDS.has(letter);
 }
@@ -71,7 +72,7 @@ export function answerWith(kind: AnswerKind, { encoding, bytes }: Encoded): Answ
   return { kind, encoding, bytes };
 }
 
-/** What the table knows of an awaited job, looked up by its ref. */
+/** An awaited job's row, looked up by its ref. */
 export interface StoredAnswer {
   readonly ref: string;
   readonly id: number;
@@ -79,8 +80,8 @@ export interface StoredAnswer {
   readonly attempt: number;
   /** The host that claimed it last. */
   readonly host: string | null;
-  /** The last outcome; null where no attempt has ended yet, and where it is large. */
+  /** The last answer; null if no attempt has ended yet, or if the answer is large. */
   readonly answer: Answer | null;
-  /** The bytes of an outcome that is too large to be read along with others; it is read by itself. */
+  /** The size in bytes of an answer that is too large to be read along with others. */
   readonly large?: number | undefined;
 }

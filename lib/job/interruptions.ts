@@ -1,7 +1,9 @@
 /**
- * Jobs that stops interrupt. Such a job goes back to its queue without losing an attempt, so that a deployment costs nobody
- * one. A job that never ends within the grace period would run for ever this way, so that the row counts the stops in a row.
+ * From this many stops in a row on, each stop that interrupts a job costs it an attempt. An attempt
+ * that ends resets the count.
+ *
+ * A stop returns the jobs that it interrupts to the queue without costing them an attempt, so that
+ * deployments are free. The row counts these stops, because a job that never ends within the grace
+ * period would otherwise run forever.
  */
-
-/** From so many stops in a row on, each costs an attempt. An attempt that ends sets the count back to 0. */
 export const COUNTED_FROM = 5;

@@ -1,8 +1,8 @@
 import type { Suspicion } from "./suspicion.js";
 
-/** A job's row, in the three shapes in which it travels: as `perform` sees it, as a claim carries it, as a listing shows it. */
+/** The forms of a job: as `perform` gets it, as a claim brings it, as `jobs()` lists it. */
 
-/** The states, as in Oban. The position is what the `state` column holds. */
+/** The states, as in Oban. Their positions are the numbers in the `state` column. */
 export const JOB_STATES = [
   "scheduled",
   "available",
@@ -13,39 +13,57 @@ export const JOB_STATES = [
   "cancelled",
 ] as const;
 
-/** Where a job stands. `completed`, `discarded` and `cancelled` are final. */
+/** The state of a job. `completed`, `discarded` and `cancelled` are final. */
 export type JobState = (typeof JOB_STATES)[number];
 
-/** The number that the `state` column holds for a state. */
+/** The number of a state in the `state` column. */
 export function stateNumber(state: JobState): number {
   return JOB_STATES.indexOf(state);
 }
 
-/** Any JSON object: what `meta` is. */
+/** The state that a number in the `state` column stands for. */
+export function stateOf(number: number): JobState {
+  return JOB_STATES[number] as JobState;
+}
+
+/** Any JSON object, such as a job's `meta`. */
 export type JsonObject = { readonly [key: string]: unknown };
 
-/** A job as `perform` gets it. Plain data: changing it changes nothing in the database. */
+/** A job as `perform` gets it. A copy: changes to it do not reach the database. */
 export interface Job<Args = unknown> {
+  /** The id of its row. Rises with each insert, with gaps. */
   readonly id: number;
+  /** The name of its worker. */
   readonly worker: string;
+  /** The queue that it waits in. */
   readonly queue: string;
+  /** The args that it was inserted with, after a round trip through JSON. */
   readonly args: Args;
+  /** The `meta` that it was inserted with. */
   readonly meta: JsonObject;
+  /** The `tags` that it was inserted with. */
   readonly tags: readonly string[];
-  /** 0 is first. */
+  /** 0 runs first. */
   readonly priority: number;
-  /** Counts from 1: this is the attempt under way. Snoozes and jobs given back do not count. */
+  /** The number of the current or last attempt, from 1. Snoozes and released jobs do not count. */
   readonly attempt: number;
+  /** How many attempts it gets before it is discarded. */
   readonly maxAttempts: number;
+  /** When it may run at the earliest. */
   readonly scheduledAt: Date;
+  /** When it was inserted, by the database's clock. */
   readonly insertedAt: Date;
+  /** When the current or last attempt began, by the database's clock. */
   readonly attemptedAt: Date;
 }
 
-/** A job as a claim carries it from the row to the thread: JSON as text and times in ms, so that only the thread parses. */
+/**
+ * A job as a claim brings it from the row. JSON is text and times are in ms since the
+ * epoch: only the thread parses them.
+ */
 export interface ClaimedJob {
   readonly id: number;
-  /** How often this row has been claimed. It only rises, so (host, claim) is the fence of every later write. */
+  /** How often the row was claimed. Only rises, so that (host, claim) fences every later write. */
   readonly claim: number;
   readonly worker: string;
   readonly queue: string;
@@ -57,18 +75,16 @@ export interface ClaimedJob {
   readonly priority: number;
   readonly attempt: number;
   readonly maxAttempts: number;
-  /** 0: none. 1: a host died while it held the job. 2: the job runs alone, in a process of its own (`job/suspicion.ts`). */
   readonly suspicion: Suspicion;
-  /** Whether the row counts the attempt already; else the job is only held, and the attempt counts once it begins. */
+  /** Whether the row counts the attempt already. If not, the job is held. */
   readonly begun: boolean;
-  /** Whether somebody awaits it; more may do so later. */
+  /** Whether somebody awaited the job when it was claimed. Others may do so later. */
   readonly awaited: boolean;
-  /** ms since the epoch, like all times of a claim. */
   readonly scheduledAt: number;
   readonly insertedAt: number;
-  /** When the attempt began; of a job that is only held, when it was claimed. */
+  /** When the attempt began. For a held job, when it was claimed. */
   readonly attemptedAt: number;
-  /** The ref of its relay, 22 characters of base64url; null where nobody asked for one. */
+  /** The ref of the job's relay, 22 characters of base64url; null for a job without a relay. */
   readonly ref: string | null;
 }
 
@@ -77,21 +93,26 @@ export function compareJobs(a: ClaimedJob, b: ClaimedJob): number {
   return a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id;
 }
 
-/** One failed attempt, as the row's `errors` keeps it: the newest ten. */
+/** One failed attempt in the `errors` of a {@link JobRow}. */
 export interface JobErrorEntry {
-  /** ISO 8601, the database's clock. */
+  /** When it failed: ISO 8601, by the database's clock. */
   readonly at: string;
+  /** The number of the attempt. */
   readonly attempt: number;
-  /** Name, message and stack, cut to 4,000 characters. */
+  /** Name, message and stack of the error, cut to 4,000 characters. */
   readonly error: string;
 }
 
 /** A job as `baton.jobs()` lists it. */
 export interface JobRow<Args = unknown> extends Omit<Job<Args>, "attemptedAt"> {
+  /** Where the job stands. */
   readonly state: JobState;
+  /** When the last attempt began. Null before the first. */
   readonly attemptedAt: Date | null;
+  /** When it reached a final state. Null before that. */
   readonly finishedAt: Date | null;
-  /** The id of the host that claimed it last. */
+  /** The id of the host that claimed it last. Null before the first claim. */
   readonly attemptedBy: string | null;
+  /** Its failed attempts, the last ten at most. */
   readonly errors: readonly JobErrorEntry[];
 }

@@ -1,8 +1,8 @@
 import type { JobProblem } from "../errors.js";
 
 /**
- * A type that JSON gives back as it was: what args may be. Anything else becomes `never`, which makes the
- * worker's definition a compile error at the property in question.
+ * A type that survives JSON unchanged, as args must. Any other part becomes `never`, which
+ * makes the definition of the worker a compile error at that property.
  */
 export type Json<T> = unknown extends T
   ? T
@@ -27,16 +27,16 @@ type NotJson =
   | ArrayBufferView
   | Promise<unknown>;
 
-/** How deep args and meta may nest. Far below where PostgreSQL's own JSON parser gives up. */
+/** Levels of nested args or meta. PostgreSQL's JSON parser accepts far more. */
 const DEPTH_LIMIT = 500;
 
-/** No more problems than these are listed for one value: the first few say what is wrong. */
+/** Most problems listed for one value. */
 const PROBLEM_LIMIT = 10;
 
 /**
- * Lists what in a value would not come back from a `jsonb` column as it went in, each with its path. JSON.stringify
- * drops or changes all of these without a word. A property that is undefined is fine: it is left out, as an optional
- * property is.
+ * Lists the parts of a value that a `jsonb` column would not return unchanged, each with
+ * its path. JSON.stringify drops or changes them silently. Undefined properties are
+ * allowed: they are omitted, like optional ones.
  */
 export function jsonProblems(value: unknown, path: string): JobProblem[] {
   const problems: JobProblem[] = [];
@@ -54,22 +54,22 @@ export function jsonProblems(value: unknown, path: string): JobProblem[] {
       case "string":
         return checkText(value, path);
       case "number":
-        if (!Number.isFinite(value)) add(path, `is ${value}, which JSON has no word for`);
+        if (!Number.isFinite(value)) add(path, `is ${value}, which JSON cannot represent`);
         return;
       case "bigint":
-        return add(path, "is a bigint, which JSON cannot hold: pass a string");
+        return add(path, "is a bigint, which JSON cannot represent: pass a string");
       case "object":
         if (value !== null) visitObject(value, path);
         return;
       case "undefined":
-        return add(path, "is undefined, which JSON cannot hold: pass null, or leave it out");
+        return add(path, "is undefined, which JSON cannot represent: pass null, or omit it");
       default:
-        return add(path, `is a ${typeof value}, which JSON cannot hold`);
+        return add(path, `is a ${typeof value}, which JSON cannot represent`);
     }
   }
 
   function visitObject(value: object, path: string): void {
-    if (ancestors.has(value)) return add(path, "refers back to an object that holds it: JSON has no cycles");
+    if (ancestors.has(value)) return add(path, "is a circular reference, which JSON cannot represent");
     if (ancestors.size >= DEPTH_LIMIT) return add(path, `is nested deeper than ${DEPTH_LIMIT} levels`);
     ancestors.add(value);
     if (Array.isArray(value)) {
@@ -89,8 +89,8 @@ export function jsonProblems(value: unknown, path: string): JobProblem[] {
   }
 
   function checkText(text: string, path: string): void {
-    if (text.includes("\0")) add(path, "holds a NUL character, which PostgreSQL cannot store");
-    else if (!text.isWellFormed()) add(path, "holds half a surrogate pair, which PostgreSQL cannot store");
+    if (text.includes("\0")) add(path, "contains a NUL character, which PostgreSQL cannot store");
+    else if (!text.isWellFormed()) add(path, "contains half a surrogate pair, which PostgreSQL cannot store");
   }
 
   visit(value, path);
@@ -100,6 +100,6 @@ export function jsonProblems(value: unknown, path: string): JobProblem[] {
 function isPlain(value: object): boolean {
   if (typeof (value as { toJSON?: unknown }).toJSON === "function") return false;
   const proto: unknown = Object.getPrototypeOf(value);
-  // An object from another realm (vm, test runner) has another Object.prototype, whose own prototype is null too.
+  // The Object.prototype of another realm (vm, test runners) has the prototype null too.
   return proto === null || Object.getPrototypeOf(proto) === null;
 }

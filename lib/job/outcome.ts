@@ -1,8 +1,8 @@
 import type { Encoded } from "./answer.js";
 
 /**
- * What one run of `perform` came to. The thread makes it as plain data, its values already in the codec's bytes, so that
- * the host's main loop only passes it on. `transition` turns it into the job's next state.
+ * What came of one run of a job. Plain data, made in the thread, with its values already encoded,
+ * so that the host's main loop only passes it on. `transition` turns it into the job's next state.
  */
 export type Outcome =
   | CompletedOutcome
@@ -15,19 +15,22 @@ export type Outcome =
   | ReleasedOutcome
   | InterruptedOutcome;
 
-/** What an attempt ended in, rather than being interrupted. */
+/** Any outcome but an interruption. */
 export type EndedOutcome = Exclude<Outcome, InterruptedOutcome>;
 
 export interface CompletedOutcome {
   readonly type: "completed";
-  /** null where `perform` returned nothing. */
+  /** null if `perform` returned nothing. */
   readonly result: Encoded | null;
 }
 
-/** `perform` returned a value over the result limit. The job is completed all the same: running it again would not shrink it. */
+/**
+ * `perform` returned a value over the result limit. The job is completed anyway: another
+ * run would not make the value smaller.
+ */
 export interface TooLargeOutcome {
   readonly type: "too_large";
-  /** `[size, limit]` in the codec's bytes, for the awaiter: how many bytes it had at least, uncompressed, and the limit. */
+  /** `[size, limit]` in bytes, encoded for the awaiter. `size` is before compression, at least. */
   readonly facts?: Encoded;
 }
 
@@ -36,7 +39,7 @@ export interface FailedOutcome {
   readonly error: Encoded;
   /** Name, message and stack for the row's error history. */
   readonly summary: string;
-  /** ms until the retry, where the worker has a `backoff` of its own. */
+  /** ms until the retry, if the worker has a `backoff` of its own. */
   readonly backoff?: number;
 }
 
@@ -55,23 +58,29 @@ export interface CancelledOutcome {
 export interface SnoozedOutcome {
   readonly type: "snoozed";
   readonly seconds: number;
-  /** The seconds again, in the codec's bytes, for the awaiter. */
+  /** The seconds, encoded for the awaiter. */
   readonly value: Encoded;
 }
 
-/** It ran in a process of its own, after others had died with it, and that has died as well. */
+/** The process in which the job ran alone has died, after hosts had died with the job. */
 export interface QuarantinedOutcome {
   readonly type: "quarantined";
   readonly error: Encoded;
   readonly summary: string;
 }
 
-/** Not run, or lost with its thread by no fault of its own: given back, the attempt not counted, nobody told. */
+/**
+ * The job did not run, or lost its thread without being guilty. It goes back to the queue;
+ * the attempt does not count, and awaiters hear nothing.
+ */
 export interface ReleasedOutcome {
   readonly type: "released";
 }
 
-/** Under way when its host stopped: given back, and the stop counted on its row (see `interruptions.ts`). */
+/**
+ * A stop of the host interrupted the job. It goes back to the queue, and the row counts the
+ * stop (see `interruptions.ts`).
+ */
 export interface InterruptedOutcome {
   readonly type: "interrupted";
 }

@@ -1,22 +1,25 @@
 /**
- * Which job took its host down. A host that dies tells nothing about which of its jobs was to blame, or whether any was: machines
- * are taken away, and neighbours use up the memory. So no host's death ever condemns a job. It raises suspicion:
+ * Whether a job is suspected of having taken down its host.
+ *
+ * The death of a host does not prove which job caused it, or whether any did: machines are taken
+ * away, and neighbours use up the memory. So it never condemns a job. It only raises suspicion:
  *
  * - 0: no host has died with the job.
- * - 1: one has. The job runs in a thread, by itself, and its begin is written before it starts, so that the next death is not
- *   missed by a job that kills within milliseconds.
- * - 2: two have, and at least once the job had begun. It runs alone, in a process of its own. If that process dies while its
- *   host lives on, the job is the cause.
+ * - 1: one host has. The job runs by itself in a thread, and the row counts its attempt
+ *   before it starts, so that a job which kills within milliseconds is noticed the next time.
+ * - 2: two hosts have, at least one of them after the job had begun. The job runs alone, in a
+ *   process of its own. If that process dies while its host lives on, the job is the cause.
  *
- * A job that comes through alone is suspected no more.
+ * A job that survives a run alone is no longer suspected.
  */
 export type Suspicion = 0 | 1 | 2;
 
-/** The suspicion with which a job runs in a process of its own. */
+/** The suspicion from which on a job runs in a process of its own. */
 export const RUNS_ALONE: Suspicion = 2;
 
 /**
- * So many processes must die while they run the job alone before it is quarantined: discarded, with an error that says why. One
- * may be the kernel's choice: where memory runs out, it ends this process first.
+ * Processes that must die while they run the job alone before it is quarantined, that is, discarded
+ * with an error that says why. One death may be the kernel's choice, which ends this process first
+ * when memory runs out.
  */
 export const QUARANTINED_AT = 2;

@@ -2,26 +2,28 @@ import { ANSWER_KINDS, type Answer, answerWith, bareAnswer } from "./answer.js";
 import type { JobState } from "./job.js";
 import type { EndedOutcome } from "./outcome.js";
 
-/** What is written to the row, and told to its awaiters, after an attempt. */
+/** What the row and the awaiters get after an attempt. */
 export interface Transition {
   readonly state: JobState;
-  /** What awaiters are told and the row keeps; null where the attempt did not count and nobody is told. */
+  /** The answer for the row and the awaiters; null if the job was released. */
   readonly answer: Answer | null;
-  /** ms until the job may run again, from the database's now; 0 for final states. */
+  /** ms from the database's current time until the job may run again; 0 for final states. */
   readonly delay: number;
-  /** Whether the attempt counts: false for snoozes and jobs given back. */
+  /** Whether the attempt counts. False for snoozed and released jobs. */
   readonly counted: boolean;
-  /** An entry for the row's error history. */
+  /** The text of a new entry in the row's error history; null for none. */
   readonly error: string | null;
 }
 
-/** Where the job stood when the attempt began. */
+/** The number of the attempt, from 1, and of the attempts that the job gets. */
 export interface AttemptCount {
   readonly attempt: number;
   readonly maxAttempts: number;
 }
 
-/** Decides a job's next state from what its attempt came to. `random` yields numbers in [0, 1), for the backoff's jitter. */
+/**
+ * Decides the next state of a job. `random` returns numbers in [0, 1), for the backoff's jitter.
+ */
 export function transition(
   outcome: EndedOutcome,
   { attempt, maxAttempts }: AttemptCount,
@@ -69,15 +71,16 @@ export function transition(
 }
 
 /**
- * ms until a retry: 15 s plus 2^attempt s, plus up to a tenth of it so that jobs that failed together do not come back
- * together. The attempt is capped at 20, about twelve days. Oban's default (`Oban.Worker.backoff/1`).
+ * ms until a retry: 15 s plus 2^attempt s, and up to a tenth more as jitter, so that jobs
+ * which failed together do not return together. The exponent is at most 20, about twelve
+ * days. Same as Oban's default (`Oban.Worker.backoff/1`).
  */
 export function backoff(attempt: number, random: () => number): number {
   const seconds = 15 + 2 ** Math.min(attempt, 20);
   return Math.round(seconds * 1_000 * (1 + random() / 10));
 }
 
-/** What runs again at once need not wait until somebody sees that its time has come. */
+/** A job without a delay is available at once, rather than once a host sees that it is due. */
 function again(state: "retryable" | "scheduled", delay: number): Pick<Transition, "state" | "delay"> {
   return { state: delay === 0 ? "available" : state, delay };
 }

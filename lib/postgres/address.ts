@@ -1,21 +1,24 @@
 import type pg from "pg";
 import { InvalidOptionError } from "../errors.js";
 
-/** Where the database is: a URL, or what pg's `Client` takes. Several servers may be named, as libpq does. */
+/**
+ * The `connection` option: a postgres:// URL or a config of pg's `Client`. The host may be a
+ * list of hosts, as in libpq.
+ */
 export type Connection = string | pg.ClientConfig;
 
-/** What the `connection` option names. */
+/** The parsed `connection` option: the servers that it names and the options to send to them. */
 export interface Address {
-  /** What pg's `Client` takes to connect to each server, in the order to try them. Never empty. */
+  /** A config of pg's `Client` for each server, in the order to try them. Never empty. */
   readonly servers: readonly pg.ClientConfig[];
-  /** The startup options that the user gave, or "". */
+  /** The user's startup options, or "". */
   readonly options: string;
 }
 
-/** Sessions that can write satisfy these. Baton needs one in any case. */
+/** Values of `target_session_attrs` that allow for a session that takes writes. */
 const SESSION_ATTRS = ["any", "read-write", "primary"];
 
-/** Parameters of libpq that would be ignored although somebody relies on them. */
+/** Parameters of libpq that pg ignores. The user relies on them, so Baton refuses them. */
 const UNSUPPORTED = [
   "hostaddr",
   "passfile",
@@ -29,7 +32,7 @@ const UNSUPPORTED = [
   "ssl_max_protocol_version",
 ];
 
-/** Baton's sessions set these themselves. As parameters of their own they would win over the startup options. */
+/** Baton sets these as startup options. Parameters of their own would override them. */
 const OVERRULED = [
   "statement_timeout",
   "lock_timeout",
@@ -37,10 +40,13 @@ const OVERRULED = [
   "query_timeout",
 ] as const;
 
-const FORM =
-  "a postgres:// URL such as postgres://user:password@host:5432/database, or an object as pg's Client takes it";
+const FORM = "a postgres:// URL such as postgres://user:password@host:5432/database, or a config object of pg's Client";
 
-/** Reads a `connection` option. Throws {@link InvalidOptionError} for what cannot be honoured. */
+/**
+ * Parses the `connection` option.
+ *
+ * @throws {@link InvalidOptionError} if it is malformed or asks for something that pg cannot do.
+ */
 export function addressOf(connection: unknown): Address {
   if (connection === undefined || connection === "") {
     throw new InvalidOptionError("connection", `is missing: pass ${FORM}`);
@@ -49,7 +55,7 @@ export function addressOf(connection: unknown): Address {
   if (typeof connection !== "object" || connection === null)
     throw new InvalidOptionError("connection", `must be ${FORM}`);
   const { connectionString, options = "", ...rest } = connection as pg.ClientConfig;
-  const config = without(rest);
+  const config = withoutOverruled(rest);
   if (connectionString === undefined) {
     return {
       servers: hostsOf(config.host).map((host) => (host === undefined ? config : { ...config, host })),
@@ -68,7 +74,7 @@ function ofUrl(url: string): Address {
     /^(postgres(?:ql)?:\/\/)([^/?]*)(\/[^?]*)?(?:\?(.*))?$/.exec(url) ?? [];
   if (scheme === undefined || authority === undefined) throw new InvalidOptionError("connection", `must be ${FORM}`);
   const parameters = new URLSearchParams(query);
-  check(parameters);
+  checkParameters(parameters);
   const options = parameters.get("options") ?? "";
   const seconds = Number(parameters.get("connect_timeout") ?? 0);
   const config = seconds > 0 ? { connectionTimeoutMillis: 1_000 * seconds } : {};
@@ -86,7 +92,7 @@ function ofUrl(url: string): Address {
   return { servers, options };
 }
 
-/** The hosts with their ports: of the parameters, if several are named there, else of the authority. */
+/** The hosts with their ports: the parameters' if they list several, else the authority's. */
 function endpointsOf(authority: string, parameters: URLSearchParams): string[] {
   const hosts = parameters.get("host")?.split(",") ?? [];
   if (hosts.length < 2) return authority.split(",");
@@ -99,31 +105,33 @@ function endpointsOf(authority: string, parameters: URLSearchParams): string[] {
   });
 }
 
-function check(parameters: URLSearchParams): void {
+function checkParameters(parameters: URLSearchParams): void {
   const refuse = (problem: string): never => {
     throw new InvalidOptionError("connection", problem);
   };
   const attrs = parameters.get("target_session_attrs");
   if (attrs !== null && !SESSION_ATTRS.includes(attrs)) {
-    refuse(`has target_session_attrs=${attrs}, but Baton writes: use one of ${SESSION_ATTRS.join(", ")}`);
+    refuse(`has target_session_attrs=${attrs}, but Baton needs to write: use one of ${SESSION_ATTRS.join(", ")}`);
   }
   const balance = parameters.get("load_balance_hosts");
   if (balance !== null && balance !== "disable") {
     refuse(`has load_balance_hosts=${balance}, but Baton tries the hosts in their order: remove it`);
   }
-  if (parameters.get("gssencmode") === "require") refuse("has gssencmode=require, but pg has no GSSAPI: use sslmode");
+  if (parameters.get("gssencmode") === "require")
+    refuse("has gssencmode=require, but pg does not support GSSAPI: use sslmode");
   for (const name of UNSUPPORTED) {
     if (parameters.has(name))
-      refuse(`has ${name}, which pg cannot honour: remove it, or pass an object with ssl or password`);
+      refuse(`has ${name}, which pg does not support: remove it, or pass an object with ssl or password`);
   }
 }
 
-/** The hosts of an object; undefined where the environment or pg's default says which. */
+/** The hosts of a config; undefined leaves the host to the environment and pg's default. */
 function hostsOf(host: string | undefined): (string | undefined)[] {
   return host === undefined || host.startsWith("/") ? [host] : host.split(",");
 }
 
-function without(config: pg.ClientConfig): pg.ClientConfig {
+/** A copy of the config without the timeouts that Baton sets. */
+function withoutOverruled(config: pg.ClientConfig): pg.ClientConfig {
   const rest = { ...config };
   for (const name of OVERRULED) delete rest[name];
   return rest;

@@ -1,78 +1,92 @@
 import pg from "pg";
 import { DatabaseError } from "../errors.js";
-import { isOwn } from "./ownership.js";
+import { handshakeProcessOf, streamOf, type TimedQuery } from "./internals.js";
 import type { Route } from "./route.js";
 import { type Limits, settingsOf } from "./settings.js";
-import { closeClient } from "./sockets.js";
 
-/** ms that the server has to say in what state a new session is. */
-const INSPECTION_TIMEOUT = 5_000;
+/** ms that the server has for each statement that prepares a session. */
+const PREPARE_TIMEOUT = 5_000;
+/** ms that a connection has to close in order. */
+const CLOSE_TIMEOUT = 500;
 
-/** The process, whether it takes writes, and the settings that are named; null for those that the server does not know. */
-const INSPECT = `select pg_catalog.pg_backend_pid() as pid,
+/** `values` are those of the settings named in `$1`; null for a setting that the server lacks. */
+const SESSION = `select pg_catalog.pg_backend_pid() as pid,
   pg_catalog.pg_is_in_recovery() or pg_catalog.current_setting('transaction_read_only') = 'on' as "readOnly",
   array(select pg_catalog.current_setting(name, true) from pg_catalog.unnest($1::pg_catalog.text[]) name) as values`;
 
-const APPLY = `select pg_catalog.set_config(i.name, i.value, false)
-  from unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) as i(name, value)`;
-
-/**
- * Has the server end a statement within seconds of its connection's end, though it waits for a lock. From PostgreSQL 14 on, and
- * not on every system.
- */
-const NOTICE_CUTS = `select pg_catalog.set_config('client_connection_check_interval', '2s', false)
-  where pg_catalog.current_setting('client_connection_check_interval', true) is not null`;
-
-interface Inspection {
+interface Session {
   readonly pid: number;
   readonly readOnly: boolean;
   readonly values: readonly (string | null)[];
 }
 
+const APPLY = `select pg_catalog.set_config(i.name, i.value, false)
+  from unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) as i(name, value)`;
+
+/**
+ * Lets the server end a statement within seconds of the loss of its connection, even while the
+ * statement waits for a lock. Since PostgreSQL 14, and not on every system.
+ */
+const NOTICE_CUTS = `select pg_catalog.set_config('client_connection_check_interval', '2s', false)
+  where pg_catalog.current_setting('client_connection_check_interval', true) is not null`;
+
 type Callback = ((error: Error) => void) | ((error: null, client: pg.ClientBase) => void);
 
 /**
- * A connection to the server that takes writes. It counts as connected once the session is known to take writes and to have
- * the settings that our statements depend on; a pooler's session is left as it is, since it serves others too.
+ * A connection to the server that takes writes: every connection of Baton is one. `connect`
+ * resolves once the session is known to take writes and has the settings that our statements depend
+ * on. It leaves a pooler's session as it is, since that serves other clients too.
  */
 export class ServerClient extends pg.Client {
   readonly #route: Route;
   readonly #limits: Limits;
-  /** The server it connects to, as the route counts them. */
+  /** The index of its server in the route. */
   readonly server: number;
   /** The route's epoch when the server was last known to take writes. */
   #epoch: number;
   #pid: number | null = null;
 
-  /** @param defaults what holds where the user gave nothing, and `own` what holds whatever the user gave. */
+  /**
+   * @param defaults config that the user's overrides.
+   * @param own config that overrides the user's.
+   */
   constructor(route: Route, limits: Limits, defaults: pg.ClientConfig, own: pg.ClientConfig) {
     super({ ...defaults, ...route.config(limits), ...own });
     this.#route = route;
     this.#limits = limits;
     this.server = route.current;
     this.#epoch = route.epoch;
-    // A connection that is lost fails the statement under way or the next; unheard, its error would end the process as well.
+    // A lost connection fails its current or next statement. Without a listener, the error event
+    // would end the process as well.
     this.on("error", () => {});
   }
 
-  /** Whether the session is this connection's own, rather than a pooler's. */
+  /** Whether the session belongs to this connection alone. A pooler's does not. */
   get own(): boolean {
     return this.#pid !== null;
   }
 
-  /** The server's process behind it; null where the session is a pooler's. */
+  /** The server process of the session; null if the session is a pooler's. */
   get pid(): number | null {
     return this.#pid;
   }
 
-  /** Whether the server it is connected to may take no writes any more. */
+  /** Whether the server may have stopped taking writes since the connection was made. */
   get outdated(): boolean {
     return this.#epoch !== this.#route.epoch;
   }
 
-  /** A statement on this connection was refused because the server takes no writes: no connection to it is of use. */
+  /** Reports that the server refused a statement because it takes no writes. */
   leave(): void {
     if (!this.outdated) this.#route.leave(this.server);
+  }
+
+  /** Closes the connection in order, or by force if that takes longer than 500 ms. */
+  async close(): Promise<void> {
+    const stream = streamOf(this);
+    const force = setTimeout(() => stream.destroy(), CLOSE_TIMEOUT);
+    await this.end().catch(() => {});
+    clearTimeout(force);
   }
 
   override connect(): Promise<this>;
@@ -93,9 +107,9 @@ export class ServerClient extends pg.Client {
   async #connect(): Promise<this> {
     try {
       await super.connect();
-      await this.#inspect();
+      await this.#prepareSession();
     } catch (error) {
-      void closeClient(this);
+      void this.close();
       this.#route.avoid(this.server);
       throw error;
     }
@@ -104,17 +118,19 @@ export class ServerClient extends pg.Client {
     return this;
   }
 
-  async #inspect(): Promise<void> {
+  async #prepareSession(): Promise<void> {
     const wanted = Object.entries(settingsOf(this.#limits));
     const names = wanted.map(([name]) => name);
-    const { pid, readOnly, values } = await this.#ask<Inspection>(INSPECT, [names]);
+    const { pid, readOnly, values } = await this.#ask<Session>(SESSION, [names]);
     if (readOnly) {
       throw new DatabaseError(
         "ERR_BATON_DATABASE_READ_ONLY",
-        `The database at ${this.host}:${this.port} takes no writes: it is a standby, or default_transaction_read_only is on. Name the primary, or all servers: postgres://a:5432,b:5432/database`,
+        `The database at ${this.host}:${this.port} takes no writes: it is a standby, or default_transaction_read_only is on. Connect to the primary, or list all servers: postgres://a:5432,b:5432/database`,
       );
     }
-    if (!isOwn(this, pid)) return;
+    // A pooler makes up the process that it names in the handshake, since each transaction may get
+    // another one.
+    if (handshakeProcessOf(this) !== pid) return;
     this.#pid = pid;
     const missing = wanted.filter(([, value], at) => typeof values[at] === "string" && values[at] !== value);
     if (missing.length > 0) {
@@ -124,7 +140,7 @@ export class ServerClient extends pg.Client {
   }
 
   async #ask<Row extends object>(text: string, values: unknown[]): Promise<Row> {
-    const query = { text, values, query_timeout: INSPECTION_TIMEOUT };
+    const query: TimedQuery = { text, values, query_timeout: PREPARE_TIMEOUT };
     return (await this.query<Row>(query)).rows[0] as Row;
   }
 }

@@ -1,12 +1,13 @@
 import type pg from "pg";
 import Cursor from "pg-cursor";
+import { clearQueryTimeout } from "./internals.js";
 
-/** How many more rows to read at once beside these; 0 to read no further. */
+/** How many rows to read next, given those read so far; 0 ends the reading. */
 export type Room<Row> = (rows: readonly Row[]) => number;
 
 /**
- * Runs a query through a cursor, until there are no more rows or no room for them. The cursor and its transaction end with the
- * call. Rejects with pg's own error.
+ * Reads a query's rows through a cursor until there are no more rows or no more room. The cursor
+ * and its transaction end with the call. Rejects with pg's own error.
  */
 export async function readRows<Row>(
   client: pg.ClientBase,
@@ -16,7 +17,7 @@ export async function readRows<Row>(
 ): Promise<Row[]> {
   const cursor = client.query(new Cursor<Row>(text, values));
   let onEnd: () => void = () => {};
-  // A cursor does not notice that the connection is lost while nothing is read, or while it closes.
+  // A cursor does not notice the loss of its connection between reads and while it closes.
   const ended = new Promise<never>((_, reject) => {
     onEnd = () => reject(new Error("the connection ended"));
   });
@@ -33,7 +34,6 @@ export async function readRows<Row>(
     return rows;
   } finally {
     client.removeListener("end", onEnd);
-    // The driver's timeout of a query ends with its callback, which a cursor never calls.
-    (cursor as { callback?: () => void }).callback?.();
+    clearQueryTimeout(cursor);
   }
 }

@@ -7,44 +7,44 @@ import { ServerClient } from "./client.js";
 import { type CopiedRow, CopyOut } from "./copy.js";
 import { type Room, readRows } from "./cursor.js";
 import { READ_ONLY, sqlState } from "./failure.js";
-import { connectError, inspect } from "./preflight.js";
+import { checkServer, connectError } from "./preflight.js";
 import { Route } from "./route.js";
 import { type Limits, LIMITS } from "./settings.js";
-import { closeClient, Sockets, type Wait } from "./sockets.js";
+import { Watchdog } from "./watchdog.js";
 
-/** Pools by what their statements cost: time, or the way of many bytes. */
 interface Pools {
   readonly statements: pg.Pool;
+  /** For large parameters and rows, so that no other statement waits for them. */
   readonly bulk: pg.Pool;
 }
 
-/** A connection that is lent by a pool. */
+/** A connection on loan from a pool. */
 type PooledClient = pg.PoolClient & ServerClient;
 
-/** A statement with its name: prepared once for each connection. */
+/** A named statement; each connection prepares it once. */
 export interface Statement {
   readonly name: string;
   readonly text: string;
 }
 
-/** Statements run on few connections: each service has one in flight at a time, batched. */
+/** Few connections are enough: each service batches, with one statement under way at a time. */
 const POOL_SIZE = 4;
-/** Those of statements with many bytes. Opened when there are such. */
+/** Opened on demand. */
 const BULK_POOL_SIZE = 2;
-/** Bytes of one parameter from which a statement is one in bulk. */
+/** A statement with a parameter of this many bytes or more goes to the bulk pool. */
 const BULK = 262_144;
-/** ms that statements under way get when the connections close. */
+/** ms that statements under way have to end when the pools close. */
 const LAST_STATEMENTS = 2_000;
 
 /**
- * A prepared statement that is not there, or is there already, though this connection has prepared it, or has not: a pooler
- * gives us another session with each transaction (PgBouncer before 1.21, or with `max_prepared_statements = 0`).
+ * SQLSTATEs of a prepared statement that is unexpectedly missing or present. A pooler switches
+ * sessions with each transaction (PgBouncer before 1.21, or with `max_prepared_statements = 0`).
  */
 const UNKEPT: ReadonlySet<string> = new Set(["26000", "42P05"]);
 
 const { INT8, JSON, JSONB } = pg.types.builtins;
 
-/** Reads 64-bit integers as numbers (ids stay far below 2^53) and leaves JSON as text: only the thread parses args. */
+/** Reads 64-bit integers as numbers (ids stay below 2^53) and JSON as text: threads parse it. */
 const TYPES: pg.CustomTypesConfig = {
   getTypeParser(id, format) {
     if (id === INT8) return Number;
@@ -53,19 +53,33 @@ const TYPES: pg.CustomTypesConfig = {
   },
 };
 
-/** The connections to PostgreSQL: small pools for statements, and clients of their own for those who need to hold one. */
+/**
+ * The connections to PostgreSQL: two small pools, which execute statements, and single connections
+ * for callers that need one of their own. Invariants:
+ *
+ * - Every connection leads to a server that takes writes, as far as is known ({@link Route}). It is
+ *   not reused after an error without an SQLSTATE, nor when its server shuts down or is read-only.
+ * - Every session has Baton's settings and time limits, unless it is a pooler's
+ *   ({@link ServerClient}).
+ * - A statement on a pool ends within the server's time limit, or when no byte has moved for the
+ *   watchdog's patience. Only {@link transaction} and {@link alone} have no limit.
+ * - Only two things are retried: opening a connection, and a statement whose prepared form was
+ *   missing. All other errors reach the caller as pg's own.
+ * - The pools exist from the end of a successful {@link start} to the call of {@link stop}.
+ */
 export class Database {
+  /** Cuts half-open connections of the pools. */
+  readonly watchdog: Watchdog;
   readonly #config: pg.ClientConfig;
   readonly #telemetry: Telemetry;
   readonly #route: Route;
-  /** Whether the way to the server keeps prepared statements; a pooler in transaction mode may not. */
+  /** False once a pooler has lost a prepared statement; then all statements go unprepared. */
   #prepares = true;
-  readonly #sockets: Sockets;
   #pools: Pools | undefined;
-  /** Connections that are lent for work that takes long. */
+  /** Connections that {@link alone} has lent. */
   readonly #lent = new Set<ServerClient>();
 
-  /** @param patience ms without a byte in either direction after which a statement counts as lost. */
+  /** @param patience ms without a byte in either direction after which a statement fails. */
   constructor(connection: Connection, applicationName: string, telemetry: Telemetry, patience?: number) {
     this.#config = {
       application_name: applicationName,
@@ -75,7 +89,7 @@ export class Database {
     };
     this.#route = new Route(addressOf(connection));
     this.#telemetry = telemetry;
-    this.#sockets = new Sockets(patience);
+    this.watchdog = new Watchdog({ patience });
   }
 
   /** The role that connects. */
@@ -84,9 +98,11 @@ export class Database {
   }
 
   /**
-   * Opens the pools and inspects the server. Idempotent. Throws {@link DatabaseError} if no server can be reached
-   * (`ERR_BATON_DATABASE_UNREACHABLE`), refuses the connection (`..._REFUSED`), takes no writes (`..._READ_ONLY`), or is older
-   * than 13 or not UTF8 (`..._UNSUPPORTED`).
+   * Opens the pools and checks the server. Idempotent.
+   *
+   * @throws {@link DatabaseError} if no server can be reached (`ERR_BATON_DATABASE_UNREACHABLE`),
+   * refuses the connection (`..._REFUSED`), takes no writes (`..._READ_ONLY`), or is older than 13
+   * or not UTF8 (`..._UNSUPPORTED`).
    */
   async start(): Promise<void> {
     if (this.#pools !== undefined) return;
@@ -97,7 +113,7 @@ export class Database {
     try {
       const client = await this.#checkOut(pools.statements);
       try {
-        await inspect(client);
+        await checkServer(client);
       } finally {
         client.release();
       }
@@ -108,58 +124,42 @@ export class Database {
     this.#pools = pools;
   }
 
-  /** Closes every connection of the pools, those that still have a statement under way after a moment by force. Idempotent. */
+  /** Closes all connections but those of {@link client}. Statements have 2 s to end. Idempotent. */
   async stop(): Promise<void> {
     const pools = this.#pools;
     this.#pools = undefined;
-    // They may be about to open: a server that does not answer must not hold up the stop.
-    if (pools === undefined) return this.cutOlder(0);
-    for (const client of this.#lent) void closeClient(client);
-    const force = setTimeout(() => this.cutOlder(0), LAST_STATEMENTS);
+    // A start may be under way: a server that does not answer must not delay the stop.
+    if (pools === undefined) return this.watchdog.cutOlder(0);
+    for (const client of this.#lent) void client.close();
+    const force = setTimeout(() => this.watchdog.cutOlder(0), LAST_STATEMENTS);
     await Promise.all(Object.values(pools).map((pool) => pool.end()));
     clearTimeout(force);
   }
 
   /**
-   * Cuts the pools' connections that are so many ms old or older, because they are known to be dead though no error has shown
-   * it. Their statements fail; new ones connect anew.
+   * Executes a statement on a pool: prepared, unless a pooler does not keep prepared statements.
+   * Rejects with pg's own error.
    */
-  cutOlder(ms: number): void {
-    this.#sockets.cutOlder(ms);
-  }
-
-  /** The pools' statements for which no byte has moved for so many ms. */
-  stalled(ms: number): Wait[] {
-    return this.#sockets.stalled(ms);
-  }
-
-  /** Cuts the connections on which these statements wait: the server is known not to be at work on them. */
-  cut(waits: readonly Wait[]): void {
-    this.#sockets.cut(waits);
+  query<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
+    return this.#on(values.some(isBulk) ? "bulk" : "statements", (client) =>
+      this.#execute<Row>(client, statement, values),
+    );
   }
 
   /**
-   * Runs a prepared statement on any free connection; unprepared, where the way there does not keep them. Rejects with pg's
-   * own error.
+   * Executes a `COPY … TO STDOUT (FORMAT binary)` on the bulk pool. Rejects with pg's own error, or
+   * with what `onRow` threw.
    */
-  query<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
-    return this.#on(values.some(isBulk) ? "bulk" : "statements", (client) => this.#run<Row>(client, statement, values));
-  }
-
-  /** Runs a `COPY … TO STDOUT (FORMAT binary)` on any free connection: for bytes in bulk. Rejects with pg's own error. */
   copy(text: string, onRow: (row: CopiedRow) => void): Promise<void> {
     return this.#on("bulk", (client) => CopyOut.run(client, text, onRow));
   }
 
-  /** Reads rows through a cursor on any free connection, for as long as there is room for them; see {@link readRows}. */
+  /** Reads rows through a cursor on a pool, while there is room for them; see {@link readRows}. */
   read<Row>(text: string, values: unknown[], room: Room<Row>): Promise<Row[]> {
     return this.#on("statements", (client) => readRows(client, text, values, room));
   }
 
-  /**
-   * Runs several statements on one connection within one transaction. It has no time limit but that of its locks; `set local`
-   * gives it one.
-   */
+  /** Executes a transaction on a connection of its own, without time limits; see {@link alone}. */
   transaction<Result>(work: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
     return this.alone(async (client) => {
       await client.query("begin");
@@ -169,7 +169,7 @@ export class Database {
     });
   }
 
-  /** Lends a connection without a time limit, for work that takes long. {@link stop} ends it. */
+  /** Lends a connection without time limits, for long work. {@link stop} closes it. */
   async alone<Result>(work: (client: ServerClient) => Promise<Result>): Promise<Result> {
     this.#running();
     const client = this.client();
@@ -179,34 +179,35 @@ export class Database {
       return await work(client);
     } finally {
       this.#lent.delete(client);
-      await closeClient(client);
+      await client.close();
     }
   }
 
-  /** A client of the caller's own, not yet connected: for LISTEN and for cursors. */
+  /** Makes a client that the caller connects and closes. It belongs to no pool. */
   client(config: pg.ClientConfig = {}, limits: Limits = LIMITS.none): ServerClient {
     return new ServerClient(this.#route, limits, this.#config, { ...config, types: TYPES });
   }
 
   async #on<Result>(lane: keyof Pools, work: (client: ServerClient) => Promise<Result>): Promise<Result> {
     const client = await this.#checkOut(this.#running()[lane]);
-    const wait = this.#sockets.begin(client);
+    const pending = this.watchdog.begin(client);
     let broken = false;
     try {
       return await work(client);
     } catch (error) {
       const state = sqlState(error);
-      // What the server itself refuses leaves the connection in order, unless it is the server that ends or takes no writes.
+      // After an error that the server raised the connection is still in order, unless the server
+      // is shutting down or takes no writes.
       broken = state === null || state.startsWith("57P") || state === READ_ONLY;
       if (state === READ_ONLY) client.leave();
       throw error;
     } finally {
-      this.#sockets.end(wait);
+      this.watchdog.end(pending);
       client.release(broken);
     }
   }
 
-  /** A connection to a server that takes writes, as far as is known: each of the servers is tried once. */
+  /** Borrows a connection to a server that takes writes. Tries each of the servers once. */
   async #checkOut(pool: pg.Pool): Promise<PooledClient> {
     for (let left = this.#route.length; ; ) {
       try {
@@ -221,12 +222,16 @@ export class Database {
     }
   }
 
-  async #run<Row extends object>(client: pg.ClientBase, { name, text }: Statement, values: unknown[]): Promise<Row[]> {
+  async #execute<Row extends object>(
+    client: pg.ClientBase,
+    { name, text }: Statement,
+    values: unknown[],
+  ): Promise<Row[]> {
     if (this.#prepares) {
       try {
         return (await client.query<Row>({ name, text, values })).rows;
       } catch (error) {
-        // Both come before the statement has done anything: to run it again is to run it once.
+        // The server raises both before the statement has any effect, so it is safe to send again.
         if (!UNKEPT.has(sqlState(error) ?? "")) throw error;
         this.#prepares = false;
       }
@@ -235,10 +240,10 @@ export class Database {
   }
 
   #openPool(max: number, limits: Limits): pg.Pool {
-    const [route, config, sockets] = [this.#route, this.#config, this.#sockets];
+    const [route, config, watchdog] = [this.#route, this.#config, this.watchdog];
     class Client extends ServerClient {
       constructor() {
-        const stream = (): Duplex => sockets.add(route.config(limits).stream?.());
+        const stream = (): Duplex => watchdog.adopt(route.config(limits).stream?.());
         super(route, limits, config, { stream, types: TYPES });
       }
     }
@@ -256,7 +261,7 @@ export class Database {
   }
 }
 
-/** Whether a parameter has so many bytes that its statement takes as long as they do. */
+/** Whether a parameter is so large that its bytes determine how long the statement takes. */
 function isBulk(value: unknown): boolean {
   return (typeof value === "string" || Buffer.isBuffer(value)) && value.length >= BULK;
 }

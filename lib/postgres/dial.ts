@@ -1,21 +1,21 @@
 import type { ServerClient } from "./client.js";
-import { closeClient } from "./sockets.js";
 
-/** ms after which an attempt that hangs is given company. */
-const COMPANY = 700;
+/** ms after which a hanging attempt gets a rival. */
+const RIVAL = 700;
 
 /** How one attempt is made. */
 export interface Attempt<Result> {
-  /** A client, not connected. */
+  /** Makes a client that is not connected yet. */
   readonly make: () => ServerClient;
-  /** Connects it, and makes it what is wanted. */
+  /** Connects the client and prepares it for its use. */
   readonly prepare: (client: ServerClient) => Promise<Result>;
 }
 
 /**
- * Opens a connection. An attempt that was begun while the network swallowed everything hangs until its timeout, however
- * soon the network is back; so it is given company, and the first that is through is taken. The others are closed, whatever
- * they wait for: none outlives this. Rejects when none is left, and by the signal.
+ * Opens a connection by several attempts that race. An attempt that began while the network
+ * swallowed everything hangs until its timeout, even if the network is back soon. So another one
+ * starts every 700 ms, and the first to succeed wins; the others are closed. Rejects when no
+ * attempt is left, or with the signal's reason.
  */
 export function dial<Result>({ make, prepare }: Attempt<Result>, signal: AbortSignal): Promise<Result> {
   return new Promise((resolve, reject) => {
@@ -23,7 +23,7 @@ export function dial<Result>({ make, prepare }: Attempt<Result>, signal: AbortSi
     const end = (): void => {
       clearInterval(timer);
       signal.removeEventListener("abort", abort);
-      for (const client of attempts) void closeClient(client);
+      for (const client of attempts) void client.close();
       attempts.clear();
     };
     const abort = (): void => {
@@ -39,13 +39,13 @@ export function dial<Result>({ make, prepare }: Attempt<Result>, signal: AbortSi
         end();
         resolve(result);
       } catch (error) {
-        void closeClient(client);
+        void client.close();
         if (!attempts.delete(client) || attempts.size > 0) return;
         end();
         reject(error);
       }
     };
-    const timer = setInterval(() => void attempt(), COMPANY);
+    const timer = setInterval(() => void attempt(), RIVAL);
     if (signal.aborted) return abort();
     signal.addEventListener("abort", abort);
     void attempt();

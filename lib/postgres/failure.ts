@@ -1,14 +1,20 @@
 import { BatonError, DatabaseError } from "../errors.js";
 
-/** Tells failures that pass (a connection lost, a restart, a deadlock) from those that would repeat for ever. */
-
 /**
- * SQLSTATE classes and codes after which the same statement may well succeed: connection (also one that is refused, for its
- * password or its database, as while these are changed), resources, shutdown, serialization.
+ * Tells passing failures (a lost connection, a restart, a deadlock), after which a retry may
+ * succeed, from permanent ones.
  */
-const PASSING_CLASSES = new Set(["08", "28", "3D", "53", "58"]);
-/** How a server refuses writes that is a standby, or fenced off: a failover may be under way. */
+
+/** A write on a server that is a standby or fenced off. A failover may be under way. */
 export const READ_ONLY = "25006";
+
+const PASSING_CLASSES = new Set([
+  "08", // connection
+  "28", // refused password: it may be about to change
+  "3D", // no such database: it may be about to come back
+  "53", // resources
+  "58", // system
+]);
 
 const PASSING_CODES = new Set([
   READ_ONLY,
@@ -22,48 +28,46 @@ const PASSING_CODES = new Set([
   "57P04", // database dropped
 ]);
 
-/** Our own errors of connecting: a server may come back, or be promoted. */
+/** Codes of a {@link DatabaseError} that pass: a server may come back, or be promoted. */
 const PASSING_ERRORS: ReadonlySet<string> = new Set(["ERR_BATON_DATABASE_UNREACHABLE", "ERR_BATON_DATABASE_READ_ONLY"]);
 
-/** Whether trying again may help. Errors without an SQLSTATE come from the socket or the driver, and pass too. */
+/**
+ * Whether a retry may succeed. Errors without an SQLSTATE come from the socket or the driver, and
+ * pass too.
+ */
 export function isPassing(error: unknown): boolean {
   if (error instanceof DatabaseError) return PASSING_ERRORS.has(error.code);
   const state = sqlState(error);
   return state === null || PASSING_CLASSES.has(state.slice(0, 2)) || PASSING_CODES.has(state);
 }
 
-/** Whether a statement took too long: by a limit of the server, or for a lock. */
+/** Whether the server ended a statement because it took too long or waited too long for a lock. */
 export function isTimeout(error: unknown): boolean {
   const state = sqlState(error);
   return state === "57014" || state === "55P03";
 }
 
 /**
- * An error of the database as one of ours, which says what came of it: `ERR_BATON_DATABASE_UNREACHABLE` if trying again may
- * help, else `ERR_BATON_DATABASE_REFUSED`. Errors that are ours already stay as they are.
+ * Converts an error of the database to a {@link DatabaseError}: `ERR_BATON_DATABASE_UNREACHABLE` if
+ * a retry may succeed, else `ERR_BATON_DATABASE_REFUSED`. Returns Baton's own errors unchanged.
  *
- * @param problem what did not happen, as the beginning of a sentence.
+ * @param problem the beginning of the message: what failed.
  */
 export function databaseError(problem: string, error: unknown): BatonError {
   if (error instanceof BatonError) return error;
   const { message } = error as Error;
   return isPassing(error)
-    ? new DatabaseError("ERR_BATON_DATABASE_UNREACHABLE", `${problem}, the database is away: ${message}`, {
+    ? new DatabaseError("ERR_BATON_DATABASE_UNREACHABLE", `${problem}: the database is unreachable (${message})`, {
         cause: error,
       })
-    : new DatabaseError("ERR_BATON_DATABASE_REFUSED", `${problem}, the database refuses it: ${message}`, {
+    : new DatabaseError("ERR_BATON_DATABASE_REFUSED", `${problem}: the database refused the statement (${message})`, {
         cause: error,
       });
 }
 
-/** The SQLSTATE of an error that PostgreSQL raised, else null (`ECONNREFUSED` and its like are no SQLSTATE). */
+/** The SQLSTATE of an error that PostgreSQL raised; null for others, such as `ECONNREFUSED`. */
 export function sqlState(error: unknown): string | null {
   const code = (error as { code?: unknown } | null)?.code;
   const severity = (error as { severity?: unknown } | null)?.severity;
   return typeof code === "string" && typeof severity === "string" && code.length === 5 ? code : null;
-}
-
-/** ms until try number `failures` (from 1): doubling from 25 ms to 500 ms, jittered by half so that hosts do not come in step. */
-export function retryDelay(failures: number): number {
-  return Math.min(500, 25 * 2 ** Math.min(failures - 1, 6)) * (0.5 + Math.random() / 2);
 }

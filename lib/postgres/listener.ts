@@ -1,83 +1,86 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { retryDelay } from "../backoff.js";
+import { within } from "../deadline.js";
 import type { Telemetry } from "../telemetry.js";
 import type { ServerClient } from "./client.js";
 import type { Database } from "./database.js";
 import { dial } from "./dial.js";
-import { retryDelay } from "./failure.js";
+import type { PendingStatement } from "./pending.js";
 import { LIMITS } from "./settings.js";
-import { closeClient } from "./sockets.js";
 
 /** How a connection ended. */
 interface Loss {
   readonly error: unknown;
-  /** Its successor, on its way already, where it fell silent and was not told of its end. */
+  /** The successor on its way, if the connection was given up while it showed no error. */
   readonly next: Promise<ServerClient> | null;
 }
 
 export interface ListenerOptions {
   readonly database: Database;
   readonly telemetry: Telemetry;
-  /** Whether anything hangs on the connections now: then they are looked after more closely. */
+  /** Whether anybody waits for notifications now. If so, a silent connection is checked sooner. */
   readonly busy: () => boolean;
-  /** What a new connection has to listen to. */
+  /** The channels that a new connection listens on. */
   readonly channels: () => Iterable<string>;
   readonly onNotification: (channel: string, payload: string, sender: number) => void;
-  /** A connection is in use: the first, or a later one after a gap. It counts as up once this has resolved. */
-  readonly onOpen: (again: boolean) => Promise<void>;
-  /** Called every now and then while it is up. */
+  /** Called when the first connection is up. {@link Listener.start} waits for it. */
+  readonly onOpen: () => Promise<void>;
+  /** Called when a later connection is up. Notifications of the gap before it are lost. */
+  readonly onReopen: () => Promise<void>;
+  /** Called every 500 ms while the connection is up. */
   readonly onLook: () => Promise<void>;
 }
 
-/** ms between looks at how the connections do. */
+/** ms between two checks of the connection. */
 const LOOK = 500;
-/** ms of silence after which a connection is asked, when something hangs on it and when nothing does: a half-open one shows no error. */
+/**
+ * ms of silence after which the connection is asked for a sign of life: a half-open one shows no
+ * error. The first applies while anybody waits for notifications.
+ */
 const SILENCE = 1_000;
 const IDLE_SILENCE = 10_000;
-/** ms that it has to answer, before another is opened to see who is first, and before it is given up. */
+/** ms that the connection has to answer before a successor is opened to race with it. */
 const ANSWER = 500;
+/** ms from then on before the connection is given up, with or without a successor. */
 const LAST_ANSWER = 2_000;
 /** ms that a statement of this connection may take. */
 const STATEMENT_TIMEOUT = 5_000;
-/** ms: when all came back after it had been gone, connections older than this are gone too. */
+/** After an outage, connections at least this old are cut, in ms. */
 const STALE = 500;
 
 /**
- * Lets the server close a session whose machine is gone within about ten seconds: its lock must not live on.
- * Errors in these settings do not matter (they do not apply to Unix sockets).
+ * Lets the server end the session of a vanished machine within about ten seconds. Refusals do not
+ * matter: the settings do not apply to Unix sockets.
  */
 const KEEPALIVE = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3";
 
-/** Of the server's processes that are given, those that wait for a statement, which they have been sent long ago. */
-const UNHEARD =
-  "select pid from pg_catalog.pg_stat_get_activity(null) where pid = any($1::int[]) and state <> 'active'";
-
 /**
- * The one connection that listens: opened, asked whether it lives when it was silent, and opened again when it is lost. It
- * looks after the pool's connections too, since it can ask the server about them.
+ * The connection that listens. After a silence it is asked for a sign of life; once lost it is
+ * replaced. The question is the watchdog's audit, so that one statement serves both.
  */
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #stopping = new AbortController();
   #client: ServerClient | undefined;
-  /** Tells that the connection in use is dead though it shows no error. */
+  /** Ends the use of the current connection, which is dead but shows no error. */
   #giveUp: (next: Promise<ServerClient>) => void = () => {};
-  /** When anything came from the server last. */
+  /** When the server last sent anything over the current connection. */
   #heardAt = 0;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
   }
 
-  /** The connection in use; undefined in a gap, and when stopped. */
+  /** The connection in use; undefined during a gap and when stopped. */
   get client(): ServerClient | undefined {
     return this.#client;
   }
 
-  /** Resolves after the first connection, and keeps it, or its successors, up from then on. Rejects if there is none. */
+  /** Resolves once it listens; reconnects by itself from then on. Rejects if it cannot connect. */
   async start(): Promise<void> {
     const lost = this.#adopt(await this.#dial());
-    await this.#options.onOpen(false);
+    await this.#options.onOpen();
     void this.#keep(lost);
   }
 
@@ -85,11 +88,12 @@ export class Listener {
     this.#stopping.abort();
     const client = this.#client;
     this.#client = undefined;
-    if (client !== undefined) await closeClient(client);
+    if (client !== undefined) await client.close();
   }
 
+  /** Replaces each connection that is lost, until stopped. */
   async #keep(lost: Promise<Loss>): Promise<void> {
-    const { telemetry, onOpen } = this.#options;
+    const { telemetry, onReopen } = this.#options;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       const { error, next } = await lost;
@@ -99,11 +103,11 @@ export class Listener {
       if (client === null) return;
       lost = this.#adopt(client);
       telemetry.emit("notifier:connection", { connected: true, error: null });
-      await onOpen(true);
+      await onReopen();
     }
   }
 
-  /** Tries until it has a connection; null when stopped. */
+  /** Retries until it has a connection; null when stopped. */
   async #reopen(next: Promise<ServerClient> | null): Promise<ServerClient | null> {
     const { database, telemetry } = this.#options;
     const { signal } = this.#stopping;
@@ -112,8 +116,9 @@ export class Listener {
       if (signal.aborted) return null;
       try {
         const client = await (failures === 0 ? (next as Promise<ServerClient>) : this.#dial());
-        // The database was gone, or what swallowed this connection's bytes has most likely swallowed the others'.
-        if (failures !== 1) database.cutOlder(STALE);
+        // Either the database was unreachable, or something swallowed this connection's bytes.
+        // Both have most likely hit the pools' connections too.
+        if (failures !== 1) database.watchdog.cutOlder(STALE);
         return client;
       } catch (error) {
         if (!signal.aborted) telemetry.emit("service:error", { service: "notifier", error });
@@ -138,69 +143,73 @@ export class Listener {
   /** Connects and listens. */
   async #prepare(client: ServerClient): Promise<ServerClient> {
     await client.connect();
-    // A pooler's session is others' too.
+    // A pooler's session serves other clients too.
     if (client.own) await client.query(KEEPALIVE);
     const channels = [...this.#options.channels()];
     await client.query(channels.map((channel) => `listen ${pg.escapeIdentifier(channel)}`).join("; "));
     return client;
   }
 
-  /** Uses a connection from now on, until it is lost. */
+  /** Uses a connection from now on. Resolves once it is lost. */
   #adopt(client: ServerClient): Promise<Loss> {
     this.#client = client;
     this.#heardAt = performance.now();
-    // A terminated connection emits "error" twice and then "end": the first word of either counts.
+    // A terminated connection emits "error" twice and then "end". The first event resolves.
     const lost = new Promise<Loss>((resolve) => {
       client.on("error", (error) => resolve({ error, next: null }));
       client.on("end", () => resolve({ error: new Error("the connection ended"), next: null }));
       this.#giveUp = (next) => resolve({ error: new Error("the connection does not answer"), next });
     }).then((loss) => {
       if (this.#client === client) this.#client = undefined;
-      void closeClient(client);
+      void client.close();
       return loss;
     });
     void this.#watch(client);
     return lost;
   }
 
-  /** Looks after the connections for as long as this one is in use. */
+  /** Checks a connection for as long as it is in use. */
   async #watch(client: ServerClient): Promise<void> {
     const { signal } = this.#stopping;
     for (;;) {
       await sleep(LOOK, undefined, { ref: false, signal }).catch(() => {});
       if (this.#client !== client) return;
-      // Whoever writes is at another server by now: nothing will be heard here.
+      // Hosts notify each other over the server that takes writes, which is another one by now.
       if (client.outdated) return this.#giveUp(this.#dial());
-      await this.#ask(client);
+      await this.#check(client);
       if (this.#client !== client) return;
       await this.#options.onLook();
     }
   }
 
   /**
-   * Asks a connection that was silent, and whether the server is at work on what others wait for; cuts those where it is not.
-   * One that does not answer is given up for another, if that is through before the answer comes.
+   * Asks for a sign of life if the connection was silent or statements of the pools are stalled. A
+   * connection that does not answer races with a successor.
    */
-  async #ask(client: ServerClient): Promise<void> {
-    const { database, busy } = this.#options;
-    const stalled = database.stalled(SILENCE);
+  async #check(client: ServerClient): Promise<void> {
+    const { busy, database } = this.#options;
+    const stalled = database.watchdog.stalled();
     const silence = performance.now() - this.#heardAt;
     if (stalled.length === 0 && silence < (busy() ? SILENCE : IDLE_SILENCE)) return;
-    const answer = client.query<{ pid: number }>(UNHEARD, [stalled.map(({ pid }) => pid)]).then(
-      ({ rows }) => {
-        this.#heardAt = performance.now();
-        const unheard = new Set(rows.map(({ pid }) => pid));
-        database.cut(stalled.filter(({ pid }) => unheard.has(pid)));
-        return true;
-      },
-      // It has failed: its end will be told.
-      () => true,
-    );
-    const within = (ms: number): Promise<false> => sleep(ms, false, { ref: false });
-    if (await Promise.race([answer, within(ANSWER)])) return;
+    let answered = false;
+    const asking = this.#ask(client, stalled).finally(() => {
+      answered = true;
+    });
+    if (await within(asking, ANSWER, { ref: false })) return;
     const next = this.#dial();
-    const through = next.then(() => false).catch(() => within(LAST_ANSWER));
-    if (await Promise.race([answer, through, within(LAST_ANSWER)])) next.then(closeClient).catch(() => {});
+    // A successor that fails leaves the decision to the answer.
+    const decided = Promise.race([asking, next.catch(() => asking)]);
+    await within(decided, LAST_ANSWER, { ref: false });
+    if (answered) next.then((successor) => successor.close()).catch(() => {});
     else this.#giveUp(next);
+  }
+
+  async #ask(client: ServerClient, stalled: readonly PendingStatement[]): Promise<void> {
+    try {
+      await this.#options.database.watchdog.audit(client, stalled);
+      this.#heardAt = performance.now();
+    } catch {
+      // The connection has failed, which its events report.
+    }
   }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { within } from "../deadline.js";
 import type { Notifier, NotifierMode } from "../notifier.js";
 import type { Telemetry } from "../telemetry.js";
 import type { Database } from "./database.js";
@@ -10,31 +10,31 @@ import { Listener } from "./listener.js";
 export interface PostgresNotifierOptions {
   readonly database: Database;
   readonly telemetry: Telemetry;
-  /** A channel of this host's own, to prove on it that notifications arrive. */
+  /** A channel of this host alone, to which it sends probes. */
   readonly probeChannel: string;
-  /** Whether anything hangs on notifications now. */
+  /** Whether anybody waits for notifications now. */
   readonly busy: () => boolean;
 }
 
-/** A probe's payload begins with this; an envelope never does. */
+/** A probe's payload begins with this; an envelope's never does. */
 const PROBE = "P1";
-/** ms until a notification to oneself must have arrived. */
+/** ms that a probe has to arrive. */
 const PROBE_TIMEOUT = 1_000;
-/** ms without a notification after which one is sent to oneself. Each wakes all listeners of the database, so it is seldom. */
-const PROVE = 10_000;
-/** ms until the first of the tries to have notifications again where they do not arrive; each then waits twice as long, up to PROVE. */
-const REPROVE = 500;
-
-/** ms that a notification gets to arrive after the table has shown what it should have brought. */
+/** ms without a notification until a probe. Long, since it wakes all listeners of the database. */
+const PROBE_INTERVAL = 10_000;
+/** ms from a lost probe to the next. Doubles with each lost probe, up to PROBE_INTERVAL. */
+const FIRST_RETRY = 500;
+/** ms that a notification may arrive later than a read of the table. */
 const LATE = 250;
 
 const NOTIFY = { name: "baton_notify", text: "select pg_catalog.pg_notify($1, $2)" };
 const UNCLOG = { name: "baton_unclog", text: "select pg_catalog.pg_notification_queue_usage()" };
 
 /**
- * LISTEN and NOTIFY. Notifications are proven to arrive by one to itself, sent over another connection than the one that
- * listens: at the start, after each gap, and now and again. Where they do not (a pooler in transaction mode, a full queue)
- * its mode is `polling`, and it goes on trying.
+ * The notifier over LISTEN and NOTIFY. It tests whether notifications arrive by probes:
+ * notifications to itself, sent over another connection than the one that listens. It probes at
+ * start, after each gap, and every 10 s without a notification. When a probe is lost (a pooler in
+ * transaction mode, a full queue) its mode becomes `polling`, and it keeps probing.
  */
 export class PostgresNotifier implements Notifier {
   readonly #options: PostgresNotifierOptions;
@@ -45,13 +45,15 @@ export class PostgresNotifier implements Notifier {
   #stopped = false;
   #mode: NotifierMode | undefined;
   #probe: { readonly nonce: string; readonly arrived: () => void } | undefined;
-  /** When a notification arrived last, and when a probe was sent last. */
+  /** When the last notification arrived. */
   #heardAt = 0;
-  #provedAt = 0;
-  #reprove = REPROVE;
-  /** Since when there is a doubt that no notification has dispelled; Infinity for none. */
+  /** When the last probe was sent. */
+  #probedAt = 0;
+  /** ms between two probes in the mode `polling`. */
+  #retryInterval = FIRST_RETRY;
+  /** When {@link doubt} was first called since the last decision about a doubt; Infinity if not. */
   #doubtedAt = Number.POSITIVE_INFINITY;
-  /** When a doubt was put to the test last. That is done no more often than without doubts, so the traffic stays what it is. */
+  /** When a doubt last led to a probe. Doubts lead to no more probes than silence does. */
   #testedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: PostgresNotifierOptions) {
@@ -61,7 +63,8 @@ export class PostgresNotifier implements Notifier {
       ...options,
       channels: () => this.#handlers.keys(),
       onNotification: (channel, payload, sender) => this.#dispatch(channel, payload, sender),
-      onOpen: (again) => this.#opened(again),
+      onOpen: () => this.#probeNow(),
+      onReopen: () => this.#reopened(),
       onLook: () => this.#look(),
     });
   }
@@ -102,57 +105,59 @@ export class PostgresNotifier implements Notifier {
     this.#doubtedAt = Math.min(this.#doubtedAt, performance.now());
   }
 
-  /** If this fails the connection is lost, and what brings it back listens to all channels. */
+  /** Ignores a failure: the connection is then lost, and the next one listens on all channels. */
   async #listen(channel: string): Promise<void> {
     await this.#listener.client?.query(`listen ${pg.escapeIdentifier(channel)}`).catch(() => {});
   }
 
-  async #opened(again: boolean): Promise<void> {
+  async #reopened(): Promise<void> {
     const before = this.#mode;
-    // A channel may have come while this connection was opened.
-    if (again) await Promise.all([...this.#handlers.keys()].map((channel) => this.#listen(channel)));
-    await this.#prove();
-    // A change of mode has told of the gap already.
-    if (again && before === this.#mode) this.#restore();
+    // A channel may have been added while this connection was opened.
+    await Promise.all([...this.#handlers.keys()].map((channel) => this.#listen(channel)));
+    await this.#probeNow();
+    // A change of mode has called the handlers already.
+    if (before === this.#mode) this.#restore();
   }
 
   async #look(): Promise<void> {
     const now = performance.now();
-    const [silence, sinceProof] = [now - this.#heardAt, now - this.#provedAt];
-    const due = this.mode === "notify" ? Math.min(silence, sinceProof) > PROVE : sinceProof > this.#reprove;
-    if ((this.#doubtful(now) || due) && this.#probe === undefined) await this.#prove();
+    const sinceProbe = now - this.#probedAt;
+    const silence = Math.min(now - this.#heardAt, sinceProbe);
+    const due = this.mode === "notify" ? silence > PROBE_INTERVAL : sinceProbe > this.#retryInterval;
+    if ((this.#doubtful(now) || due) && this.#probe === undefined) await this.#probeNow();
   }
 
-  /** Whether notifications seem to vanish though nothing fails. */
+  /** Whether a doubt calls for a probe: nothing arrived since, and the last test is long ago. */
   #doubtful(now: number): boolean {
     const late = now - this.#doubtedAt >= LATE;
-    const doubtful = late && this.#heardAt < this.#doubtedAt && this.mode === "notify" && now - this.#testedAt > PROVE;
+    const silent = this.#heardAt < this.#doubtedAt;
+    const doubtful = late && silent && this.mode === "notify" && now - this.#testedAt > PROBE_INTERVAL;
     if (late) this.#doubtedAt = Number.POSITIVE_INFINITY;
     if (doubtful) this.#testedAt = now;
     return doubtful;
   }
 
-  /** Sends a notification to itself, and sets the mode by whether it arrives. */
-  async #prove(): Promise<void> {
+  /** Sends a probe, and sets the mode by whether it arrives. */
+  async #probeNow(): Promise<void> {
     const nonce = randomBytes(12).toString("base64url");
-    const arrived = new Promise<true>((resolve) => {
-      this.#probe = { nonce, arrived: () => resolve(true) };
+    const arrival = new Promise<void>((resolve) => {
+      this.#probe = { nonce, arrived: resolve };
     });
-    const done = new AbortController();
-    const timeout = sleep(PROBE_TIMEOUT, false, { ref: false, signal: done.signal }).catch(() => false);
-    this.#provedAt = performance.now();
-    // Not waited for: it may hang, and that it fails shows as well as that it is not heard.
+    this.#probedAt = performance.now();
+    // Not awaited, since it may hang. A failure shows in that the probe does not arrive.
     this.notify(this.#options.probeChannel, PROBE + nonce).catch((error: unknown) => this.#unclog(error));
-    const heard = await Promise.race([arrived, timeout]);
-    done.abort();
+    const heard = await within(arrival, PROBE_TIMEOUT, { ref: false });
     this.#probe = undefined;
     if (this.#listener.client === undefined) return;
-    this.#reprove = heard ? REPROVE : Math.min(2 * this.#reprove, PROVE);
+    this.#retryInterval = heard ? FIRST_RETRY : Math.min(2 * this.#retryInterval, PROBE_INTERVAL);
     if (heard) this.#setMode("notify", "a notification to itself arrived");
     else this.#setMode("polling", `a notification to itself did not arrive within ${PROBE_TIMEOUT} ms`);
   }
 
-  /** A queue that was full stays so after all have read it, until somebody asks how full it is: that clears it (PostgreSQL 18). */
+  /**
+   * Clears a full notification queue. PostgreSQL 18 keeps it full after all have read it, until
+   * somebody asks for its usage.
+   */
   async #unclog(error: unknown): Promise<void> {
     const { database, telemetry } = this.#options;
     if (sqlState(error) !== "54000") return;
@@ -185,7 +190,7 @@ export class PostgresNotifier implements Notifier {
     for (const handler of this.#handlers.get(channel) ?? []) this.#call(() => handler(payload, sender));
   }
 
-  /** One that throws must harm neither the others nor the connection. */
+  /** A handler that throws must harm neither the other handlers nor the connection. */
   #call(handler: () => void): void {
     try {
       handler();

@@ -2,12 +2,16 @@ import type pg from "pg";
 import { DatabaseError } from "../errors.js";
 import { sqlState } from "./failure.js";
 
-/** Looks at a server at the door, and says what is wrong with it. */
+/** Checks at start whether Baton can use the server, and explains why it cannot. */
 
 const OLDEST_VERSION = 130_000;
 
-/** Throws {@link DatabaseError} `ERR_BATON_DATABASE_UNSUPPORTED` where the server is too old or its encoding is not UTF8. */
-export async function inspect(client: pg.ClientBase): Promise<void> {
+/**
+ * Checks the server's version and encoding.
+ *
+ * @throws {@link DatabaseError} `ERR_BATON_DATABASE_UNSUPPORTED`
+ */
+export async function checkServer(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ version: string; encoding: string }>(
     `select pg_catalog.current_setting('server_version_num') as version,
       pg_catalog.current_setting('server_encoding') as encoding`,
@@ -27,10 +31,10 @@ export async function inspect(client: pg.ClientBase): Promise<void> {
   }
 }
 
-/** An error of connecting, as one that says where and why. */
+/** Converts an error of the first connection to one that says where it went and why it failed. */
 export function connectError(error: unknown, address: string): DatabaseError {
   const { message } = error as Error;
-  // A refusal has an SQLSTATE: wrong password, no such database, no rights. All else is a matter of the network.
+  // Only a refusal by the server has an SQLSTATE: a wrong password, no such database, no rights.
   if (sqlState(error) !== null) {
     return new DatabaseError("ERR_BATON_DATABASE_REFUSED", `The database at ${address} refuses: ${message}`, {
       cause: error,

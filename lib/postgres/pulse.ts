@@ -1,145 +1,130 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { retryDelay } from "../backoff.js";
+import { within } from "../deadline.js";
 import type { Telemetry } from "../telemetry.js";
-import type { ServerClient } from "./client.js";
 import type { Database, Statement } from "./database.js";
 import { dial } from "./dial.js";
-import { isTimeout, READ_ONLY, retryDelay, sqlState } from "./failure.js";
+import { isTimeout, READ_ONLY, sqlState } from "./failure.js";
+import { PulseSession } from "./pulse-session.js";
 import { LIMITS } from "./settings.js";
-import { closeClient } from "./sockets.js";
 
 export interface PulseOptions {
   readonly database: Database;
   readonly telemetry: Telemetry;
-  /** The host that lives. */
+  /** The id of this host. */
   readonly host: string;
-  /** It takes the host and its lock's key, and returns `beat`, or no row. */
+  /** Takes the host and its lock's key; returns the new `beat`, or no row for an unknown host. */
   readonly heartbeat: Statement;
-  /** A heartbeat was answered. */
+  /** Called when a heartbeat is answered. */
   readonly onBeat: () => void;
-  /** A heartbeat found no row: the host was declared lost. */
+  /** Called when a heartbeat finds no row: others have declared the host lost. */
   readonly onMissing: () => Promise<void>;
-}
-
-/** The connection in use. */
-interface Line {
-  readonly client: ServerClient;
-  readonly upSince: number;
-  /** The server's process behind it; null where a pooler stands between. */
-  readonly pid: number | null;
-  /** The advisory lock that its session holds; null where the session is not ours. */
-  readonly lockKey: string | null;
 }
 
 /** ms between heartbeats. */
 const INTERVAL = 2_500;
-/** ms for which a heartbeat that was answered counts, from its sending: a host starts jobs only meanwhile. */
+/** ms from its sending for which an answered heartbeat lets the host start jobs. */
 const FRESH = 4_000;
-/** ms without an answer after which another connection is opened to see which is first; behind a pooler later. */
+/** ms without an answer after which another connection is opened to race with this one. */
 const ANSWER = 1_000;
+/** The same behind a pooler, where a statement may wait for a server connection. */
 const POOLED_ANSWER = 4_000;
-/**
- * The server ends the session of a machine that vanished within about four seconds, and its lock with it. Refusals do not matter:
- * some settings are not known before PostgreSQL 14, or not on every system.
- */
-const SETTINGS = [
-  "synchronous_commit = off",
-  "tcp_keepalives_idle = 2",
-  "tcp_keepalives_interval = 1",
-  "tcp_keepalives_count = 3",
-  "tcp_user_timeout = 4000",
-  "client_connection_check_interval = 2000",
-];
-
-const AT_WORK = "select from pg_catalog.pg_stat_get_activity(null) where pid = $1 and state = 'active'";
+/** ms until a heartbeat that waits for a lock is checked again. */
+const BUSY_PAUSE = 4_000;
 
 /**
- * The connection that shows that this host lives, and carries nothing else: heartbeats queue behind no work. Its session holds an
- * advisory lock, which others see free within milliseconds of this process's death. The key is new with each connection, so that
- * a session that lingers on the server neither vouches for its successor nor blocks it.
+ * Keeps this host's heartbeat going, over a connection that carries nothing else: heartbeats wait
+ * behind no work. The session holds an advisory lock, which others see free within milliseconds of
+ * the death of this process. Each connection has a new key, so that a session that lingers on the
+ * server neither vouches for its successor nor blocks it.
  */
 export class Pulse {
   readonly #options: PulseOptions;
   readonly #stopping = new AbortController();
-  /** The upper 48 bits of the lock's keys; the lower 16 count connections, so that later keys are greater. */
-  readonly #base: bigint;
+  /** The upper 48 bits of all keys. The lower 16 count connections, so that keys rise. */
+  readonly #keyBase: bigint;
   #connections = 0n;
-  #line: Line | undefined;
+  #session: PulseSession | undefined;
   #ackedAt = Number.NEGATIVE_INFINITY;
-  /** The lock that the last heartbeat which was answered has shown to others; null for none. */
-  #shown: string | null = null;
   #beat = 0;
-  #hurry = new AbortController();
-  #loop: Promise<void> = Promise.resolve();
+  /** The lock that the last answered heartbeat wrote to the host's row; null for none. */
+  #shownKey: string | null = null;
+  /** Aborted to cut the pause between heartbeats short. */
+  #pause = new AbortController();
+  #looping: Promise<void> = Promise.resolve();
 
   constructor(options: PulseOptions) {
     this.#options = options;
-    this.#base = Buffer.from(options.host, "base64url").readBigInt64BE(0) & ~0xffffn;
+    this.#keyBase = Buffer.from(options.host, "base64url").readBigInt64BE(0) & ~0xffffn;
   }
 
   /** Since when the connection is up; null while it is not. */
   get upSince(): number | null {
-    return this.#line?.upSince ?? null;
+    return this.#session?.upSince ?? null;
   }
 
-  /** When the last heartbeat that was answered had been sent, and the beat that came back. */
+  /** When the last heartbeat that was answered was sent. */
   get ackedAt(): number {
     return this.#ackedAt;
   }
 
+  /** The number that the last answered heartbeat returned. */
   get beat(): number {
     return this.#beat;
   }
 
+  /** The key of the lock that the session holds; null for none. */
   get lockKey(): string | null {
-    return this.#line?.lockKey ?? null;
+    return this.#session?.lockKey ?? null;
   }
 
   /**
-   * Whether the host may still believe that its jobs are its own. A verdict over it takes longer than this lasts: silence takes the
-   * lease, and where its link is down, the server keeps its lock for about as long. Where others see a lock that may be free by
-   * now, it takes half a second.
+   * Whether the host may assume that its jobs are still its own. Others take longer than this lasts
+   * to declare it lost: a silent host has its lease, and when the link breaks the server keeps the
+   * lock for about as long. But a free lock is judged within half a second, so a host that has
+   * shown one is fresh only while its session is up.
    */
   get fresh(): boolean {
-    return performance.now() - this.#ackedAt < FRESH && (this.#line !== undefined || this.#shown === null);
+    return performance.now() - this.#ackedAt < FRESH && (this.#session !== undefined || this.#shownKey === null);
   }
 
-  /** Connects. Rejects where that fails. Heartbeats begin with {@link begin}. */
+  /** Connects. Rejects if that fails. The caller registers the host, then calls {@link begin}. */
   async connect(): Promise<void> {
     this.#adopt(await this.#dial(this.#stopping.signal));
   }
 
-  /** The host is registered, which counts as its first heartbeat: beats from here on. */
+  /** Starts the heartbeats. The registration, sent at this time, counts as the first. */
   begin(sentAt: number, beat: number): void {
     this.#acked(sentAt, beat, this.lockKey);
-    this.#loop = this.#run();
+    this.#looping = this.#loop();
   }
 
-  /** The registration was made anew. */
+  /** Records that the host has registered again. */
   renew(sentAt: number, beat: number): void {
     this.#acked(sentAt, beat, this.lockKey);
   }
 
-  /** Beats now. */
+  /** Cuts the pause before the next heartbeat short. */
   beatNow(): void {
-    this.#hurry.abort();
-    this.#hurry = new AbortController();
+    this.#pause.abort();
+    this.#pause = new AbortController();
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.beatNow();
-    const line = this.#line;
-    this.#line = undefined;
-    if (line !== undefined) await closeClient(line.client);
-    await this.#loop;
+    const session = this.#session;
+    this.#session = undefined;
+    if (session !== undefined) await session.close();
+    await this.#looping;
   }
 
-  async #run(): Promise<void> {
+  async #loop(): Promise<void> {
     const { signal } = this.#stopping;
     let failures = 0;
     while (!signal.aborted) {
       const pause = failures === 0 ? INTERVAL : retryDelay(failures);
-      await sleep(pause, undefined, { signal: this.#hurry.signal }).catch(() => {});
+      await sleep(pause, undefined, { signal: this.#pause.signal }).catch(() => {});
       if (signal.aborted) return;
       try {
         await this.#round();
@@ -152,141 +137,111 @@ export class Pulse {
     }
   }
 
-  /** Resolves once a heartbeat is answered, over whichever connection that takes. */
+  /** Resolves once a heartbeat is answered, on whichever connection. */
   async #round(): Promise<void> {
-    if (this.#line?.client.outdated === true) this.#drop(this.#line);
-    for (let line = this.#line ?? (await this.#connect()); ; ) {
-      const beating = this.#send(line);
-      const late = sleep(line.pid === null ? POOLED_ANSWER : ANSWER, "late" as const, { ref: false });
-      if ((await Promise.race([beating, late])) !== "late") return;
-      const successor = await this.#successorOf(line, beating);
+    if (this.#session?.client.outdated === true) this.#drop(this.#session);
+    for (let session = this.#session ?? (await this.#connect()); ; ) {
+      const beating = this.#send(session);
+      if (await within(beating, session.pooled ? POOLED_ANSWER : ANSWER, { ref: false })) return;
+      const successor = await this.#successorOf(session, beating);
       if (successor === null) return;
-      line = this.#adopt(successor);
+      session = this.#adopt(successor);
     }
   }
 
-  async #connect(): Promise<Line> {
+  async #connect(): Promise<PulseSession> {
     try {
       return this.#adopt(await this.#dial(this.#stopping.signal));
     } catch (error) {
-      // The server refuses: it may have no room, or another password by now. It has connections of ours that work.
-      if (sqlState(error) !== null) await this.#borrow();
+      // The server refuses new connections: it may be full, or the password may have changed. The
+      // pool's connections still work.
+      if (sqlState(error) !== null) await within(this.#borrow(), ANSWER, { ref: false });
       throw error;
     }
   }
 
   /**
-   * Another connection, once there is one and the server is not at work on the heartbeat; null if that is answered first. Rejects
-   * if it fails. Every step has its limit: a fault seldom comes alone.
+   * Replaces a session whose heartbeat is late. Returns null if the heartbeat is answered first,
+   * and rejects if it fails. A heartbeat that the server is executing waits for a lock, and would
+   * wait on any connection. Every step has a time limit, since faults come together.
    */
-  async #successorOf({ pid }: Line, beating: Promise<void>): Promise<Line | null> {
+  async #successorOf(session: PulseSession, beating: Promise<void>): Promise<PulseSession | null> {
     const over = new AbortController();
     const answered = beating.then(() => null).finally(() => over.abort());
     const signal = AbortSignal.any([over.signal, this.#stopping.signal]);
     for (let failures = 1; ; failures += 1) {
       const rival = await Promise.race([answered, this.#dial(signal).catch(() => undefined)]);
       if (rival === null) return null;
-      // One that waits for a lock would wait on any connection.
-      const busy = rival !== undefined && pid !== null ? await isAtWork(rival.client, pid) : false;
-      if (rival !== undefined && busy === false) return rival;
-      if (rival !== undefined) void closeClient(rival.client);
-      const pause = sleep(busy ? POOLED_ANSWER : retryDelay(failures), undefined, { ref: false });
-      if ((await Promise.race([answered, pause])) === null) return null;
+      const activity = (await rival?.activityOf(session)) ?? "unknown";
+      if (rival !== undefined && activity === "idle") return rival;
+      void rival?.close();
+      const pause = activity === "executing" ? BUSY_PAUSE : retryDelay(failures);
+      if (await within(answered, pause, { ref: false })) return null;
     }
   }
 
-  /**
-   * Shows life over the pool, for as long as no connection of the pulse's own can be had: without a lock, so that others judge
-   * this host by its beat alone.
-   */
+  /** Sends a heartbeat over the pool. Without a lock, others judge this host by its beat alone. */
   async #borrow(): Promise<void> {
-    await Promise.race([this.#sendBorrowed(), sleep(ANSWER, undefined, { ref: false })]);
-  }
-
-  async #sendBorrowed(): Promise<void> {
-    const { host, heartbeat, onMissing, database } = this.#options;
+    const { host, heartbeat, database } = this.#options;
     const sentAt = performance.now();
     const [row] = await database.query<{ beat: number }>(heartbeat, [host, null]);
-    if (this.#stopping.signal.aborted || this.#line !== undefined) return;
-    if (row === undefined) await onMissing();
-    else this.#acked(sentAt, row.beat, null);
+    if (this.#stopping.signal.aborted || this.#session !== undefined) return;
+    await this.#answered(sentAt, row?.beat, null);
   }
 
-  async #send(line: Line): Promise<void> {
-    const { host, heartbeat, onMissing } = this.#options;
+  async #send(session: PulseSession): Promise<void> {
+    const { host, heartbeat } = this.#options;
     const sentAt = performance.now();
     try {
-      const { rows } = await line.client.query<{ beat: number }>(heartbeat.text, [host, line.lockKey]);
-      if (this.#line !== line) return;
-      const [row] = rows;
-      if (row === undefined) await onMissing();
-      else this.#acked(sentAt, row.beat, line.lockKey);
+      const beat = await session.beat(heartbeat, host);
+      if (this.#session === session) await this.#answered(sentAt, beat, session.lockKey);
     } catch (error) {
-      if (sqlState(error) === READ_ONLY) line.client.leave();
-      if (this.#line === line && !isTimeout(error)) this.#drop(line);
+      if (sqlState(error) === READ_ONLY) session.client.leave();
+      if (this.#session === session && !isTimeout(error)) this.#drop(session);
       throw error;
     }
   }
 
-  #acked(sentAt: number, beat: number, shown: string | null): void {
+  async #answered(sentAt: number, beat: number | undefined, shownKey: string | null): Promise<void> {
+    if (beat === undefined) await this.#options.onMissing();
+    else this.#acked(sentAt, beat, shownKey);
+  }
+
+  #acked(sentAt: number, beat: number, shownKey: string | null): void {
     this.#ackedAt = sentAt;
-    this.#shown = shown;
+    this.#shownKey = shownKey;
     this.#beat = beat;
     this.#options.onBeat();
   }
 
-  /** Uses a connection from now on, until it is lost. */
-  #adopt(line: Line): Line {
-    const { client } = line;
+  /** Uses a session from now on, until it is lost. */
+  #adopt(session: PulseSession): PulseSession {
     if (this.#stopping.signal.aborted) {
-      void closeClient(client);
+      void session.close();
       throw this.#stopping.signal.reason;
     }
-    const former = this.#line;
-    this.#line = line;
-    if (former !== undefined) void closeClient(former.client);
-    const lost = (): void => {
-      if (this.#line !== line) return;
-      this.#drop(line);
+    void this.#session?.close();
+    this.#session = session;
+    session.onLost(() => {
+      if (this.#session !== session) return;
+      this.#drop(session);
       this.beatNow();
-    };
-    client.on("error", lost);
-    client.on("end", lost);
-    return line;
+    });
+    return session;
   }
 
-  #drop(line: Line): void {
-    if (this.#line === line) this.#line = undefined;
-    void closeClient(line.client);
+  #drop(session: PulseSession): void {
+    if (this.#session === session) this.#session = undefined;
+    void session.close();
   }
 
-  #dial(signal: AbortSignal): Promise<Line> {
-    const make = (): ServerClient => this.#options.database.client({}, LIMITS.heartbeat);
-    return dial({ make, prepare: (client) => this.#prepare(client) }, signal);
+  #dial(signal: AbortSignal): Promise<PulseSession> {
+    const make = () => this.#options.database.client({}, LIMITS.heartbeat);
+    return dial({ make, prepare: (client) => PulseSession.open(client, () => this.#nextKey()) }, signal);
   }
 
-  async #prepare(client: ServerClient): Promise<Line> {
-    await client.connect();
-    // A pooler's session serves others too: it is not ours to set, or to lock with.
-    if (!client.own) return { client, upSince: performance.now(), pid: null, lockKey: null };
-    for (const setting of SETTINGS) await client.query(`set ${setting}`).catch(refused);
+  #nextKey(): string {
     this.#connections += 1n;
-    const lockKey = BigInt.asIntN(64, this.#base | (this.#connections & 0xffffn)).toString();
-    await client.query("select pg_catalog.pg_advisory_lock($1::bigint)", [lockKey]);
-    return { client, upSince: performance.now(), pid: client.pid, lockKey };
+    return BigInt.asIntN(64, this.#keyBase | (this.#connections & 0xffffn)).toString();
   }
-}
-
-/** Whether the server is at work on what its process was sent; undefined where this connection does not say. */
-async function isAtWork(client: ServerClient, pid: number): Promise<boolean | undefined> {
-  const asking = { text: AT_WORK, values: [pid], query_timeout: ANSWER };
-  return client.query(asking).then(
-    ({ rowCount }) => rowCount === 1,
-    () => undefined,
-  );
-}
-
-/** A setting that the server does not know or allow is done without. A connection that is lost is no refusal. */
-function refused(error: unknown): void {
-  if (sqlState(error) === null) throw error;
 }

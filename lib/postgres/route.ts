@@ -3,20 +3,28 @@ import type { Address } from "./address.js";
 import { sqlState } from "./failure.js";
 import { type Limits, startupOptions } from "./settings.js";
 
-/** SQLSTATE classes of refusals that startup options have nothing to do with: who asks, for what, and whether there is room. */
+/**
+ * SQLSTATE classes of refusals that do not depend on startup options: role, database, resources,
+ * shutdown.
+ */
 const OTHER_REFUSALS = new Set(["28", "3D", "53", "57"]);
-/** What poolers say of startup options, where they give no SQLSTATE. */
+/** How poolers refuse startup options where they send no SQLSTATE. */
 const OPTIONS_REFUSED = /startup parameter|command-line option|startup option/i;
 
-/** The way to a server that takes writes: which of those named it is, and what must not be sent to it. */
+/**
+ * Which of the address's servers new connections go to, and what they send at startup. All
+ * connections of a database share one route and report to it what they find: this is how they
+ * follow a failover.
+ */
 export class Route {
   readonly #address: Address;
   /** The index of the server that new connections go to. */
   #current = 0;
-  /** The server that took writes last; -1 before the first. */
+  /** The index of the last server known to take writes; -1 before the first. */
   #settled = -1;
+  /** False once a pooler has refused startup options. */
   #takesOptions = true;
-  /** Rises when what was connected before may be at a server that takes no writes. */
+  /** Rises when older connections may lead to a server that takes no writes any more. */
   #epoch = 0;
 
   constructor(address: Address) {
@@ -39,39 +47,43 @@ export class Route {
     return new pg.Client(this.#address.servers[this.#current]).user ?? "";
   }
 
-  /** The server to connect to now, as an index. */
+  /** The index of the server to connect to now. */
   get current(): number {
     return this.#current;
   }
 
+  /** A connection made in an earlier epoch may lead to a server that takes no writes any more. */
   get epoch(): number {
     return this.#epoch;
   }
 
-  /** What pg's `Client` takes to connect to the current server, with these limits. */
+  /** The config of a `pg.Client` that connects to the current server with these limits. */
   config(limits: Limits): pg.ClientConfig {
     const options = this.#takesOptions ? startupOptions(this.#address.options, limits) : this.#address.options;
     return { ...this.#address.servers[this.#current], ...(options === "" ? {} : { options }) };
   }
 
-  /** That server took a connection, and takes writes. */
+  /** Records that a server accepted a connection and takes writes. */
   settle(server: number): void {
     if (this.#settled !== -1 && this.#settled !== server) this.#epoch += 1;
     this.#settled = server;
   }
 
-  /** That server could not be used: the next connection goes to the next one. */
+  /** Records that a connection to a server failed: the next one goes to the next server. */
   avoid(server: number): void {
     if (this.#current === server) this.#current = (server + 1) % this.length;
   }
 
-  /** That server turned out to take no writes: its connections are of no more use. */
+  /** Records that a connected server turned out to take no writes. */
   leave(server: number): void {
     this.#epoch += 1;
     this.avoid(server);
   }
 
-  /** Whether connecting again, without startup options, may help after this error. They are sent no more if so. */
+  /**
+   * Whether a connection without startup options may succeed after this error. If so, no more are
+   * sent.
+   */
   refusesOptions(error: unknown): boolean {
     if (!this.#takesOptions) return false;
     const state = sqlState(error);

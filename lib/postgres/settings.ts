@@ -1,14 +1,15 @@
-/** What the sessions of our statements have to be like, whatever a role or a database has set. */
+/** The settings that Baton's statements depend on, whatever a role or a database has set. */
 
-/** What a server may spend on a statement of a session before it ends the statement. Values as PostgreSQL shows them. */
+/** Time limits of a session's statements, kept by the server. Values as PostgreSQL shows them. */
 export interface Limits {
   readonly statement_timeout: string;
   readonly lock_timeout: string;
 }
 
 /**
- * The server gives a statement up before the client does (`database.ts`): what the client has given up must not be committed
- * later. Statements in bulk take as long as their bytes do, which only the client sees: here a lock is what must not last.
+ * The server must give up a statement before the client does (`watchdog.ts`): a statement that the
+ * client has given up must not commit later. A bulk statement takes as long as its bytes do, which
+ * only the client sees; there the server limits the wait for a lock.
  */
 export const LIMITS = {
   statements: { statement_timeout: "10s", lock_timeout: "0" },
@@ -19,10 +20,14 @@ export const LIMITS = {
 } as const satisfies Record<string, Limits>;
 
 /**
- * Planner settings. A batch statement that is first planned on an empty table would keep its sequential scan, or a join that
- * reads all of the table, when that has grown to millions of rows; without the choice it takes the index for each row from the
- * start. A claim would sort what a bitmap brings, all that is available, instead of reading its first rows in order: 12 ms
- * instead of 0.6 with 15,000 jobs waiting. And one plan for all calls: by itself PostgreSQL plans the batches anew each time, which takes as long as running them.
+ * Planner settings, so that a statement's plan fits every size of the table.
+ *
+ * - Without sequential scans, hash and merge joins, a batch looks up each row by index from the
+ *   start. Planned on an empty table, it would otherwise keep a scan when the table has millions.
+ * - Without bitmap scans, a claim reads the first rows in order. A bitmap brings all available
+ *   jobs, to be sorted: 12 ms instead of 0.6 with 15,000 jobs waiting.
+ * - With generic plans, PostgreSQL plans each statement once. By itself it plans each batch anew,
+ *   which takes as long as its execution.
  */
 const PLANNER = {
   enable_seqscan: "off",
@@ -36,8 +41,9 @@ const PLANNER = {
 };
 
 /**
- * What our statements depend on. `default_transaction_read_only` and `synchronous_commit` are not among it: with these an
- * administrator fences a server off, or chooses how durable it is.
+ * Settings that change what statements mean. `default_transaction_read_only` and
+ * `synchronous_commit` are left to the administrator, who fences off a server with the one and
+ * chooses the durability with the other.
  */
 const SEMANTICS = {
   search_path: "pg_catalog,pg_temp",
@@ -51,15 +57,15 @@ const SEMANTICS = {
   idle_in_transaction_session_timeout: "1min",
 };
 
-/** Settings that some supported versions do not have: never startup options, since the server refuses unknown ones. */
+/** Never sent as startup options, since a server that lacks them would refuse to connect. */
 const OF_LATER_VERSIONS = { idle_session_timeout: "0", transaction_timeout: "0" };
 
-/** The settings of a session, by name; those that the server does not know do not matter. */
+/** The settings of a session, by name. The server may lack some of them. */
 export function settingsOf(limits: Limits): Readonly<Record<string, string>> {
   return { ...PLANNER, ...SEMANTICS, ...limits, ...OF_LATER_VERSIONS };
 }
 
-/** The settings as startup options, after those that the user gave: of two, the later one holds. */
+/** The settings as startup options. They follow the user's, since the last of two options wins. */
 export function startupOptions(given: string, limits: Limits): string {
   const ours = Object.entries({ ...PLANNER, ...SEMANTICS, ...limits }).map(([name, value]) => {
     return `-c ${name}=${value.replaceAll(" ", "\\ ")}`;

@@ -1,74 +1,78 @@
 import { show } from "../codec/show.js";
 import { InvalidOptionError } from "../errors.js";
+import { checkKeys } from "../keys.js";
 import { Deadlines } from "./deadlines.js";
 import type { Mailbox } from "./mailbox.js";
-import { type CheckedAwaitOptions, OpenAwait, type Patience, type Rooms } from "./open-await.js";
-import type { Reasons } from "./reasons.js";
+import { type AwaitContext, type CheckedAwaitOptions, OpenAwait, type Patience } from "./open-await.js";
 import type { Reconciler } from "./reconciler.js";
 import { checkRelay, type Relay } from "./relay.js";
 import type { AwaitResult, Decode } from "./result.js";
+import type { TimeoutReasons } from "./timeout-reasons.js";
 
-/** How to await. A number alone is the timeout. */
+/** The options of `await`, `awaitMany` and `call`. A number in their place is the timeout. */
 export interface AwaitOptions {
   /**
-   * ms until the await ends with `"timeout"`; 0 asks for what is there. Infinity waits for ever. A result that is stored by
-   * then is no timeout: the await ends when the row has been read, which takes longer the more awaits end at the same time.
-   * It is late by 1 s more than that at most where the database does not answer, and by 10 s where a large result stops arriving.
+   * How long in ms to wait before the await ends with `"timeout"`. 0 returns what is there
+   * already; `Infinity` waits for ever.
    *
+   * At the deadline the row is read once more, so a stored result is never a timeout. That takes
+   * longer the more awaits end at once, at most 1 s if the database does not answer, and at most 10
+   * s if a large result stops arriving.
    * @default 5_000
    */
   readonly timeout?: number;
-  /** Wait for the job's final outcome, through retries and snoozes, instead of its first. Default false. */
+  /**
+   * Whether to wait for the job's final outcome, through retries and snoozes, instead of its first.
+   * @default false
+   */
   readonly withRetries?: boolean;
-  /** Ends the await early: it rejects with the signal's reason. The job goes on. */
+  /** Ends the await early: it rejects with the signal's reason. The job is not affected. */
   readonly signal?: AbortSignal;
 }
 
 const DEFAULT_TIMEOUT = 5_000;
-/** ms that a slot has waited for its answer, after which an await looks at the row at once: it may be gone. */
 const OVERDUE = 5_000;
 const PATIENCE: Patience = { rows: 1_000, large: 10_000 };
 
+/** As in `RelaysOptions`. */
 export interface AwaiterOptions {
   readonly mailbox: Mailbox;
   readonly reconciler: Reconciler;
-  readonly reasons: Reasons;
+  readonly reasons: TimeoutReasons;
   readonly decode: Decode;
   readonly overdue?: number;
   readonly patience?: Patience;
 }
 
-/** Awaits relays: from the mailbox, with the table as the last word. */
+/** Awaits relays: takes their answers from the mailbox, and reads the table before it gives up. */
 export class Awaiter {
-  readonly #rooms: Rooms;
+  readonly #context: AwaitContext;
+  /** The calls that have not ended, by deadline. */
   readonly #open = new Deadlines<OpenAwait>((open) => open.onDue());
 
   constructor(options: AwaiterOptions) {
-    this.#rooms = { overdue: OVERDUE, patience: PATIENCE, ...options, open: this.#open };
+    this.#context = { overdue: OVERDUE, patience: PATIENCE, ...options, deadlines: this.#open };
   }
 
-  /** How many calls are open. */
+  /** Calls that have not ended. */
   get open(): number {
     return this.#open.size;
   }
 
-  /**
-   * The outcome of each relay, in their order. Rejects for misuse (`InvalidRelayError`, {@link InvalidOptionError}), by the
-   * signal, and when stopped; never for a job's fate.
-   */
+  /** Awaits relays under one deadline. See `Relays.awaitMany`. */
   awaitMany(relays: readonly Relay[], options?: number | AwaitOptions): Promise<AwaitResult[]> {
-    // Thousands may be open: one promise each, and no frame of an async function.
+    // Not an async function: thousands may be open, and each frame would take memory.
     return new Promise((resolve, reject) => {
       if (!Array.isArray(relays))
         throw new InvalidOptionError("relays", `must be an array of relays, not ${show(relays)}`);
       for (const relay of relays) checkRelay(relay);
       const checked = checkAwaitOptions(options);
       checked.signal?.throwIfAborted();
-      new OpenAwait(this.#rooms, relays, checked, resolve, reject).begin();
+      new OpenAwait(this.#context, relays, checked, resolve, reject).begin();
     });
   }
 
-  /** Like {@link awaitMany}, for one. */
+  /** Awaits one relay. */
   awaitOne(relay: Relay, options?: number | AwaitOptions): Promise<AwaitResult> {
     return this.awaitMany([relay], options).then(first);
   }
@@ -83,15 +87,18 @@ function first([result]: AwaitResult[]): AwaitResult {
   return result as AwaitResult;
 }
 
-const KNOWN = ["timeout", "withRetries", "signal"];
+const KNOWN = ["timeout", "withRetries", "signal"] as const;
+const PLACE = { of: "await" } as const;
 
-/** Checks what `await` was given and fills in the defaults. Throws {@link InvalidOptionError}. */
+/**
+ * Checks the options of an await and fills in their defaults.
+ *
+ * @throws {@link InvalidOptionError}
+ */
 export function checkAwaitOptions(options: number | AwaitOptions | undefined): CheckedAwaitOptions {
   const given = typeof options === "object" ? options : { timeout: options };
   if (given === null) throw new InvalidOptionError("await", "takes a timeout in ms, or an object of options, not null");
-  const unknown = Object.keys(given).find((key) => !KNOWN.includes(key));
-  if (unknown !== undefined)
-    throw new InvalidOptionError(unknown, `of await is not known. There are: ${KNOWN.join(", ")}`);
+  checkKeys(given, KNOWN, PLACE);
   const { timeout = DEFAULT_TIMEOUT, withRetries = false, signal } = given as AwaitOptions;
   if (typeof timeout !== "number" || !(timeout >= 0)) {
     throw new InvalidOptionError(
@@ -107,7 +114,10 @@ export function checkAwaitOptions(options: number | AwaitOptions | undefined): C
   return { timeout, withRetries, signal };
 }
 
-/** Goes by its methods, since a test runner may bring an AbortSignal class of its own. */
+/**
+ * Checks the methods rather than the class, since a test runner may have
+ * an `AbortSignal` class of its own.
+ */
 function isAbortSignal(value: unknown): value is AbortSignal {
   if (typeof value !== "object" || value === null) return false;
   const { aborted, throwIfAborted, addEventListener } = value as Partial<AbortSignal>;

@@ -1,25 +1,31 @@
-/** The longest time that setTimeout takes; what waits longer is looked at in between. */
+/** The longest delay that `setTimeout` takes, in ms. Later deadlines are checked in between. */
 const LONGEST_TIMER = 2 ** 31 - 1;
-/** From so many ms on, a time may be over by {@link COARSE} ms before it is up: few timers then serve many. */
+/**
+ * Deadlines at least this many ms away are rounded up to a multiple of
+ * {@link COARSE} ms, so that they share timers.
+ */
 const LONG = 1_000;
 const COARSE = 10;
 
+/** Items with the same deadline. Never empty. */
 interface Group<Item> {
   readonly items: Set<Item>;
+  /** Undefined once it has fired. */
   timer: NodeJS.Timeout | undefined;
 }
 
 /**
- * What is open, by when its time is up. Those whose times are up together share a timer, since one for each would take as much
- * memory as all else that an open await holds. While anything is here the process stays alive.
+ * Items by deadline. Items with the same deadline share a timer: one timer for each open await
+ * would take as much memory as the rest of the await. The timers keep the process alive.
  */
 export class Deadlines<Item> implements Iterable<Item> {
-  readonly #due: (item: Item) => void;
+  readonly #onDue: (item: Item) => void;
+  /** By deadline, in ms of `performance.now()`. */
   readonly #groups = new Map<number, Group<Item>>();
 
-  /** `due` is called with each item whose time is up. It stays here until it is deleted. */
-  constructor(due: (item: Item) => void) {
-    this.#due = due;
+  /** @param onDue called with each item at its deadline. The item stays until it is deleted. */
+  constructor(onDue: (item: Item) => void) {
+    this.#onDue = onDue;
   }
 
   get size(): number {
@@ -32,35 +38,38 @@ export class Deadlines<Item> implements Iterable<Item> {
     for (const { items } of this.#groups.values()) yield* items;
   }
 
-  /** Adds an item whose time is up in so many ms, Infinity for never. Returns what {@link delete} wants to know. */
+  /**
+   * Adds an item that is due in `ms`, Infinity for never. Returns its
+   * deadline, which {@link delete} needs.
+   */
   add(item: Item, ms: number): number {
     const grain = ms < LONG ? 1 : COARSE;
-    const time = Math.ceil((performance.now() + ms) / grain) * grain;
-    let group = this.#groups.get(time);
-    if (group === undefined) this.#groups.set(time, (group = { items: new Set(), timer: undefined }));
+    const deadline = Math.ceil((performance.now() + ms) / grain) * grain;
+    let group = this.#groups.get(deadline);
+    if (group === undefined) this.#groups.set(deadline, (group = { items: new Set(), timer: undefined }));
     group.items.add(item);
-    if (group.timer === undefined) this.#arm(time, group);
-    return time;
+    if (group.timer === undefined) this.#arm(deadline, group);
+    return deadline;
   }
 
-  delete(item: Item, time: number): void {
-    const group = this.#groups.get(time);
+  delete(item: Item, deadline: number): void {
+    const group = this.#groups.get(deadline);
     if (group === undefined) return;
     group.items.delete(item);
     if (group.items.size > 0) return;
     clearTimeout(group.timer);
-    this.#groups.delete(time);
+    this.#groups.delete(deadline);
   }
 
-  #arm(time: number, group: Group<Item>): void {
-    const ms = Math.min(time - performance.now(), LONGEST_TIMER);
-    group.timer = setTimeout(() => this.#wake(time, group), ms);
+  #arm(deadline: number, group: Group<Item>): void {
+    const ms = Math.min(deadline - performance.now(), LONGEST_TIMER);
+    group.timer = setTimeout(() => this.#wake(deadline, group), ms);
   }
 
-  /** A timer may also wake a little early. */
-  #wake(time: number, group: Group<Item>): void {
+  /** Timers may fire a little early. */
+  #wake(deadline: number, group: Group<Item>): void {
     group.timer = undefined;
-    if (performance.now() < time) return this.#arm(time, group);
-    for (const item of group.items) this.#due(item);
+    if (performance.now() < deadline) return this.#arm(deadline, group);
+    for (const item of group.items) this.#onDue(item);
   }
 }

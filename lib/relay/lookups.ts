@@ -1,32 +1,36 @@
 /**
- * When to look up what is awaited, for the notification that never came. Pure: the caller passes the time, in whole or broken
- * ms of any one clock.
+ * When to look up awaited refs in the table, in case a notification never
+ * comes. Pure: callers pass the time, in ms of any monotonic clock.
  */
 
-/** One wait between two looks at the same ref. */
+/** The wait between two lookups of a ref. */
 interface Step {
   /** The longest wait, in ms. */
   readonly ms: number;
-  /** Looks fall on multiples of this many ms, so that refs of about the same age share one. At most `ms`. */
+  /**
+   * Lookups fall on multiples of this many ms, so that refs of about the
+   * same age share one. Never more than `ms`.
+   */
   readonly grain: number;
 }
 
-/** How often a ref is looked up, and how much of the database's time all looks may take. */
-export interface Pace {
-  /** The waits before a ref's first, second, ... look. The last one repeats. */
+/** How often a ref is looked up, and how long the database rests between lookups. */
+export interface Schedule {
+  /** The waits before a ref's first, second, ... lookup. The last one repeats. */
   readonly steps: readonly Step[];
-  /** After a look, no other begins for this many times as long as that look took... */
+  /** The rest after a lookup, as a multiple of its duration... */
   readonly rest: number;
-  /** ...but for this many ms at least, and at most. */
+  /** ...but at least this many ms... */
   readonly leastRest: number;
+  /** ...and at most this many. */
   readonly mostRest: number;
 }
 
 /**
- * While notifications arrive: the first look after 1 to 1.5 s. A ref that waits on is looked up again when it has waited up
- * to three times as long, and then every 5 s, all such refs together.
+ * While notifications arrive: the first lookup after 1 to 1.5 s, the second 2
+ * to 3 s later, then one every 5 s for all refs that have waited that long.
  */
-export const NOTIFYING: Pace = {
+export const NOTIFYING: Schedule = {
   steps: [
     { ms: 1_500, grain: 500 },
     { ms: 3_000, grain: 1_000 },
@@ -37,8 +41,8 @@ export const NOTIFYING: Pace = {
   mostRest: 1_000,
 };
 
-/** While notifications do not arrive: looks are all there is. */
-export const POLLING: Pace = {
+/** While notifications do not arrive: only lookups find answers. */
+export const POLLING: Schedule = {
   steps: [
     { ms: 20, grain: 10 },
     { ms: 30, grain: 10 },
@@ -53,66 +57,85 @@ export const POLLING: Pace = {
   mostRest: 250,
 };
 
-/** ms to leave between a look and the next. None while looks find results: somebody waits for the others, too. */
-export function restAfter(
-  pace: Pace,
-  look: { readonly refs: number; readonly found: number; readonly ms: number },
-): number {
-  if (look.found * 10 >= look.refs) return 0;
-  return Math.min(pace.mostRest, Math.max(pace.leastRest, pace.rest * look.ms));
+/** One statement that looked up refs. */
+interface Lookup {
+  readonly refs: number;
+  /** Refs with a new answer. */
+  readonly found: number;
+  /** Its duration. */
+  readonly ms: number;
 }
 
-/** What is awaited. Both fields belong to {@link Lookups}; they are here because a Map of them costs 50 bytes an item. */
-export interface Awaited {
-  /** When to look it up, in whole ms. */
+/**
+ * ms to rest after a lookup. No rest after one that found new answers for
+ * a tenth of its refs: more are probably waiting to be found.
+ */
+export function restAfter(schedule: Schedule, { refs, found, ms }: Lookup): number {
+  if (found * 10 >= refs) return 0;
+  return Math.min(schedule.mostRest, Math.max(schedule.leastRest, schedule.rest * ms));
+}
+
+/**
+ * An item to look up. Only {@link Lookups} sets these fields; a Map of
+ * them would cost 50 bytes an item.
+ */
+export interface LookupItem {
+  /** The time of its next lookup, in whole ms. */
   due: number;
-  /** Which step of the pace that ends; -1 for a look out of turn. */
+  /** The step of the schedule that ends then; -1 for a lookup out of turn. */
   step: number;
 }
 
-/** What is due at the same time, after the same step. */
+/** Items that are due at the same time, after the same step. */
 interface Bucket<Item> {
   readonly due: number;
   readonly step: number;
-  /** Where not all can be taken, the lowest goes first: being late weighs less after a long step. */
+  /** Buckets with the lowest rank go first. A delay weighs less after a long step. */
   readonly rank: number;
   readonly items: Set<Item>;
 }
 
-/** Steps by which an item may be late before it goes before one that is due now: new items do not wait behind 100,000 old ones. */
+/**
+ * An overdue item precedes one that is due now only if it is late by this
+ * many of its steps. Otherwise new items would wait behind 100,000 old ones.
+ */
 const LENIENCE = 4;
-/** A bucket's key has the step in its last digit. */
+/** Factor in a bucket's key. Larger than the number of steps in a schedule. */
 const STEPS = 16;
 
-/** All that is awaited, each by its own age. */
-export class Lookups<Item extends Awaited> {
-  /** Few: a pace has few steps, and a step few multiples of its grain. Empty ones stay until they are due. */
+/** The awaited items, each scheduled by its own age. */
+export class Lookups<Item extends LookupItem> {
+  /**
+   * By {@link keyOf}. There are few, since a step spans few multiples of
+   * its grain. Empty ones stay until they are due.
+   */
   #buckets = new Map<number, Bucket<Item>>();
-  /** The one used last: most items come and go within its time. */
+  /** The bucket used last, which most items enter and leave. */
   #recent: Bucket<Item> | undefined;
-  #pace: Pace;
+  #schedule: Schedule;
+  /** Items in all buckets. */
   #size = 0;
 
-  constructor(pace: Pace) {
-    this.#pace = pace;
+  constructor(schedule: Schedule) {
+    this.#schedule = schedule;
   }
 
   get size(): number {
     return this.#size;
   }
 
-  get pace(): Pace {
-    return this.#pace;
+  get schedule(): Schedule {
+    return this.#schedule;
   }
 
-  /** When the next look is due; Infinity for never. */
+  /** When the next lookup is due; Infinity for never. */
   get next(): number {
     let next = Number.POSITIVE_INFINITY;
     for (const { due, items } of this.#buckets.values()) if (items.size > 0 && due < next) next = due;
     return next;
   }
 
-  /** Adds an item that is awaited from now on. */
+  /** Adds an item that is awaited from `now` on. */
   add(item: Item, now: number): void {
     this.#size += 1;
     this.#put(item, 0, now);
@@ -123,8 +146,8 @@ export class Lookups<Item extends Awaited> {
     if (this.#bucket(item.due, item.step).items.delete(item)) this.#size -= 1;
   }
 
-  /** Up to `limit` items that are due, those first that are late by most of their step. Their next looks are set. */
-  take(now: number, limit: number): Item[] {
+  /** Returns up to `limit` due items, by rank, and schedules their next lookups. */
+  takeDue(now: number, limit: number): Item[] {
     const taken: Item[] = [];
     this.#recent = undefined;
     for (const [key, { due, items }] of this.#buckets) if (items.size === 0 && due <= now) this.#buckets.delete(key);
@@ -137,15 +160,15 @@ export class Lookups<Item extends Awaited> {
         taken.push(item);
       }
     }
-    for (const item of taken) this.#put(item, Math.min(item.step + 1, this.#pace.steps.length - 1), now);
+    for (const item of taken) this.#put(item, Math.min(item.step + 1, this.#schedule.steps.length - 1), now);
     return taken;
   }
 
-  /** Makes everything due at once, in the order in which it was due, and sets the pace from then on. */
-  restart(pace: Pace, now: number): void {
+  /** Makes every item due now, in the order of rank, and changes the schedule. */
+  restart(schedule: Schedule, now: number): void {
     const buckets = [...this.#buckets.values()].sort((a, b) => a.rank - b.rank);
     const items = buckets.flatMap((bucket) => [...bucket.items]);
-    this.#pace = pace;
+    this.#schedule = schedule;
     this.#buckets = new Map();
     this.#recent = undefined;
     for (const item of items) this.#place(item, -1, Math.floor(now));
@@ -162,7 +185,7 @@ export class Lookups<Item extends Awaited> {
   }
 
   #put(item: Item, step: number, now: number): void {
-    const { ms, grain } = this.#pace.steps[step] as Step;
+    const { ms, grain } = this.#schedule.steps[step] as Step;
     this.#place(item, step, Math.floor((now + ms) / grain) * grain);
   }
 
@@ -177,7 +200,7 @@ export class Lookups<Item extends Awaited> {
     const key = keyOf(due, step);
     let bucket = this.#buckets.get(key);
     if (bucket === undefined) {
-      bucket = { due, step, rank: due + LENIENCE * (this.#pace.steps[step]?.ms ?? 0), items: new Set() };
+      bucket = { due, step, rank: due + LENIENCE * (this.#schedule.steps[step]?.ms ?? 0), items: new Set() };
       this.#buckets.set(key, bucket);
     }
     this.#recent = bucket;

@@ -1,12 +1,12 @@
 import { type Answer, isFinalKind } from "../job/answer.js";
 import type { JobState } from "../job/job.js";
 import type { Telemetry } from "../telemetry.js";
-import { type Awaited, Lookups, NOTIFYING } from "./lookups.js";
+import { type LookupItem, Lookups, NOTIFYING } from "./lookups.js";
 
-/** By which way an answer came: from this process, by notification, or looked up in the table. */
+/** How an answer arrived: within this process, by notification, or by reading the table. */
 export type Via = "local" | "notify" | "reconcile";
 
-/** An answer with what is known about where it comes from. */
+/** An answer with what is known of its job. A notification alone brings only the answer. */
 export interface Delivery {
   readonly answer: Answer;
   readonly via: Via;
@@ -15,79 +15,89 @@ export interface Delivery {
   readonly host?: string | null;
 }
 
-/** Whether only a notification has brought it, which may be damaged or forged. What came from a row says its state. */
-export function isHearsay({ via, state }: Delivery): boolean {
+/** Which answer of a job: its first, or its final one. An answer can be both. */
+export type Which = "first" | "final";
+
+/** Whether only a notification vouches for a delivery: it may be damaged or forged. */
+export function isUnconfirmed({ via, state }: Delivery): boolean {
   return via === "notify" && state === undefined;
 }
 
-/** What a waiter is called with: its delivery, or that the job's row is gone. */
+/** Called with the delivery that it waits for, or with "gone" if the job's row is gone. */
 export type Waiter = (delivery: Delivery | "gone") => void;
 
-/** There may be many: times are whole ms, which take no memory of their own. */
-interface Slot extends Awaited {
+/** Keeps the answers to one ref. Times are whole ms, since V8 allocates memory for fractions. */
+interface Slot extends LookupItem {
   readonly ref: string;
+  /** The first answer. Never changes once it is there, unless it is retracted. */
   first: Delivery | null;
+  /** The first final answer, often the same as `first`. */
   final: Delivery | null;
   readonly openedAt: number;
-  /** When it is given up, unless somebody waits then. */
+  /** When the slot is evicted, if nobody waits for it then. */
   keepUntil: number;
-  /** Whether somebody has had the final answer. */
+  /** Whether somebody has received the final answer. */
   taken: boolean;
+  /** A list, since most slots have one waiter at most; a Map would take five times the memory. */
   waiting: readonly Waiting[];
 }
 
 interface Waiting {
   readonly waiter: Waiter;
-  /** Whether it waits for the final answer. */
-  readonly withRetries: boolean;
+  /** The answer that it waits for. */
+  readonly which: Which;
 }
 
-/** Most slots have one waiter at most, and there may be many slots: a list takes a fifth of what a Map would. */
 const NOBODY: readonly Waiting[] = [];
 
 export interface MailboxLimits {
-  /** ms that a slot which nobody awaits is kept. */
+  /** ms that a slot is kept while nobody awaits it. @default 300_000 */
   readonly age: number;
-  /** ms that it is kept once somebody has had the final answer. */
+  /** ms that it is kept once somebody has received the final answer. @default 10_000 */
   readonly takenAge: number;
-  /** Bytes that all slots may hold, each counted with its overhead. */
+  /** Bytes that all slots may hold, with {@link OVERHEAD}. @default 67_108_864 */
   readonly bytes: number;
 }
 
 const DEFAULT_LIMITS: MailboxLimits = { age: 300_000, takenAge: 10_000, bytes: 64 * 1_024 * 1_024 };
-/** ms between looks for slots to give up. */
-const SWEEP = 5_000;
-/** What a slot takes besides its answers, about. */
+/** ms between evictions of expired slots. */
+const EVICTION_INTERVAL = 5_000;
+/** Bytes of a slot besides its answers, estimated. */
 const OVERHEAD = 400;
-/** A slot whose answers have more bytes than this is heavy. */
+/** A slot is heavy if its answers have more bytes than this. */
 const HEAVY = 65_536;
 
 /**
- * The awaiting side's slots, one a ref. A slot keeps the first answer, for those who take the first outcome, and the first
- * final one, for those who wait for retries; later deliveries of either change nothing. Slots that nobody awaits are given
- * up some time after their answer was taken, when they are old, or when all hold too much: the row still has the answer.
+ * The slots of awaited refs. A slot keeps the first answer for awaits of the first
+ * outcome, and the first final one for awaits `withRetries`; later deliveries change
+ * neither. A slot without waiters is evicted when it is old, soon after its final
+ * answer was taken, or when all slots hold too much. Its answer remains in the row.
  */
 export class Mailbox {
+  /** By ref, the oldest first, save for awaited ones that an eviction has passed over. */
   readonly #slots = new Map<string, Slot>();
   readonly #telemetry: Telemetry;
   readonly #limits: MailboxLimits;
-  /** The slots that somebody waits for, by when they are to be looked up in the table. */
+  /** Exactly the slots with waiters, scheduled for lookups in the table. */
   readonly lookups = new Lookups<Slot>(NOTIFYING);
-  /** The refs of heavy slots, in the order in which they became so. */
+  /** The refs of heavy slots, in the order in which they became heavy. */
   readonly #heavy = new Set<string>();
+  /** Bytes of all slots, with {@link OVERHEAD}. */
   #bytes = 0;
-  #sweeping: NodeJS.Timeout | undefined;
+  /** Set while there are slots. */
+  #evicting: NodeJS.Timeout | undefined;
 
   constructor(telemetry: Telemetry, limits: MailboxLimits = DEFAULT_LIMITS) {
     this.#telemetry = telemetry;
     this.#limits = limits;
   }
 
+  /** Refs with a slot. */
   get size(): number {
     return this.#slots.size;
   }
 
-  /** How many refs somebody waits for. */
+  /** Refs with a waiter. */
   get awaited(): number {
     return this.lookups.size;
   }
@@ -101,19 +111,21 @@ export class Mailbox {
     return this.#slots.has(ref);
   }
 
-  /** Whether another answer, or one that is not final, could be of use: there is a slot, and it would change by it. */
-  wants(ref: string, final = true): boolean {
+  /**
+   * Whether {@link deliver} would accept another final answer, or another first one, for this ref.
+   */
+  accepts(ref: string, which: Which): boolean {
     const slot = this.#slots.get(ref);
-    return slot?.final === null && (final || slot.first === null);
+    return slot?.final === null && (which === "final" || slot.first === null);
   }
 
-  /** Whether a ref's slot has waited for an answer for so many ms that it is worth asking after it. */
-  overdue(ref: string, ms: number): boolean {
+  /** Whether a ref has had a slot for more than so many ms. */
+  isOlder(ref: string, ms: number): boolean {
     const slot = this.#slots.get(ref);
     return slot !== undefined && performance.now() - slot.openedAt > ms;
   }
 
-  /** Makes a slot, unless there is one. */
+  /** Opens a slot, unless there is one. */
   open(ref: string): void {
     if (this.#slots.has(ref)) return;
     this.#grow(OVERHEAD);
@@ -121,10 +133,10 @@ export class Mailbox {
     const keepUntil = openedAt + this.#limits.age;
     const times = { openedAt, keepUntil, due: 0, step: 0 };
     this.#slots.set(ref, { ref, first: null, final: null, ...times, taken: false, waiting: NOBODY });
-    this.#sweeping ??= setInterval(() => this.sweep(), SWEEP).unref();
+    this.#evicting ??= setInterval(() => this.evictExpired(), EVICTION_INTERVAL).unref();
   }
 
-  /** Gives a slot up; whoever waits for it must be settled before. */
+  /** Closes a slot. Its waiters are not called. */
   close(ref: string): void {
     const slot = this.#slots.get(ref);
     if (slot === undefined) return;
@@ -135,30 +147,33 @@ export class Mailbox {
     if (this.#slots.size === 0) this.stop();
   }
 
-  /** Ends looking for slots to give up. */
+  /** Stops evictions. */
   stop(): void {
-    clearInterval(this.#sweeping);
-    this.#sweeping = undefined;
+    clearInterval(this.#evicting);
+    this.#evicting = undefined;
   }
 
-  /** The answer that is there already, for somebody who takes it. */
-  peek(ref: string, withRetries: boolean): Delivery | null {
+  /** Takes the answer that is there already, if any. */
+  take(ref: string, which: Which): Delivery | null {
     const slot = this.#slots.get(ref);
-    const delivery = (withRetries ? slot?.final : slot?.first) ?? null;
-    if (slot !== undefined && delivery !== null) this.#take(slot, delivery);
+    const delivery = (which === "final" ? slot?.final : slot?.first) ?? null;
+    if (slot !== undefined && delivery !== null) this.#markTaken(slot, delivery);
     return delivery;
   }
 
-  /** Has the waiter called once, when the answer comes, unless it is released before. Returns when to look the ref up. */
-  wait(ref: string, withRetries: boolean, waiter: Waiter): number {
+  /**
+   * Calls the waiter once, when the answer arrives, unless it is released
+   * before. Returns when the ref's lookup is due.
+   */
+  wait(ref: string, which: Which, waiter: Waiter): number {
     this.open(ref);
     const slot = this.#slots.get(ref) as Slot;
     if (slot.waiting.length === 0) this.lookups.add(slot, performance.now());
-    slot.waiting = slot.waiting.concat({ waiter, withRetries });
+    slot.waiting = slot.waiting.concat({ waiter, which });
     return slot.due;
   }
 
-  /** Ends its waiting, if it still does. */
+  /** Removes a waiter, if it still waits. */
   release(ref: string, waiter: Waiter): void {
     const slot = this.#slots.get(ref);
     if (slot === undefined || slot.waiting.length === 0) return;
@@ -166,7 +181,10 @@ export class Mailbox {
     if (slot.waiting.length === 0) this.lookups.delete(slot);
   }
 
-  /** Takes an answer in. False where nobody has a slot for it, or it brings nothing new. */
+  /**
+   * Delivers an answer to its slot and waiters. False if there is no slot,
+   * or the answer is not new to it.
+   */
   deliver(ref: string, delivery: Delivery): boolean {
     const slot = this.#slots.get(ref);
     if (slot === undefined || slot.final !== null) return false;
@@ -178,17 +196,17 @@ export class Mailbox {
     if (sizeOf(slot) > HEAVY) this.#heavy.add(ref);
     this.#grow(sizeOf(slot) - before);
     const { first } = slot;
-    for (const { waiter, withRetries } of slot.waiting) {
-      if (withRetries && !final) continue;
+    for (const { waiter, which } of slot.waiting) {
+      if (which === "final" && !final) continue;
       this.release(ref, waiter);
-      const wanted = withRetries ? delivery : first;
-      this.#take(slot, wanted);
+      const wanted = which === "final" ? delivery : first;
+      this.#markTaken(slot, wanted);
       waiter(wanted);
     }
     return true;
   }
 
-  /** Takes back a delivery that nobody can use. The slot waits for another. */
+  /** Removes a delivery that turned out to be unusable, so that the slot accepts another. */
   retract(ref: string, delivery: Delivery): void {
     const slot = this.#slots.get(ref);
     if (slot === undefined || (slot.first !== delivery && slot.final !== delivery)) return;
@@ -201,29 +219,32 @@ export class Mailbox {
     this.#bytes += sizeOf(slot) - before;
   }
 
-  /** The row of this ref is gone: nothing will ever come. */
+  /** Closes the slot of a ref whose row is gone, and calls its waiters. */
   gone(ref: string): void {
     const slot = this.#slots.get(ref);
     if (slot === undefined) return;
-    // Closed first: a waiter that waits again gets a slot of its own.
+    // Closed first, so that a waiter that waits again opens a new slot.
     this.close(ref);
     for (const { waiter } of slot.waiting) waiter("gone");
   }
 
-  /** Gives up the slots whose time is over. */
-  sweep(): void {
+  /** Evicts the slots that have expired. */
+  evictExpired(): void {
     const now = performance.now();
     for (const [ref, slot] of this.#slots) if (now > slot.keepUntil) this.#evict(ref, slot);
   }
 
-  /** Whoever has had an answer that may change no more has no need of its slot, or soon. */
-  #take(slot: Slot, delivery: Delivery): void {
+  /** The slot of a final answer that was taken is soon needed no more. */
+  #markTaken(slot: Slot, delivery: Delivery): void {
     if (delivery !== slot.final || slot.taken) return;
     slot.taken = true;
     slot.keepUntil = Math.floor(performance.now()) + this.#limits.takenAge;
   }
 
-  /** Where all hold too much, heavy ones go until they do not; then the oldest, two for each that comes: enough to keep up. */
+  /**
+   * Adds bytes. Over the limit, evicts heavy slots until the rest fits,
+   * then the oldest, two for each addition: enough to keep up.
+   */
   #grow(bytes: number): void {
     this.#bytes += bytes;
     for (const ref of this.#heavy) {
@@ -231,15 +252,15 @@ export class Mailbox {
       this.#evict(ref, this.#slots.get(ref) as Slot);
     }
     if (this.#bytes <= this.#limits.bytes) return;
-    let looks = 2;
+    let candidates = 2;
     for (const [ref, slot] of this.#slots) {
       if (slot.waiting.length > 0) {
-        // It stays, behind the others, so that it does not hide those that can go.
+        // Awaited slots stay. They move to the end, so that they do not hide those that can go.
         this.#slots.delete(ref);
         this.#slots.set(ref, slot);
       } else this.#evict(ref, slot);
-      looks -= 1;
-      if (looks === 0) return;
+      candidates -= 1;
+      if (candidates === 0) return;
     }
   }
 

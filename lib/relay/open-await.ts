@@ -1,86 +1,92 @@
 import { DecodeError } from "../errors.js";
 import { isSuccessKind, type StoredAnswer } from "../job/answer.js";
 import type { JobState } from "../job/job.js";
-import type { Unserved } from "./answer-source.js";
-import type { Asker } from "./asks.js";
+import type { UnservedReason } from "./answer-source.js";
 import type { Deadlines } from "./deadlines.js";
-import { type Delivery, isHearsay, type Mailbox, type Waiter } from "./mailbox.js";
-import type { Reasons } from "./reasons.js";
+import { type Delivery, isUnconfirmed, type Mailbox, type Waiter, type Which } from "./mailbox.js";
+import type { Finding, RowListener } from "./read-queue.js";
 import type { Reconciler } from "./reconciler.js";
 import type { Relay } from "./relay.js";
 import { type AwaitResult, type Decode, goneResult, timeoutResult, toResult } from "./result.js";
+import type { TimeoutReasons } from "./timeout-reasons.js";
 
 /** The states in which a job waits for a host. */
 const WAITING: ReadonlySet<JobState> = new Set(["available", "scheduled", "retryable"]);
 
-const NO_REASONS: ReadonlyMap<Relay, Unserved> = new Map();
+const NO_REASONS: ReadonlyMap<Relay, UnservedReason> = new Map();
 
-/** How long, in ms, an await whose deadline has come goes on without any sign of the database. */
+/** How long an await outlives its deadline while the database is silent, in ms. */
 export interface Patience {
-  /** Until some row is read. */
+  /** Until a row is read, of any await. */
   readonly rows: number;
-  /** Until a part of a large answer arrives. */
+  /** Until a part of a large answer arrives, of any await. */
   readonly large: number;
 }
 
-/** What open awaits work with. */
-export interface Rooms {
+/** The services of open awaits, shared by all of them. */
+export interface AwaitContext {
   readonly mailbox: Mailbox;
   readonly reconciler: Reconciler;
-  readonly reasons: Reasons;
+  readonly reasons: TimeoutReasons;
   readonly decode: Decode;
+  /** ms. See `RelaysOptions`. */
   readonly overdue: number;
   readonly patience: Patience;
-  readonly open: Deadlines<OpenAwait>;
+  /** The open awaits themselves. */
+  readonly deadlines: Deadlines<OpenAwait>;
 }
 
+/** `AwaitOptions` with their defaults. */
 export interface CheckedAwaitOptions {
   readonly timeout: number;
   readonly withRetries: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
-/** The look at the rows that an await makes once its deadline has come. */
-interface LastLook {
-  /** When it began, or last came to know something. */
+/** The lookup that an await makes at its deadline, before it times out. */
+interface LastLookup {
+  /** When it began, or last made progress. */
   since: number;
-  /** The refs whose rows are still to be read. */
+  /** Refs whose rows are still to be read. */
   readonly refs: Set<string>;
-  /** How many large answers are still to come. */
+  /** Large answers that are still to arrive. */
   large: number;
-  /** What rows said that have no answer. */
+  /** The rows that had no answer. Created with the first. */
   stored: Map<string, StoredAnswer> | undefined;
-  /** Nothing more is to come but the reasons of timeouts. */
+  /** Only the reasons of timeouts are still to come. */
   over: boolean;
 }
 
 /**
- * One call of `await` or `awaitMany`, from its beginning to its end: whatever it holds is let go there. There may be many
- * thousands: what only some need is made when they need it.
+ * One call of `await` or `awaitMany`, from its beginning to its end, at which it releases
+ * everything it holds. There may be many thousands, so what only some need is created on demand.
  */
-export class OpenAwait implements Asker {
-  readonly #rooms: Rooms;
+export class OpenAwait implements RowListener {
+  readonly #context: AwaitContext;
   readonly #relays: readonly Relay[];
   readonly #options: CheckedAwaitOptions;
   readonly #resolve: (results: AwaitResult[]) => void;
   readonly #reject: (reason: unknown) => void;
-  /** Made when the first is there. */
+  /** By index of the relay. Created with the first result. */
   #results: (AwaitResult | undefined)[] | undefined;
+  /** By index of the relay; undefined where the answer was there at the beginning. */
   readonly #waiters: (Waiter | undefined)[];
+  /** Relays without a result. */
   #left: number;
-  /** Where it stands among those that are open; -1 before it began. */
+  /** Its key in `context.deadlines`; -1 until `begin` has added it. */
   #deadline = -1;
   #onAbort: (() => void) | undefined;
-  #last: LastLook | undefined;
+  /** Set from its deadline to its end. */
+  #lastLookup: LastLookup | undefined;
 
   constructor(
-    rooms: Rooms,
+    context: AwaitContext,
     relays: readonly Relay[],
     options: CheckedAwaitOptions,
     resolve: (results: AwaitResult[]) => void,
     reject: (reason: unknown) => void,
   ) {
-    this.#rooms = rooms;
+    this.#context = context;
     this.#relays = relays;
     this.#options = options;
     this.#resolve = resolve;
@@ -93,7 +99,7 @@ export class OpenAwait implements Asker {
     const { signal, timeout } = this.#options;
     for (const index of this.#relays.keys()) this.#wait(index);
     if (this.#left === 0) return this.#resolve((this.#results ?? []) as AwaitResult[]);
-    this.#deadline = this.#rooms.open.add(this, timeout);
+    this.#deadline = this.#context.deadlines.add(this, timeout);
     if (signal === undefined) return;
     this.#onAbort = () => this.abort(signal.reason);
     signal.addEventListener("abort", this.#onAbort, { once: true });
@@ -104,23 +110,25 @@ export class OpenAwait implements Asker {
     this.#reject(reason);
   }
 
-  /** Its deadline has come; or, after that, the time for which its last look may hear nothing. */
+  /**
+   * Called at its deadline, and after that whenever the last lookup may have run out of patience.
+   */
   onDue(): void {
-    if (this.#last === undefined) this.#lookOnceMore();
-    else if (!this.#last.over) this.#checkProgress(this.#last);
+    if (this.#lastLookup === undefined) this.#lookUpOnceMore();
+    else if (!this.#lastLookup.over) this.#checkProgress(this.#lastLookup);
   }
 
-  onRow(ref: string, row: StoredAnswer | null | undefined, more: boolean): void {
-    const last = this.#last;
+  onRow(ref: string, row: StoredAnswer | null | undefined, finding: Finding): void {
+    const last = this.#lastLookup;
     if (last === undefined || !last.refs.delete(ref)) return;
     last.since = performance.now();
-    if (more) last.large += 1;
+    if (finding === "large answer" || finding === "pending large answer") last.large += 1;
     else if (row !== null && row !== undefined) (last.stored ??= new Map()).set(ref, row);
     this.#concludeIfOver(last);
   }
 
   onLarge(): void {
-    const last = this.#last;
+    const last = this.#lastLookup;
     if (last === undefined || last.large === 0) return;
     last.since = performance.now();
     last.large -= 1;
@@ -128,34 +136,38 @@ export class OpenAwait implements Asker {
   }
 
   #wait(index: number): void {
-    const { mailbox, reconciler, overdue } = this.#rooms;
+    const { mailbox, reconciler, overdue } = this.#context;
     const { ref } = this.#relays[index] as Relay;
-    const { withRetries } = this.#options;
-    // Without a slot, it is another process's job, or one whose slot was given up: only the table can tell.
-    const unknown = !mailbox.has(ref) || mailbox.overdue(ref, overdue);
-    const there = mailbox.peek(ref, withRetries);
+    // Without a slot, another process inserted the job, or the slot was
+    // evicted: only the table can tell.
+    const unknown = !mailbox.has(ref) || mailbox.isOlder(ref, overdue);
+    const there = mailbox.take(ref, this.#which);
     if (there !== null) return this.#settle(index, there);
     this.#enlist(index);
     if (unknown) reconciler.subscribe(ref);
   }
 
   #enlist(index: number): void {
-    const { mailbox, reconciler } = this.#rooms;
+    const { mailbox, reconciler } = this.#context;
     const { ref } = this.#relays[index] as Relay;
     const waiter = (this.#waiters[index] ??= (delivery) => this.#settle(index, delivery));
-    reconciler.watch(mailbox.wait(ref, this.#options.withRetries, waiter));
+    reconciler.wakeBy(mailbox.wait(ref, this.#which, waiter));
+  }
+
+  get #which(): Which {
+    return this.#options.withRetries ? "final" : "first";
   }
 
   #settle(index: number, delivery: Delivery | "gone"): void {
     const relay = this.#relays[index] as Relay;
     if (this.#has(index)) return;
-    const result = delivery === "gone" ? goneResult(relay) : toResult(relay, delivery, this.#rooms.decode);
-    if (delivery !== "gone" && isHearsay(delivery) && isDamaged(delivery, result)) {
-      return this.#disbelieve(index, delivery);
+    const result = delivery === "gone" ? goneResult(relay) : toResult(relay, delivery, this.#context.decode);
+    if (delivery !== "gone" && isUnconfirmed(delivery) && isDamaged(delivery, result)) {
+      return this.#retract(index, delivery);
     }
     this.#put(index, result);
     this.#left -= 1;
-    // Not while it begins: that sees for itself whether anything is left.
+    // `begin` itself resolves a call whose last result comes before it has a deadline.
     if (this.#left === 0 && this.#deadline >= 0) this.#finish();
   }
 
@@ -168,29 +180,33 @@ export class OpenAwait implements Asker {
     this.#results[index] = result;
   }
 
-  /** A notification that was damaged, or forged, ends no await: the row has the answer, or will have it. */
-  #disbelieve(index: number, delivery: Delivery): void {
-    const { mailbox, reconciler } = this.#rooms;
+  /** A damaged or forged notification ends no await: the row has the answer, or will have it. */
+  #retract(index: number, delivery: Delivery): void {
+    const { mailbox, reconciler } = this.#context;
     const { ref } = this.#relays[index] as Relay;
     mailbox.retract(ref, delivery);
     this.#enlist(index);
-    reconciler.fetch(ref);
+    reconciler.lookUp(ref);
   }
 
-  /** A stored result is never called a timeout: the rows have the last word, for as long as the database answers. */
-  #lookOnceMore(): void {
+  /**
+   * A stored result never becomes a timeout: the rows decide, for as long as the database replies.
+   */
+  #lookUpOnceMore(): void {
     const refs = new Set<string>();
     for (const [index, { ref }] of this.#relays.entries()) if (!this.#has(index)) refs.add(ref);
-    this.#last = { since: performance.now(), refs, large: 0, stored: undefined, over: false };
-    this.#waitUntilDue(this.#rooms.patience.rows);
-    for (const ref of refs) this.#rooms.reconciler.ask(ref, this);
+    this.#lastLookup = { since: performance.now(), refs, large: 0, stored: undefined, over: false };
+    this.#waitUntilDue(this.#context.patience.rows);
+    for (const ref of refs) this.#context.reconciler.lookUpFor(ref, this);
   }
 
-  /** Thousands may have their last look at the same time: what counts is whether the database answers any of them. */
-  #checkProgress(last: LastLook): void {
+  /**
+   * Replies to other awaits count as progress too: thousands may make their last lookups at once.
+   */
+  #checkProgress(last: LastLookup): void {
     const reading = last.refs.size > 0;
-    const { patience, reconciler } = this.#rooms;
-    const { read, large } = reconciler.answeredAt;
+    const { patience, reconciler } = this.#context;
+    const { read, large } = reconciler.repliedAt;
     const silence = performance.now() - Math.max(last.since, reading ? read : large);
     const left = (reading ? patience.rows : patience.large) - silence;
     if (left > 0) return this.#waitUntilDue(left);
@@ -201,12 +217,12 @@ export class OpenAwait implements Asker {
   }
 
   #waitUntilDue(ms: number): void {
-    const { open } = this.#rooms;
-    open.delete(this, this.#deadline);
-    this.#deadline = open.add(this, ms);
+    const { deadlines } = this.#context;
+    deadlines.delete(this, this.#deadline);
+    this.#deadline = deadlines.add(this, ms);
   }
 
-  #concludeIfOver(last: LastLook): void {
+  #concludeIfOver(last: LastLookup): void {
     if (last.over || last.refs.size > 0 || last.large > 0) return;
     last.over = true;
     const waiting = this.#relays.filter(({ ref }, index) => {
@@ -217,13 +233,13 @@ export class OpenAwait implements Asker {
     else void this.#timeOutWithReasons(last, waiting);
   }
 
-  async #timeOutWithReasons(last: LastLook, waiting: readonly Relay[]): Promise<void> {
-    const reasons = await this.#rooms.reasons.of(waiting);
-    // It may have ended meanwhile.
-    if (this.#last === last) this.#timeOut(last, reasons);
+  async #timeOutWithReasons(last: LastLookup, waiting: readonly Relay[]): Promise<void> {
+    const reasons = await this.#context.reasons.lookUp(waiting);
+    // The call may have ended meanwhile.
+    if (this.#lastLookup === last) this.#timeOut(last, reasons);
   }
 
-  #timeOut({ stored }: LastLook, reasons: ReadonlyMap<Relay, Unserved>): void {
+  #timeOut({ stored }: LastLookup, reasons: ReadonlyMap<Relay, UnservedReason>): void {
     for (const [index, relay] of this.#relays.entries()) {
       if (!this.#has(index)) this.#put(index, timeoutResult(relay, stored?.get(relay.ref), reasons.get(relay)));
     }
@@ -236,20 +252,20 @@ export class OpenAwait implements Asker {
   }
 
   #end(): void {
-    const { mailbox, reconciler, open } = this.#rooms;
-    this.#last = undefined;
-    open.delete(this, this.#deadline);
+    const { mailbox, reconciler, deadlines } = this.#context;
+    this.#lastLookup = undefined;
+    deadlines.delete(this, this.#deadline);
     for (const [index, waiter] of this.#waiters.entries()) {
       if (waiter === undefined) continue;
       const { ref } = this.#relays[index] as Relay;
       mailbox.release(ref, waiter);
-      reconciler.letGo(ref, this);
+      reconciler.withdraw(ref, this);
     }
     if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
   }
 }
 
-/** Whether an answer could not be decoded. */
+/** Whether the answer of a delivery could not be decoded. */
 function isDamaged({ answer }: Delivery, result: AwaitResult): boolean {
   return !result.ok && (isSuccessKind(answer.kind) || result.error instanceof DecodeError);
 }

@@ -1,39 +1,45 @@
 import { ANSWER_KINDS, type Answer, type StoredAnswer } from "../job/answer.js";
-import type { AnswerSource } from "./answer-source.js";
 import type { Notifier, NotifierMode } from "../notifier.js";
 import type { Telemetry } from "../telemetry.js";
-import { type Ask, type Asker, Asks, type Occasion } from "./asks.js";
+import type { AnswerSource } from "./answer-source.js";
 import { NOTIFYING, POLLING, restAfter } from "./lookups.js";
 import type { Mailbox } from "./mailbox.js";
+import { type Finding, type PendingRead, ReadQueue, type ReadRequest, type RowListener } from "./read-queue.js";
 
-/** Refs a statement. */
+/** Refs in one statement at most. */
 const CHUNK = 1_000;
-/** Large answers that are read together have no more bytes than this, unless it is one alone: one such read goes at a time. */
+/**
+ * Bytes of large answers in one statement at most, since they share
+ * memory. A larger answer is read alone.
+ */
 const LARGE_BYTES = 16 * 1_024 * 1_024;
 const LARGE_CHUNK = 100;
 
-const RECONCILE: Occasion = { via: "reconcile" };
+const RECONCILE: ReadRequest = { via: "reconcile" };
 
 /**
- * Looks up in the table what no notification brought, so that no await depends on one: what has been awaited for a while
- * (`lookups.ts` has when), everything after a gap in listening, refs of other processes, and what an await asks for at its
- * deadline. Large answers are read after the others, a few at a time, as what they share is memory.
+ * Looks up in the table what no notification brought, so that no await depends on
+ * one: refs that have been awaited for a while (`lookups.ts`), every awaited ref
+ * after a gap in listening, relays of other processes, and what is still missing at
+ * an await's deadline. Large answers are read after the others, a few at a time.
  */
 export class Reconciler {
   readonly #mailbox: Mailbox;
   readonly #notifier: Notifier;
   readonly #telemetry: Telemetry;
-  readonly #reads: Asks;
-  readonly #subscriptions: Asks;
-  readonly #large: Asks;
-  /** The mode that the pace of looks is for. */
+  /** Reads states, and answers that are not large. */
+  readonly #reads: ReadQueue;
+  /** Like {@link #reads}, and subscribes this host. */
+  readonly #subscriptions: ReadQueue;
+  readonly #large: ReadQueue;
+  /** The notifier's mode for which `mailbox.lookups` is scheduled. */
   #mode: NotifierMode = "notify";
   #timer: NodeJS.Timeout | undefined;
-  /** When the timer fires; -Infinity while a look is under way, which sets the next. */
+  /** When the timer fires; Infinity without one, -Infinity during a lookup, which sets the next. */
   #wakeAt = Number.POSITIVE_INFINITY;
-  /** No look begins before. */
+  /** No lookup begins before this time. */
   #restUntil = 0;
-  /** Whether no look has been made since listening was interrupted. */
+  /** Listening has been restored after a gap, and no lookup has begun since. */
   #restored = false;
   #stopped = false;
 
@@ -42,9 +48,9 @@ export class Reconciler {
     this.#notifier = notifier;
     this.#telemetry = telemetry;
     const shared = { limit: CHUNK, telemetry, onRow: this.#onRow.bind(this) };
-    this.#reads = new Asks({ ...shared, name: "fetch", read: (refs) => source.readAnswers(refs) });
-    this.#subscriptions = new Asks({ ...shared, name: "subscribe", read: (refs) => source.subscribe(refs) });
-    this.#large = new Asks({
+    this.#reads = new ReadQueue({ ...shared, name: "fetch", read: (refs) => source.readAnswers(refs) });
+    this.#subscriptions = new ReadQueue({ ...shared, name: "subscribe", read: (refs) => source.subscribe(refs) });
+    this.#large = new ReadQueue({
       name: "fetch large",
       limit: LARGE_CHUNK,
       maxSize: LARGE_BYTES,
@@ -56,14 +62,17 @@ export class Reconciler {
     notifier.onRestore(() => this.#onRestore());
   }
 
-  /** Refs that wait to be read or are being read. */
+  /** Refs that are queued or being read. */
   get pending(): number {
     return this.#reads.pending + this.#subscriptions.pending + this.#large.pending;
   }
 
-  /** When the database last answered a read, by `performance.now()`, and when a part of a large answer last came. */
-  get answeredAt(): { readonly read: number; readonly large: number } {
-    return { read: this.#reads.answeredAt, large: this.#large.answeredAt };
+  /**
+   * When the database last replied to a read, and last sent a part of a
+   * large answer, by `performance.now()`.
+   */
+  get repliedAt(): { readonly read: number; readonly large: number } {
+    return { read: this.#reads.repliedAt, large: this.#large.repliedAt };
   }
 
   stop(): void {
@@ -74,65 +83,79 @@ export class Reconciler {
     this.#large.stop();
   }
 
-  /** Somebody began to wait for a ref that is due to be looked up at this time, by `performance.now()`. */
-  watch(due: number): void {
+  /**
+   * Ensures that the lookup of a newly awaited ref begins when it is due, by `performance.now()`.
+   */
+  wakeBy(due: number): void {
     if (this.#notifier.mode !== this.#mode) this.#restart();
     else if (due < this.#wakeAt) this.#wake(due);
   }
 
-  /** Has this host notified of a job that another process inserted, and looks up what is there already. */
+  /**
+   * Subscribes this host to a job that another process inserted, and reads
+   * its answer if there is one.
+   */
   subscribe(ref: string): void {
-    this.#subscriptions.ask(ref, RECONCILE);
+    this.#subscriptions.push(ref, RECONCILE);
   }
 
-  /** Looks up what a notification has announced, or what it has said (`hearsay`) if that is for the row to confirm. */
-  fetch(ref: string, hearsay?: Answer): void {
-    this.#reads.ask(ref, { via: "notify", hearsay });
-    this.#reads.compact(this.#mailbox.size + CHUNK, (pending) => this.#mailbox.wants(pending));
+  /**
+   * Looks up a ref after a notification: for the stored answer, or to
+   * confirm the `unconfirmed` one that it brought.
+   */
+  lookUp(ref: string, unconfirmed?: Answer): void {
+    this.#reads.push(ref, { via: "notify", unconfirmed });
+    this.#reads.compact(this.#mailbox.size + CHUNK, (pending) => this.#mailbox.accepts(pending, "final"));
   }
 
-  /** Whether the row is still to confirm what a notification has said of this ref: what comes after it must not overtake it. */
-  doubts(ref: string): boolean {
-    return this.#reads.doubts(ref);
+  /**
+   * Whether a pending lookup has to confirm a notification of this ref.
+   * Later notifications must not overtake it.
+   */
+  isConfirming(ref: string): boolean {
+    return this.#reads.isConfirming(ref);
   }
 
-  /** Looks a ref up for somebody who is called when that is done. */
-  ask(ref: string, asker: Asker): void {
-    this.#reads.ask(ref, RECONCILE, [asker]);
+  /** Looks up a ref, and calls the listener back. */
+  lookUpFor(ref: string, listener: RowListener): void {
+    this.#reads.push(ref, RECONCILE, [listener]);
   }
 
-  /** An await has ended: what is still to be read for it alone is not read. */
-  letGo(ref: string, asker: Asker): void {
+  /**
+   * Withdraws the listener of an await that has ended, and drops pending
+   * reads that nobody else awaits.
+   */
+  withdraw(ref: string, listener: RowListener): void {
     if (this.pending === 0) return;
-    for (const asks of [this.#reads, this.#subscriptions, this.#large]) {
-      asks.withdraw(ref, asker);
-      if (!this.#mailbox.awaits(ref)) asks.drop(ref);
+    for (const reads of [this.#reads, this.#subscriptions, this.#large]) {
+      reads.withdraw(ref, listener);
+      if (!this.#mailbox.awaits(ref)) reads.drop(ref);
     }
   }
 
-  /** The timer does not keep the process alive: what is awaited does. */
+  /** The timer is unreferenced: open awaits keep the process alive. */
   #wake(at: number): void {
     if (this.#stopped) return;
     clearTimeout(this.#timer);
     this.#wakeAt = at;
     if (at === Number.POSITIVE_INFINITY) return;
-    this.#timer = setTimeout(() => void this.#look(), at - performance.now()).unref();
+    this.#timer = setTimeout(() => void this.#lookUpDue(), at - performance.now()).unref();
   }
 
-  async #look(): Promise<void> {
+  async #lookUpDue(): Promise<void> {
     const { lookups } = this.#mailbox;
     const start = performance.now();
-    const slots = lookups.take(start, CHUNK);
+    const slots = lookups.takeDue(start, CHUNK);
     if (slots.length > 0) {
       const reason = this.#restored ? "restore" : "sweep";
       this.#restored = false;
       this.#wakeAt = Number.NEGATIVE_INFINITY;
       const sweep = new Sweep(slots.length);
-      for (const { ref } of slots) this.#reads.ask(ref, RECONCILE, [sweep]);
+      for (const { ref } of slots) this.#reads.push(ref, RECONCILE, [sweep]);
       const found = await sweep.done;
       this.#report(slots.length, found, reason);
       const now = performance.now();
-      const rest = restAfter(lookups.pace, { refs: slots.length, found, ms: now - start });
+      const rest = restAfter(lookups.schedule, { refs: slots.length, found, ms: now - start });
       this.#restUntil = this.#restored ? 0 : now + rest;
     }
     this.#wake(Math.max(lookups.next, this.#restUntil));
@@ -151,42 +174,49 @@ export class Reconciler {
     this.#restart();
   }
 
-  /** Everything is due at once; the mode may have changed, and with it the pace. */
+  /** Makes every lookup due now, on the schedule of the notifier's mode. */
   #restart(): void {
     const { lookups } = this.#mailbox;
     this.#mode = this.#notifier.mode;
     lookups.restart(this.#mode === "polling" ? POLLING : NOTIFYING, performance.now());
     this.#restUntil = 0;
-    // What is under way may have read the rows before the gap was over; it sets the next look.
+    // A lookup under way may have read its rows before the gap was over. It sets the next wake-up.
     if (this.#wakeAt !== Number.NEGATIVE_INFINITY) this.#wake(lookups.next);
   }
 
-  #onRow(ref: string, row: StoredAnswer | null | undefined, { occasion, askers }: Ask): void {
-    this.#confirm(ref, row, occasion.hearsay);
-    const more = row?.large !== undefined && this.#mailbox.wants(ref);
-    const news = more ? this.#askLarge(ref, row.large, occasion, askers) : this.#handOver(ref, row, occasion);
-    for (const asker of askers) asker.onRow(ref, row, more, news);
+  #onRow(ref: string, row: StoredAnswer | null | undefined, { request, listeners }: PendingRead): void {
+    this.#confirm(ref, row, request.unconfirmed);
+    let finding: Finding;
+    if (row?.large !== undefined && this.#mailbox.accepts(ref, "final")) {
+      finding = this.#readLarge(ref, row.large, request, listeners) ? "large answer" : "pending large answer";
+    } else {
+      finding = this.#deliver(ref, row, request) ? "new answer" : "nothing new";
+    }
+    for (const listener of listeners) listener.onRow(ref, row, finding);
   }
 
-  /** The row keeps the last outcome. An earlier one may be true if the job is at a later attempt by now. */
-  #confirm(ref: string, row: StoredAnswer | null | undefined, hearsay: Answer | undefined): void {
-    if (hearsay?.kind !== ANSWER_KINDS.failed || (row?.attempt ?? 0) < 2) return;
-    this.#mailbox.deliver(ref, { answer: hearsay, via: "notify" });
+  /**
+   * Delivers an unconfirmed failure that the row cannot contradict: the
+   * row keeps the last outcome only, and is at a later attempt by now.
+   */
+  #confirm(ref: string, row: StoredAnswer | null | undefined, unconfirmed: Answer | undefined): void {
+    if (unconfirmed?.kind !== ANSWER_KINDS.failed || (row?.attempt ?? 0) < 2) return;
+    this.#mailbox.deliver(ref, { answer: unconfirmed, via: "notify" });
   }
 
-  /** False where it is on its way already. */
-  #askLarge(ref: string, size: number, { via }: Occasion, askers: Iterable<Asker>): boolean {
-    const waiting = [...askers].filter((asker) => "onLarge" in asker);
-    return this.#large.ask(ref, { via, size }, waiting);
+  /** Queues the read of a large answer; false if it is pending already. */
+  #readLarge(ref: string, size: number, { via }: ReadRequest, listeners: Iterable<RowListener>): boolean {
+    const waiting = [...listeners].filter((listener) => "onLarge" in listener);
+    return this.#large.push(ref, { via, size }, waiting);
   }
 
-  #onLarge(ref: string, row: StoredAnswer | null | undefined, { occasion, askers }: Ask): void {
-    this.#handOver(ref, row, occasion);
-    for (const asker of askers) asker.onLarge?.(ref);
+  #onLarge(ref: string, row: StoredAnswer | null | undefined, { request, listeners }: PendingRead): void {
+    this.#deliver(ref, row, request);
+    for (const listener of listeners) listener.onLarge?.(ref);
   }
 
-  /** Delivers what a row says. False where that is nothing new. */
-  #handOver(ref: string, row: StoredAnswer | null | undefined, { via }: Occasion): boolean {
+  /** Delivers the answer of a row; false if it is not new. */
+  #deliver(ref: string, row: StoredAnswer | null | undefined, { via }: ReadRequest): boolean {
     if (row === null) this.#mailbox.gone(ref);
     if (row === null || row === undefined) return false;
     const { answer, state, attempt, host } = row;
@@ -194,12 +224,13 @@ export class Reconciler {
   }
 }
 
-/** One look at up to a thousand refs that are awaited. */
-class Sweep implements Asker {
+/** One scheduled lookup of up to {@link CHUNK} awaited refs. */
+class Sweep implements RowListener {
+  /** Refs whose rows are still to be read. */
   #left: number;
   #found = 0;
   #resolve: (found: number) => void = () => {};
-  /** For how many something new was found. */
+  /** Resolves to the number of refs with a new answer. */
   readonly done = new Promise<number>((resolve) => {
     this.#resolve = resolve;
   });
@@ -208,9 +239,9 @@ class Sweep implements Asker {
     this.#left = refs;
   }
 
-  onRow(_ref: string, _row: StoredAnswer | null | undefined, _more: boolean, news: boolean): void {
+  onRow(_ref: string, _row: StoredAnswer | null | undefined, finding: Finding): void {
     this.#left -= 1;
-    if (news) this.#found += 1;
+    if (finding === "new answer" || finding === "large answer") this.#found += 1;
     if (this.#left === 0) this.#resolve(this.#found);
   }
 }

@@ -5,26 +5,37 @@ import { InvalidRelayError } from "../errors.js";
 declare const RESULT: unique symbol;
 
 /**
- * The handle of a job that was inserted to be awaited. Plain data: it survives JSON, and any instance on the same database
- * can await it, now or later, once or often. Who holds it can read the result; the ref cannot be guessed.
+ * The handle of a job that was inserted to be awaited. Plain data that survives JSON.
+ *
+ * Any host on the same database can await it, now or later, any number of times. Whoever holds it
+ * can read the result, so treat the `ref` as a secret.
  */
 export interface Relay<Result = unknown> {
-  readonly job: { readonly id: number; readonly worker: string; readonly queue: string };
-  /** The id of the host that inserted it. */
+  /** The inserted job. */
+  readonly job: {
+    /** The id of its row. */
+    readonly id: number;
+    /** The name of its worker. */
+    readonly worker: string;
+    /** The queue that it was inserted into. */
+    readonly queue: string;
+  };
+  /** The id of the host that inserted the job. */
   readonly host: string;
-  /** 128 random bits, 22 characters of base64url. */
+  /** Identifies the relay: 128 random bits, as 22 characters of base64url. */
   readonly ref: string;
-  /** Exists in types only: carries the result's type to `await`. */
+  /** Exists only in types: carries the result's type to `await`. */
   readonly [RESULT]?: Result;
 }
 
 const REF = /^[\w-]{21}[AQgw]$/;
 const REF_BYTES = 16;
-/** Randomness is drawn for many refs at a time: asking the system for each is what costs. */
+/** Random bytes for many refs: a system call for each ref would be the larger part of its cost. */
 const pool = Buffer.alloc(REF_BYTES * 128);
+/** Bytes of `pool` that are used up. */
 let drawn = pool.length;
 
-/** A ref that nobody can guess. */
+/** Draws a new ref, which nobody can guess. */
 export function newRef(): string {
   if (drawn === pool.length) {
     randomFillSync(pool);
@@ -34,12 +45,16 @@ export function newRef(): string {
   return pool.toString("base64url", drawn - REF_BYTES, drawn);
 }
 
-/** Makes a relay. */
+/** Makes the relay of an inserted job. */
 export function makeRelay(job: Relay["job"], host: string, ref: string): Relay {
   return Object.freeze({ job: Object.freeze(job), host, ref });
 }
 
-/** Checks that a value is a relay, or was one before it went through JSON. Throws {@link InvalidRelayError}. */
+/**
+ * Checks that a value is a relay, or was one before it went through JSON.
+ *
+ * @throws {@link InvalidRelayError}
+ */
 export function checkRelay(value: unknown): asserts value is Relay {
   if (typeof value !== "object" || value === null)
     throw new InvalidRelayError(`it is ${value === null || value === undefined ? String(value) : `a ${typeof value}`}`);

@@ -1,46 +1,74 @@
-import { isError } from "../codec/exception.js";
+import { isError } from "../codec/error-classes.js";
 import { DecodeError, JobNotFoundError } from "../errors.js";
 import { ANSWER_KINDS, type AnswerKind, type Encoded, type StoredAnswer } from "../job/answer.js";
 import type { JobState } from "../job/job.js";
-import type { Unserved } from "./answer-source.js";
+import type { UnservedReason } from "./answer-source.js";
 import type { Delivery, Via } from "./mailbox.js";
 import type { Relay } from "./relay.js";
 
-/** What is known of the job behind a result. What the way of the result does not tell is absent. */
+/** The awaited job, as far as its result tells. Properties that are not known are absent. */
 export interface AwaitedJob {
+  /** The id of its row. */
   readonly id: number;
+  /** The state that the job was in when the result was sent. */
   readonly state?: JobState;
+  /** The number of its last attempt. */
   readonly attempt?: number;
-  /** The id of the host that ran it last. */
+  /** The id of the host that ran the job last. */
   readonly host?: string;
 }
 
-/** The job's fate, when it is not a value. An `Error` is the job's own, or says why there is no result. */
+/**
+ * Why an await has no value. An `Error` is the job's own, or one of Baton's
+ * that says why there is none.
+ */
 export type AwaitError = "discarded" | "cancelled" | "snoozed" | "result_too_large" | "timeout" | Error;
 
-/** What `await` resolves to. */
+/**
+ * What `await` resolves to: `ok: true` with the job's value, or `ok:
+ * false` with an {@link AwaitError}.
+ */
 export type AwaitResult<Result = unknown> =
-  | { readonly ok: true; readonly value: Result; readonly job: AwaitedJob; readonly via: Via }
   | {
+      /** The job completed. */
+      readonly ok: true;
+      /** The value that `perform` resolved to. */
+      readonly value: Result;
+      /** The job. */
+      readonly job: AwaitedJob;
+      /** How the result arrived. */
+      readonly via: Via;
+    }
+  | {
+      /** There is no value. */
       readonly ok: false;
+      /** Why there is no value. */
       readonly error: AwaitError;
       /**
-       * Why it was discarded or cancelled, as the worker said. Of a timeout, what kept the job from running, where that is
-       * known: `"no host serves this queue"` or `"no host has this worker"`.
+       * The reason that the worker passed to `discard` or `cancel`. For a timeout, why no host
+       * runs the job, if known: `"no host serves this queue"` or `"no host has this worker"`.
        */
       readonly reason?: unknown;
-      /** In how many seconds a snoozed job runs again. */
+      /** Seconds after which a snoozed job runs again. */
       readonly seconds?: number;
-      /** Of a result that is too large: its bytes, uncompressed. It has at least these; encoding may have stopped there. */
+      /**
+       * Uncompressed bytes of a result that is too large; a lower bound,
+       * since encoding may stop at the limit.
+       */
       readonly size?: number;
-      /** Of a result that is too large: the limit, in bytes compressed. */
+      /** The limit that it exceeds, in compressed bytes. */
       readonly limit?: number;
+      /** The job. */
       readonly job: AwaitedJob;
-      /** Absent for a timeout and for a job that is gone. */
+      /** How the answer arrived. Absent for a timeout, and for a job whose row is gone. */
       readonly via?: Via;
     };
 
-/** Reads a value out of the codec's bytes. Throws `DecodeError`. */
+/**
+ * Decodes a value from the codec's bytes.
+ *
+ * @throws `DecodeError`
+ */
 export type Decode = (encoded: Encoded) => unknown;
 
 const STATES: Readonly<Record<AnswerKind, JobState>> = {
@@ -54,7 +82,10 @@ const STATES: Readonly<Record<AnswerKind, JobState>> = {
   [ANSWER_KINDS.snoozed]: "scheduled",
 };
 
-/** A delivery as its awaiter gets it. Each call decodes anew: two awaiters never share an object. */
+/**
+ * Converts a delivery to a result. Decodes the value anew for each
+ * awaiter, so that no two share an object.
+ */
 export function toResult(relay: Relay, delivery: Delivery, decode: Decode): AwaitResult {
   const { answer, via } = delivery;
   const job = jobOf(relay, { state: STATES[answer.kind], attempt: delivery.attempt, host: delivery.host });
@@ -83,14 +114,14 @@ export function toResult(relay: Relay, delivery: Delivery, decode: Decode): Awai
 }
 
 /**
- * Lets `JSON.stringify` write the error of a result: its own form would be `{}`. The property is not
- * enumerable, so that the result stays equal to one without it.
+ * Makes `JSON.stringify` write the error of a result, which would be `{}` otherwise. The
+ * property is not enumerable, so that the result stays deeply equal to one without it.
  */
 function withJson(result: AwaitResult): AwaitResult {
   return Object.defineProperty(result, "toJSON", { value: resultJson });
 }
 
-/** The stack is left out: it shows paths of the host that ran the job. */
+/** Omits the stack, which shows paths of the host that ran the job. */
 function resultJson(this: AwaitResult): object {
   if (this.ok || typeof this.error === "string") return { ...this };
   const { error } = this;
@@ -109,16 +140,19 @@ function sizes(facts: unknown): { size?: number; limit?: number } {
   return typeof size === "number" && typeof limit === "number" ? { size, limit } : {};
 }
 
-/** No outcome in time; `stored` is what the row said at the deadline, where it could be read. */
-export function timeoutResult(relay: Relay, stored?: StoredAnswer, reason?: Unserved): AwaitResult {
+/**
+ * The result of an await without an outcome in time. `stored` is the row
+ * at the deadline, if it could be read.
+ */
+export function timeoutResult(relay: Relay, stored?: StoredAnswer, reason?: UnservedReason): AwaitResult {
   const job = jobOf(relay, stored ?? {});
   return { ok: false, error: "timeout", ...(reason === undefined ? {} : { reason }), job };
 }
 
-/** The row is gone. */
+/** The result of an await of a job whose row is gone. */
 export function goneResult(relay: Relay): AwaitResult {
   const { id, worker } = relay.job;
-  const message = `Job ${id} of worker ${worker} is gone: pruned after its retention, or deleted. Its outcome is not known any more.`;
+  const message = `Job ${id} of worker ${worker} no longer exists: it was pruned after its retention, or deleted. Its outcome is lost.`;
   return withJson({ ok: false, error: new JobNotFoundError(message), job: { id } });
 }
 
@@ -139,5 +173,5 @@ function jobOf(
 }
 
 function asError(value: unknown): Error {
-  return isError(value) ? value : new DecodeError("an error was expected, and something else was sent");
+  return isError(value) ? value : new DecodeError("it should be an error, but is another value");
 }

@@ -8,7 +8,10 @@ import {
 import type { Relay } from "./relay.js";
 import type { AwaitResult } from "./result.js";
 
-/** An outcome as `call` gives it: the value is returned, any other fate is thrown, the job's own error as it is. */
+/**
+ * Returns the value of a result, and throws an error for any other
+ * outcome: the job's own error, or one of Baton's.
+ */
 export function unwrap<Result>(relay: Relay<Result>, result: AwaitResult<Result>): Result {
   if (result.ok) return result.value;
   const { error, reason, seconds, size, limit, job } = result;
@@ -19,7 +22,10 @@ export function unwrap<Result>(relay: Relay<Result>, result: AwaitResult<Result>
     case "cancelled":
       throw new JobCancelledError(`${name} was cancelled${because(reason)}`, reason);
     case "snoozed":
-      throw new JobSnoozedError(`${name} was snoozed for ${seconds} s; withRetries waits for it`, seconds ?? 0);
+      throw new JobSnoozedError(
+        `${name} was snoozed for ${seconds} s. Pass withRetries to await its next outcome`,
+        seconds ?? 0,
+      );
     case "result_too_large":
       throw new ResultTooLargeError(
         `${name} completed, but its result${bytes(size)} is over the resultLimit${bytes(limit, " compressed")}: raise it for the worker or its hosts, or return a reference`,
@@ -37,7 +43,7 @@ function because(reason: unknown): string {
   return typeof reason === "string" ? `: ${reason}` : "";
 }
 
-/** What keeps the job from running, and what to do about it. */
+/** Why no host runs the job, and what to do about it. */
 function unserved({ job: { queue, worker } }: Relay, reason: unknown): string {
   if (reason === "no host serves this queue") {
     return `: no host serves this queue. Start one with the queue ${JSON.stringify(queue)}. The job waits for it.`;

@@ -1,39 +1,43 @@
-import type { ClaimedJob } from "../job/job.js";
 import type { Engine } from "../engine/engine.js";
-import { retryDelay } from "../postgres/failure.js";
+import type { ClaimedJob } from "../job/job.js";
+import { retryDelay } from "../backoff.js";
 import type { Telemetry } from "../telemetry.js";
 
 /** ms between two rounds. */
 const INTERVAL = 20;
 
 /**
- * Counts on their rows the attempts of jobs that were only held when they were claimed, once they have run for 20 to 40 ms:
- * what takes less is over by then, and its end counts it. So a job that waits on a host which dies loses no attempt,
- * and thousands of short ones a second cost no statement more.
+ * Counts the attempts of held jobs on their rows once they have run for 20 to 40 ms. A shorter run
+ * is over by then, and the write of its end counts the attempt. So a host that dies costs its
+ * waiting jobs no attempt, and thousands of short jobs a second cost no further statement (see
+ * "Held and begun" in docs/semantics.md).
  */
 export class Attempts {
-  readonly #engine: Engine;
+  readonly #engine: Pick<Engine, "begin">;
   readonly #telemetry: Telemetry;
-  /** Begun since the last round. */
-  #fresh = new Set<ClaimedJob>();
-  /** Begun before, and not yet written. */
+  /** Jobs that have started since the last round. */
+  #recent = new Set<ClaimedJob>();
+  /** Jobs that were running at the last round: the next one counts their attempts. */
   #due = new Set<ClaimedJob>();
+  /** Set while a round is scheduled or under way. */
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(engine: Engine, telemetry: Telemetry) {
+  constructor(engine: Pick<Engine, "begin">, telemetry: Telemetry) {
     this.#engine = engine;
     this.#telemetry = telemetry;
   }
 
-  begin(job: ClaimedJob): void {
+  /** A job starts. */
+  started(job: ClaimedJob): void {
     if (job.begun) return;
-    this.#fresh.add(job);
+    this.#recent.add(job);
     this.#schedule(INTERVAL);
   }
 
-  end(job: ClaimedJob): void {
-    this.#fresh.delete(job);
+  /** A job has ended: the write of its end counts the attempt, if that is still to be done. */
+  ended(job: ClaimedJob): void {
+    this.#recent.delete(job);
     this.#due.delete(job);
   }
 
@@ -55,10 +59,10 @@ export class Attempts {
       for (const job of jobs) this.#due.delete(job);
     } catch (error) {
       delay = retryDelay(5);
-      this.#telemetry.emit("service:error", { service: "marker", error });
+      this.#telemetry.emit("service:error", { service: "attempts", error });
     }
-    for (const job of this.#fresh) this.#due.add(job);
-    this.#fresh.clear();
+    for (const job of this.#recent) this.#due.add(job);
+    this.#recent.clear();
     this.#timer = undefined;
     if (this.#due.size > 0) this.#schedule(delay);
   }

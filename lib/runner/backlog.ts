@@ -1,34 +1,33 @@
 import { type ClaimedJob, compareJobs } from "../job/job.js";
 
-/** A job that waits for a thread, and since when. */
-interface Held {
+/** A job that waits for a thread. */
+interface Waiting {
   readonly job: ClaimedJob;
+  /** When its claim came, by `performance.now()`. */
   readonly since: number;
 }
 
 export interface BacklogOptions {
-  /** How long a job may be held, in ms. */
+  /** ms for which a job may wait here. */
   readonly patience: () => number;
-  /** Takes back jobs of which the first was held for too long. */
+  /** Called with all jobs, which have left the backlog, once one has waited for too long. */
   readonly onOverdue: (jobs: readonly ClaimedJob[]) => void;
 }
 
-/** More than is ever held ahead for a thread: from here on nothing is held back any more. */
+/** More than a host ever prefetches for one thread. A larger allowance is none, so it ends. */
 const UNBOUNDED = 256;
 
 /**
- * The jobs of one queue that this host has claimed ahead, in the order in which they are to run.
- * They are meant to begin within a tenth of a second. Where a slow job keeps them from it, all of
- * them go back to everybody: another host may be idle.
+ * The jobs of one queue that this host has prefetched, in the order in which they are to run. They
+ * should start within a tenth of a second. If a slow job keeps one of them waiting for longer, all
+ * are released: another host may be idle.
  */
 export class Backlog {
   readonly #options: BacklogOptions;
-  #held: Held[] = [];
+  /** In the order of {@link compareJobs}. */
+  #waiting: Waiting[] = [];
+  /** Goes off when the job that was oldest when it was set is overdue. None while nothing waits. */
   #timer: NodeJS.Timeout | undefined;
-  /**
-   * How many may be held for each thread. 0 after jobs were held for too long, until a thread comes
-   * free.
-   */
   #allowance = Number.POSITIVE_INFINITY;
 
   constructor(options: BacklogOptions) {
@@ -36,57 +35,57 @@ export class Backlog {
   }
 
   get size(): number {
-    return this.#held.length;
+    return this.#waiting.length;
   }
 
   get jobs(): ClaimedJob[] {
-    return this.#held.map(({ job }) => job);
+    return this.#waiting.map(({ job }) => job);
   }
 
   /**
-   * How many may be held for each thread: after a slow spell few, doubling whenever what was held
-   * has begun in time.
+   * How many jobs may wait for each thread. Infinity at first; 0 once jobs were overdue, and 1 when
+   * a thread comes free after that. Doubles whenever the backlog empties in time.
    */
   get allowance(): number {
     return this.#allowance;
   }
 
-  /** Takes up jobs, each in its place among those that wait. */
+  /** Adds the jobs of a claim, in their order, each in its place among those that wait. */
   add(jobs: readonly ClaimedJob[]): void {
     const since = performance.now();
-    this.#held = merge(
-      this.#held,
+    this.#waiting = merge(
+      this.#waiting,
       jobs.map((job) => ({ job, since })),
     );
     this.#watch();
   }
 
   /**
-   * Takes out what goes to the next thread: the first job, and with it those right behind it that
-   * may share a batch, `most` in all. A job with which a host has died goes alone.
+   * Removes and returns the jobs for the next thread: the first, and those right behind it that may
+   * share its batch. `threads` are free now, and each gets its share. A suspect goes alone.
    */
   next(batchOf: (worker: string) => number, threads: number): ClaimedJob[] {
-    const [first] = this.#held;
+    const [first] = this.#waiting;
     if (first === undefined) return [];
     const { worker, suspicion } = first.job;
     const most = suspicion > 0 ? 1 : Math.min(batchOf(worker), Math.ceil(this.size / threads));
-    const end = this.#held.findIndex(
+    const end = this.#waiting.findIndex(
       ({ job }, at) => at >= most || job.worker !== worker || (at > 0 && job.suspicion > 0),
     );
-    const taken = this.#held.splice(0, end === -1 ? this.size : Math.max(end, 1));
+    const batch = this.#waiting.splice(0, end === -1 ? this.size : Math.max(end, 1));
     if (this.size === 0) this.#emptied();
-    return taken.map(begun);
+    return batch.map(startingNow);
   }
 
-  /** Forgets what it holds, and returns it. */
+  /** Removes and returns all jobs. */
   clear(): ClaimedJob[] {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    return this.#held.splice(0).map(({ job }) => job);
+    return this.#waiting.splice(0).map(({ job }) => job);
   }
 
-  /** A thread has come free. */
-  freed(): void {
+  /** A thread has come free: after a slow spell, jobs may wait here again. */
+  threadFreed(): void {
     if (this.#allowance === 0) this.#allowance = 1;
   }
 
@@ -99,35 +98,36 @@ export class Backlog {
 
   #watch(): void {
     if (this.#timer !== undefined || this.size === 0) return;
-    const oldest = Math.min(...this.#held.map(({ since }) => since));
+    const oldest = Math.min(...this.#waiting.map(({ since }) => since));
     const left = oldest + this.#options.patience() - performance.now();
-    this.#timer = setTimeout(() => this.#look(oldest), Math.max(left, 1));
+    this.#timer = setTimeout(() => this.#check(oldest), Math.max(left, 1));
   }
 
-  #look(oldest: number): void {
+  #check(oldest: number): void {
     this.#timer = undefined;
-    const waits = this.#held.some(({ since }) => since <= oldest);
-    if (!waits) return this.#watch();
+    const overdue = this.#waiting.some(({ since }) => since <= oldest);
+    if (!overdue) return this.#watch();
     this.#allowance = 0;
     this.#options.onOverdue(this.clear());
   }
 }
 
-/** Two lists of jobs, each in order, as one in order. */
-function merge(held: readonly Held[], more: readonly Held[]): Held[] {
-  const merged: Held[] = [];
+/** Merges two sorted lists into one. */
+function merge(waiting: readonly Waiting[], more: readonly Waiting[]): Waiting[] {
+  const merged: Waiting[] = [];
   let at = 0;
   for (const one of more) {
-    while (at < held.length && compareJobs((held[at] as Held).job, one.job) <= 0) merged.push(held[at++] as Held);
+    while (at < waiting.length && compareJobs((waiting[at] as Waiting).job, one.job) <= 0)
+      merged.push(waiting[at++] as Waiting);
     merged.push(one);
   }
-  return merged.concat(held.slice(at));
+  return merged.concat(waiting.slice(at));
 }
 
 /**
- * What was only held begins later than it was claimed: by the database's clock, and our watch since
- * then.
+ * A held job starts later than it was claimed. Adds the time by this process's clock, so that
+ * `attemptedAt` stays the database's time.
  */
-function begun({ job, since }: Held): ClaimedJob {
+function startingNow({ job, since }: Waiting): ClaimedJob {
   return job.begun ? job : { ...job, attemptedAt: job.attemptedAt + performance.now() - since };
 }

@@ -1,5 +1,5 @@
 import type { Engine } from "../engine/engine.js";
-import { pairKey, type Unserved } from "../engine/serving.js";
+import { pairKey, type Unserved } from "../engine/unserved.js";
 import type { Telemetry } from "../telemetry.js";
 import { Periodic } from "./periodic.js";
 
@@ -7,8 +7,8 @@ import { Periodic } from "./periodic.js";
 const INTERVAL = 10_000;
 
 /**
- * Looks for available jobs that no live host can run: of a queue that no host serves, or a worker
- * that none of its hosts has. Each such pair is reported once, until it is served again.
+ * Finds available jobs that no live host can run, because no host serves their queue, or none of
+ * its hosts has their worker. Reports each pair of queue and worker once, until it is served again.
  */
 export class Coverage {
   readonly #engine: Pick<Engine, "unservedNow">;
@@ -22,7 +22,7 @@ export class Coverage {
     this.#periodic = new Periodic({ name: "coverage", interval, work: () => this.#look(), telemetry });
   }
 
-  /** As of the last look. */
+  /** The pairs that the last look found. */
   get unserved(): readonly Unserved[] {
     return this.#unserved;
   }

@@ -1,28 +1,18 @@
-/**
- * How many jobs a host should hold beyond those that run, so that no thread waits for a claim's
- * round trip. Pure.
- */
+/** How many jobs a host claims, and how many it holds ahead of its threads. Pure. */
 
 /**
- * Jobs this many times longer than a claim's round trip gain nothing from one that waits here:
- * others may be free to run it.
+ * Nothing is prefetched of jobs that take this many times longer than a claim: waiting for the
+ * claim costs them nothing, and other hosts may be free to run them.
  */
 const LONG = 100;
-/**
- * ms: neither do jobs of this length, whatever a round trip takes. The next would be given back
- * before it began.
- */
+/** ms: nor of jobs that take longer than this. The next one would be released before it started. */
 const LONGEST = 500;
-/** ms within which a job that is held should begin, unless a round trip takes longer. */
-export const HELD_FOR = 100;
-/**
- * ms of work to hold ahead: so often, at most, there is a claim, whose statement costs as much as
- * some jobs.
- */
+/** ms within which a prefetched job should start, unless a claim takes longer. */
+export const START_WITHIN = 100;
+/** ms of work to hold ahead. More frequent claims would cost as much as the jobs they bring. */
 const AHEAD = 50;
 /**
- * Held ahead for each thread at most, or twice its batch: what a host may sit on when its jobs turn
- * out slow.
+ * Most jobs held ahead for a thread, unless two batches are more: if they turn out slow, they wait.
  */
 const MOST_PER_THREAD = 64;
 
@@ -32,14 +22,22 @@ export function blend(mean: number | null, figure: number): number {
 }
 
 /**
- * Jobs to hold ahead, for all threads together; both durations in ms, null while they are not
- * known. `batch` go to a thread at once.
+ * How many jobs to hold ahead for all threads together, so that no thread waits for the round trip
+ * of a claim. Both durations are in ms, null while unknown. `batch` jobs go to a thread at once.
  */
 export function prefetch(threads: number, roundTrip: number | null, jobTime: number | null, batch = 1): number {
   if (roundTrip === null || jobTime === null || jobTime > Math.min(roundTrip * LONG, LONGEST)) return 0;
-  // Twice what a round trip takes, since more is fetched when half of it is left.
   const time = Math.max(jobTime, 0.01);
+  // Enough for two round trips, since the next claim is sent when half of it is left.
   const each = Math.max(2 * Math.ceil(roundTrip / time) + 1, Math.ceil(AHEAD / time));
-  const inTime = Math.max(1, Math.floor(Math.max(HELD_FOR, 2 * roundTrip + time) / time));
+  const inTime = Math.max(1, Math.floor(Math.max(START_WITHIN, 2 * roundTrip + time) / time));
   return threads * Math.min(each, inTime, Math.max(MOST_PER_THREAD, 2 * batch));
+}
+
+/**
+ * How many jobs to claim now: enough for the `room` free threads and for `ahead` jobs that wait. 0
+ * while more than half of those wait, as a small claim costs as much as a large one.
+ */
+export function demandFor(room: number, ahead: number, waiting: number): number {
+  return waiting > ahead / 2 ? 0 : room + ahead - waiting;
 }

@@ -1,61 +1,71 @@
-import type { ClaimKey } from "../engine/census.js";
-
-/** A statement under way that may claim jobs for this host. */
-export type Opening = symbol;
+import type { ClaimKey } from "../engine/claim-key.js";
 
 /**
- * What this host holds: every job from the reply that brought its claim until its end is written or refused by the fence. And what
- * it holds by the table without knowing: a claim whose reply was lost, or which the server committed after the host had given
- * it up. Such strays are found by comparison, whatever went wrong before. Pure.
+ * Stands for a statement under way that may claim jobs for this host: a producer's claim, or the
+ * insert for a seat. A new one for each statement; only its identity counts.
+ */
+export type Claiming = object | symbol;
+
+/**
+ * The jobs that this host holds: each from the reply that brought its claim until its end is
+ * written or the fence refuses it.
+ *
+ * The table may say more. The reply to a claim may be lost, or the server may commit a claim
+ * that the host has given up. Comparing the holds with the table finds such strays, whatever
+ * went wrong before. Pure.
  */
 export class Holds {
-  /** The claim of each job that is known, by the job's id. */
+  /** The claim of each job that this host knows, by the job's id. */
   readonly #known = new Map<number, number>();
-  readonly #open = new Set<Opening>();
-  /** Rows that are not known, each with the statements whose replies may still explain it. */
-  #strays = new Map<string, Set<Opening>>();
+  readonly #underWay = new Set<Claiming>();
+  /**
+   * Rows that this host does not know, as of the last comparison. Each has the statements, never
+   * none, that were under way when it was first seen and whose replies may still bring it.
+   */
+  #unexplained = new Map<string, Set<Claiming>>();
 
-  /** How many jobs are known. */
+  /** How many jobs this host knows that it holds. */
   get size(): number {
     return this.#known.size;
   }
 
-  /** A statement that may claim is about to be sent. */
-  open(): Opening {
-    const opening = Symbol("claiming");
-    this.#open.add(opening);
-    return opening;
+  /** A statement that may claim jobs is about to be sent. */
+  sent(statement: Claiming): void {
+    this.#underWay.add(statement);
   }
 
-  /** It has been answered, and its jobs are taken; or its answer is given up. */
-  settle(opening: Opening): void {
-    this.#open.delete(opening);
+  /** Its reply has come and its jobs are added, or the host has given it up. */
+  settled(statement: Claiming): void {
+    this.#underWay.delete(statement);
   }
 
-  /** A claim is known from here on. A later claim of the same job stays. */
-  take({ id, claim }: ClaimKey): void {
+  /** A reply has brought this claim. Does nothing if a later claim of the same job is known. */
+  add({ id, claim }: ClaimKey): void {
     if (!this.#supersedes({ id, claim })) this.#known.set(id, claim);
   }
 
-  /** Its end is written, or the fence has refused it. A later claim of the same job stays. */
-  drop({ id, claim }: ClaimKey): void {
+  /** The job's end is written, or refused by the fence. A later claim of the same job stays. */
+  remove({ id, claim }: ClaimKey): void {
     if (this.#known.get(id) === claim) this.#known.delete(id);
   }
 
   /**
-   * Compares what a look has read with what is known, as the look's answer arrives. Returns the strays that nothing under way can
-   * explain: a claim in the look was sent before its answer arrived, so it is known, or its statement is still open. A job that
-   * ended after the look had read its row is among them too, unless it is claimed again already; the fence refuses to give it back.
+   * Compares the holds with the rows that a look has read, as its reply arrives. Returns the
+   * strays: rows that this host does not know and that no statement under way can explain. The look
+   * saw only claims sent before its reply, so each is known by now or its statement is under way.
+   *
+   * A job that ended after the look had read its row counts as a stray too, unless it is claimed
+   * again already. The fence refuses to release it.
    */
-  compare(held: readonly ClaimKey[]): ClaimKey[] {
-    const before = this.#strays;
-    this.#strays = new Map();
+  findStrays(held: readonly ClaimKey[]): ClaimKey[] {
+    const before = this.#unexplained;
+    this.#unexplained = new Map();
     return held.filter((row) => {
       if (this.#known.get(row.id) === row.claim || this.#supersedes(row)) return false;
       const key = `${row.id} ${row.claim}`;
-      const explaining = before.get(key) ?? new Set(this.#open);
-      for (const opening of explaining) if (!this.#open.has(opening)) explaining.delete(opening);
-      if (explaining.size > 0) this.#strays.set(key, explaining);
+      const explaining = before.get(key) ?? new Set(this.#underWay);
+      for (const statement of explaining) if (!this.#underWay.has(statement)) explaining.delete(statement);
+      if (explaining.size > 0) this.#unexplained.set(key, explaining);
       return explaining.size === 0;
     });
   }

@@ -1,97 +1,115 @@
-import type { Sighting } from "../engine/census.js";
+import type { Sighting } from "../engine/tend.js";
 
-/**
- * Decides which hosts are lost. Silence is evidence only while the judge itself was served: it counts the time over which a host
- * stood still only where its own looks and heartbeats were answered promptly. So a database that is silent, stopped, locked or
- * away makes nobody lost, however long it lasts. Time is this process's monotonic clock; the server's plays no part. Pure.
- */
-
-/** One look at the table of hosts, in ms of the monotonic clock. */
+/** One look at the table of hosts, its times by `performance.now()`. */
 export interface Look {
   readonly sentAt: number;
   readonly answeredAt: number;
   readonly hosts: readonly Sighting[];
 }
 
-/** How the judge's own heartbeat fares. */
+/** The state of the judge's own heartbeat. */
 export interface OwnPulse {
+  /** The id of the judge's host. */
   readonly host: string;
-  /** Since when its connection is up without a break; null while it is not. */
+  /** Since when its connection is up without a break; null while it is down. */
   readonly upSince: number | null;
-  /** When the last heartbeat that was answered had been sent, and the beat that came back. */
+  /** When the last acknowledged heartbeat was sent. */
   readonly ackedAt: number;
+  /** The beat that this heartbeat brought back. */
   readonly beat: number;
 }
 
-/** A host that is lost. */
+/** The finding that a host is lost. */
 export interface Verdict {
   readonly sighting: Sighting;
-  /** `gone`: its session has ended, and so has most likely its process. `silent`: it stands still while its session, if any, lives. */
+  /**
+   * `gone`: the host's session has ended, and so most likely has its process. `silent`: the host
+   * shows no sign of life, but its session, if any, lives.
+   */
   readonly kind: "gone" | "silent";
 }
 
-/** A look that takes longer was not served promptly. */
+/** ms that a look may take, in good service. */
 const PROMPT = 1_000;
-/** A longer gap between two looks: this process, or all around it, stood still. */
+/** ms between two looks, in good service. After a longer gap, this process stood still. */
 const GAP = 3_000;
-/** The judge's own heartbeats count as answered for so long. */
+/** ms since the judge's own acknowledged heartbeat, in good service. */
 const OWN_BEAT = 4_000;
-/** Of good service before a free lock counts: so long every host has to take up its lock again after a failover. */
+/**
+ * ms of good service before a free lock is evidence. A failover frees every lock; within this time
+ * each host has taken its own again.
+ */
 export const CALM = 6_000;
-/** How long a host's lock must be free, without a sign of life, at every look between. */
+/** ms for which a host's lock must be free, at every look, without a sign of life. */
 export const GRACE = 500;
-/** Of good service without a sign of life, after which a host is lost whatever its session does. */
+/**
+ * ms of good service without a sign of life after which a host is lost. Its session may live on.
+ */
 export const LEASE = 14_000;
-/** Of good service without a sign of life, after which a host starts no jobs: it has missed a heartbeat. */
+/** ms of good service without a sign of life after which a host must have missed a heartbeat. */
 const ABSENT = 4_000;
 
 /** What the judge remembers of a host. */
-interface Record {
+interface Observation {
   sighting: Sighting;
   /** ms of good service without a sign of life. */
   quiet: number;
-  /** Since when its lock was free at every look; null while it is held. */
+  /** Since when its lock has been free at every look; null if it was held, or service was bad. */
   freeSince: number | null;
 }
 
+/**
+ * Decides which hosts are lost. Silence is evidence only while the judge itself was served:
+ * the time without a sign of life counts only if the judge's own looks and heartbeats were
+ * answered promptly. A database that is silent, stopped, locked or away makes no host lost,
+ * however long that lasts.
+ *
+ * Time is this process's monotonic clock. The server's clock plays no part. Pure.
+ */
 export class Judge {
-  readonly #records = new Map<string, Record>();
+  /** The other hosts in the last look, by id. */
+  readonly #observed = new Map<string, Observation>();
+  /** When the last look was answered. */
   #answeredAt = Number.NEGATIVE_INFINITY;
-  /** Since when service is good. */
+  /** Since when service has been good. */
   #calmSince = Number.POSITIVE_INFINITY;
-  #suspects = false;
+  #needsSecondLook = false;
 
-  /** Whether a second look, soon, may prove hosts lost. */
-  get suspects(): boolean {
-    return this.#suspects;
+  /** Whether a lock has just been found free: a second look, soon, may prove its host gone. */
+  get needsSecondLook(): boolean {
+    return this.#needsSecondLook;
   }
 
-  /** Whether a host, by the last look, can hardly claim: its session has ended, or it has missed a heartbeat. */
+  /** Whether a host can hardly claim, by the last look: its session ended, or it missed a beat. */
   absent(host: string): boolean {
-    const record = this.#records.get(host);
-    return record !== undefined && (record.freeSince !== null || record.quiet >= ABSENT);
+    const observation = this.#observed.get(host);
+    return observation !== undefined && (observation.freeSince !== null || observation.quiet >= ABSENT);
   }
 
-  /** Takes in a look, and says who is lost by it. A host is named again at each look until it shows life or is off the list. */
+  /**
+   * Takes in a look and returns the hosts that it proves lost. Each look names them again until
+   * they show a sign of life or leave the table.
+   */
   judge(look: Look, own: OwnPulse): Verdict[] {
     const good = this.#served(look, own);
     if (!good) this.#calmSince = look.answeredAt;
     const passed = look.sentAt - this.#answeredAt;
     this.#answeredAt = look.answeredAt;
-    this.#suspects = false;
-    const before = new Map(this.#records);
-    this.#records.clear();
+    this.#needsSecondLook = false;
+    const before = new Map(this.#observed);
+    this.#observed.clear();
     const verdicts: Verdict[] = [];
     for (const sighting of look.hosts) {
       if (sighting.id === own.host) continue;
-      const record = updated(before.get(sighting.id), sighting, good ? passed : null, look.answeredAt);
-      this.#records.set(sighting.id, record);
-      const kind = this.#kindOf(record, look.answeredAt);
+      const observation = updated(before.get(sighting.id), sighting, good ? passed : null, look.answeredAt);
+      this.#observed.set(sighting.id, observation);
+      const kind = this.#kindOf(observation, look.answeredAt);
       if (kind !== null) verdicts.push({ sighting, kind });
     }
     return verdicts;
   }
 
+  /** Whether this look counts as good service. */
   #served({ sentAt, answeredAt, hosts }: Look, { host, upSince, ackedAt, beat }: OwnPulse): boolean {
     const row = hosts.find(({ id }) => id === host);
     return (
@@ -100,27 +118,28 @@ export class Judge {
       upSince !== null &&
       upSince < this.#answeredAt &&
       answeredAt - ackedAt < OWN_BEAT &&
-      // Older than what was acknowledged: a standby that lags, or a failover that lost some.
+      // Else the table is older than that beat: a lagging standby, or a failover that lost writes.
       row !== undefined &&
       row.beat >= beat
     );
   }
 
-  #kindOf({ quiet, freeSince }: Record, now: number): Verdict["kind"] | null {
+  #kindOf({ quiet, freeSince }: Observation, now: number): Verdict["kind"] | null {
     if (freeSince !== null && now - this.#calmSince >= CALM) {
       if (now - freeSince >= GRACE) return "gone";
-      this.#suspects = true;
+      this.#needsSecondLook = true;
     }
     return quiet >= LEASE ? "silent" : null;
   }
 }
 
-/** `passed`: ms of good service since the look before; null where it was not good. */
-function updated(before: Record | undefined, sighting: Sighting, passed: number | null, now: number): Record {
+/** @param passed ms of good service since the look before; null if service was bad. */
+function updated(before: Observation | undefined, sighting: Sighting, passed: number | null, now: number): Observation {
   const was = before?.sighting;
   const alive = was?.beat !== sighting.beat || was.seen !== sighting.seen || was.lockKey !== sighting.lockKey;
   if (before === undefined || alive)
     return { sighting, quiet: 0, freeSince: sighting.free && passed !== null ? now : null };
+  // After bad service at least CALM of the lease remain, so that a host can show a sign of life.
   if (passed === null) return { sighting, quiet: Math.min(before.quiet, LEASE - CALM), freeSince: null };
   return { sighting, quiet: before.quiet + passed, freeSince: sighting.free ? (before.freeSince ?? now) : null };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Registration } from "../engine/census.js";
+import type { Registration } from "../engine/hosts.js";
 import type { Database } from "../postgres/database.js";
 import type { Engine } from "../engine/engine.js";
 import { Pulse } from "../postgres/pulse.js";
@@ -10,26 +10,28 @@ export interface MembershipOptions extends Omit<Registration, "lockKey"> {
   readonly database: Database;
   readonly engine: Engine;
   readonly telemetry: Telemetry;
-  /** Others declared this host lost: what it runs is theirs now. */
+  /** Called when others have declared this host lost: its jobs are theirs now. */
   readonly onLost: () => void;
-  /** The host may start jobs again, after a time in which it could not know whether they were still its own. */
-  readonly onFresh: () => void;
+  /** Called when the host may start jobs again, after a time without acknowledged heartbeats. */
+  readonly onCapacity: () => void;
 }
 
 /**
- * This host among the others: registered, and alive in their eyes. While its heartbeats are answered it may believe that what it
- * holds is its own. While they are not, it starts nothing; what runs goes on.
+ * This host's place among the hosts: its registration and its heartbeat. While heartbeats are
+ * acknowledged, the host may assume that the jobs it holds are its own. Otherwise it starts none;
+ * those that run go on.
  */
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #pulse: Pulse;
-  /** Whether the heartbeat before the last one still counted when it was answered. */
+  /** False once {@link fresh} was false; true again with the next acknowledged heartbeat. */
   #wasFresh = true;
-  /** Resolved at the next heartbeat that is answered. */
+  /** Called at the next acknowledged heartbeat, or when the host leaves. */
   readonly #onBeat: (() => void)[] = [];
   readonly #leaving = new AbortController();
-  /** The registration under way, if any; what it comes to is told elsewhere. */
+  /** Settles when the last registration has. Never rejects. */
   #registering: Promise<unknown> = Promise.resolve();
+  /** How often this host was declared lost. */
   #losses = 0;
 
   constructor(options: MembershipOptions) {
@@ -57,21 +59,21 @@ export class Membership {
     return { host: this.#options.engine.host, upSince, ackedAt, beat };
   }
 
-  /** Registers the host. Only after this it may claim. */
+  /** Registers the host. It may not claim before this resolves. */
   async start(): Promise<void> {
     await this.#pulse.connect();
     const sentAt = performance.now();
     this.#pulse.begin(sentAt, await this.#register());
   }
 
-  /** Shows life now: there was a gap. */
+  /** Sends a heartbeat now rather than at its time. */
   beatNow(): void {
     this.#pulse.beatNow();
   }
 
   /**
-   * Whether this host is known to be alive `ms` from now: a heartbeat that it sends after that is answered. False where it is lost
-   * or leaves meanwhile.
+   * Resolves to true once a heartbeat is acknowledged that was sent `ms` from now or later: the
+   * host has then outlived this time. Resolves to false if it is declared lost or leaves before.
    */
   async survives(ms: number): Promise<boolean> {
     const losses = this.#losses;
@@ -84,19 +86,19 @@ export class Membership {
     return lives();
   }
 
-  /** This host is about to leave: from here on it cannot say that it {@link survives}. It beats until {@link stop}. */
+  /** The host is about to leave: whether it {@link survives} is now false. It goes on beating. */
   resign(): void {
     this.#leaving.abort();
     this.#settle();
   }
 
-  /** Beats no more. */
+  /** Ends the heartbeat. */
   stop(): Promise<void> {
     this.resign();
     return this.#pulse.stop();
   }
 
-  /** Takes the host off the list, once it holds no jobs any more. A registration under way must not put it there again. */
+  /** Unregisters the host. Waits for a registration under way, which would undo that. */
   async leave(): Promise<void> {
     this.resign();
     await this.#registering;
@@ -114,7 +116,7 @@ export class Membership {
     this.#settle();
     if (this.#wasFresh) return;
     this.#wasFresh = true;
-    this.#options.onFresh();
+    this.#options.onCapacity();
   }
 
   #settle(): void {
@@ -129,7 +131,7 @@ export class Membership {
     const { signal } = this.#leaving;
     if (signal.aborted) return;
     const sentAt = performance.now();
-    // A host that leaves waits for no registration.
+    // A host that leaves does not wait for its registration.
     const leaving = new Promise<null>((resolve) =>
       signal.addEventListener("abort", () => resolve(null), { once: true }),
     );

@@ -2,22 +2,26 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Telemetry } from "../telemetry.js";
 
 export interface PeriodicOptions {
-  /** For telemetry. */
+  /** The name that telemetry reports. */
   readonly name: string;
-  /** ms between two runs, jittered by a fifth so that hosts do not come in step. */
+  /** ms between two rounds, jittered by a tenth either way so that hosts do not fall into step. */
   readonly interval: number;
-  /** Does the work; resolves to the ms until it is to be done again, where that is sooner than after the interval. */
+  /** Does one round. May resolve to the ms until the next one, if that is to come sooner. */
   readonly work: () => Promise<number | undefined>;
   readonly telemetry: Telemetry;
 }
 
-/** Work that is done at once and then again and again, never twice at a time. A failure is reported, and the work tried again at its time. */
+/**
+ * Repeats some work: at once, then at an interval, never two rounds at a time. A round that fails
+ * is reported as `service:error`, and the next one comes at its time.
+ */
 export class Periodic {
   readonly #options: PeriodicOptions;
+  /** Set from start to stop. */
   #stopping: AbortController | undefined;
-  /** Ends the wait for the next run. */
-  #hurry = new AbortController();
-  #loop: Promise<void> = Promise.resolve();
+  /** Cuts short the pause under way, or the next one if a round is under way. */
+  #pause = new AbortController();
+  #looping: Promise<void> = Promise.resolve();
 
   constructor(options: PeriodicOptions) {
     this.#options = options;
@@ -26,29 +30,29 @@ export class Periodic {
   start(): void {
     if (this.#stopping !== undefined) return;
     this.#stopping = new AbortController();
-    this.#loop = this.#run(this.#stopping.signal);
+    this.#looping = this.#loop(this.#stopping.signal);
   }
 
-  /** Runs again now, or once the run under way has ended. */
+  /** Starts the next round now, or right after the one under way. */
   tickNow(): void {
-    this.#hurry.abort();
+    this.#pause.abort();
   }
 
-  /** Resolves when the run under way, if any, has ended. */
+  /** Resolves when the round under way, if any, has ended. */
   async stop(): Promise<void> {
     this.#stopping?.abort();
     this.tickNow();
-    await this.#loop;
+    await this.#looping;
     this.#stopping = undefined;
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
+  async #loop(signal: AbortSignal): Promise<void> {
     const { name, interval, work, telemetry } = this.#options;
     for (let pause: number | undefined = 0; !signal.aborted; ) {
       pause ??= interval * (0.9 + Math.random() / 5);
-      if (pause > 0) await sleep(pause, undefined, { signal: this.#hurry.signal }).catch(() => {});
+      if (pause > 0) await sleep(pause, undefined, { signal: this.#pause.signal }).catch(() => {});
       if (signal.aborted) return;
-      this.#hurry = new AbortController();
+      this.#pause = new AbortController();
       pause = await work().catch((error: unknown) => {
         telemetry.emit("service:error", { service: name, error });
         return undefined;

@@ -1,30 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ClaimedJob } from "../job/job.js";
 import type { Engine } from "../engine/engine.js";
-import { retryDelay } from "../postgres/failure.js";
+import type { ClaimedJob } from "../job/job.js";
+import { retryDelay } from "../backoff.js";
 import type { Telemetry } from "../telemetry.js";
 import { Backlog } from "./backlog.js";
+import type { Call } from "./call.js";
+import type { Capacity } from "./capacity.js";
+import { demandFor } from "./demand.js";
 import type { Executor } from "./executor.js";
 import type { Holds } from "./holds.js";
 import { Rates } from "./rates.js";
-import type { Call, Turns } from "./turns.js";
-
-/** The threads that all producers of a host share. */
-export interface Capacity {
-  readonly size: number;
-  /** Threads that no job has, and none is promised. */
-  readonly free: number;
-  /**
-   * Whether nothing may be claimed or started now: outcomes pile up unwritten, or the host cannot know whether what it holds is
-   * still its own.
-   */
-  readonly closed: boolean;
-}
+import { Seat, type SeatOwner } from "./seat.js";
+import type { Turns } from "./turns.js";
 
 export interface ProducerOptions {
   readonly queue: string;
-  /** How many of its jobs run at a time; a batch in one thread counts as one, as they run one after the other. */
+  /** How many threads may run its jobs at a time. The jobs of a batch share one thread. */
   readonly limit: number;
+  /** Whether to claim nothing. */
   readonly paused: boolean;
   readonly engine: Engine;
   readonly executor: Executor;
@@ -34,48 +27,75 @@ export interface ProducerOptions {
   /** How many jobs of a worker may go to a thread at once. */
   readonly batchOf: (worker: string) => number;
   /** Called when a thread has come free, so that every queue gets its turn. */
-  readonly onFree: () => void;
-  /** Called when a statement that may have claimed jobs failed: the table may say more than this host knows. */
-  readonly onDoubt: () => void;
+  readonly onCapacity: () => void;
+  /** Called when a statement that may claim has failed: it may have claimed jobs all the same. */
+  readonly onClaimInDoubt: () => void;
   readonly telemetry: Telemetry;
 }
 
-/** Whether a producer has a reason to claim: none, one for when a thread comes free, or one for now. */
-type Hunger = "none" | "later" | "now";
+/**
+ * Whether the producer has a reason to claim. It is always in one of these modes:
+ *
+ * - `idle`: as far as this host knows, no job waits in the table.
+ * - `hungry`: jobs may wait. It claims once it has demand and no claim is under way.
+ * - `waiting`: jobs may wait, but no thread is free and the call was passed on to other hosts. A
+ *   thread that comes free makes the producer hungry.
+ *
+ * Sending a claim makes it idle. Whatever wakes it makes it hungry, also while a claim is under
+ * way, since that claim may have missed the new jobs.
+ */
+type Mode = "idle" | "hungry" | "waiting";
 
 /**
- * Fetches one queue's jobs as threads and limit allow, and hands them to the executor. It claims when it has room and a
- * reason to think that there are jobs: a notification, an insert of its own, a claim that brought all it asked for, or the
- * lifeline's look, which finds what a notification should have told.
+ * Claims the jobs of one queue, as far as threads and limit allow, and hands them to the executor.
+ * A notification, an insert of this process, a claim that brought all it asked for, or the
+ * lifeline's look gives it a reason to claim.
  */
 export class Producer {
   readonly #options: ProducerOptions;
   readonly #backlog: Backlog;
   readonly #rates = new Rates();
+  readonly #seatOwner: SeatOwner;
   readonly #stopping = new AbortController();
-  #running = 0;
-  #reserved = 0;
-  /** Jobs that the claim under way begins: their threads are promised. */
-  #expected = 0;
-  #hunger: Hunger = "now";
+  #mode: Mode = "hungry";
+  /** The claim under way. There is never more than one. */
   #claiming: Promise<void> | undefined;
+  /** Threads that run jobs of this queue. */
+  #busy = 0;
+  /** Threads promised to jobs about to be inserted. */
+  #seats = 0;
+  /** Threads promised to jobs that the claim under way begins; 0 while there is none. */
+  #expected = 0;
   #started = false;
 
   constructor(options: ProducerOptions) {
     this.#options = options;
-    this.#backlog = new Backlog({ patience: () => this.#rates.patience, onOverdue: (jobs) => this.#giveBack(jobs) });
+    this.#backlog = new Backlog({ patience: () => this.#rates.patience, onOverdue: (jobs) => this.#release(jobs) });
+    this.#seatOwner = {
+      holds: options.holds,
+      onRun: (job) => {
+        this.#seats -= 1;
+        void this.#start([job]);
+      },
+      onRelease: () => {
+        this.#seats -= 1;
+        options.onClaimInDoubt();
+        options.onCapacity();
+        this.wake();
+      },
+    };
   }
 
   get queue(): string {
     return this.#options.queue;
   }
 
-  /** Threads that have its jobs, or are promised to them. */
+  /** Threads that run its jobs or are promised to them. Never exceeds `limit`. */
   get running(): number {
-    return this.#running + this.#reserved + this.#expected;
+    return this.#busy + this.#seats + this.#expected;
   }
 
-  /** Jobs claimed that wait for a thread. */
+  /** Claimed jobs that wait for a thread. */
   get waiting(): number {
     return this.#backlog.size;
   }
@@ -85,156 +105,152 @@ export class Producer {
     this.wake();
   }
 
-  /** Claims no more, and gives back what it holds; that is written with the last outcomes. Running jobs go on. */
+  /** Claims no more, and releases what waits. Resolves when no claim is under way; jobs run on. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#giveBack(this.#backlog.clear());
+    this.#release(this.#backlog.clear());
     await this.#claiming;
-    this.#giveBack(this.#backlog.clear());
+    this.#release(this.#backlog.clear());
   }
 
-  /** This host is about to be off the list: others need not wait for it. */
+  /** Tells the other hosts that this one is about to leave, so that they do not wait for it. */
   leave(): void {
     this.#options.turns.leave();
   }
 
-  /** There may be jobs. */
+  /** There may be jobs in the table. */
   wake(): void {
-    this.#hunger = "now";
+    this.#mode = "hungry";
     if (this.#started) this.advance();
   }
 
   /** A notification says that there are jobs, for this host or for others to claim. */
-  answer(call: Call): void {
+  onCall(call: Call): void {
     const { paused, turns } = this.#options;
-    if (!this.#started || !turns.take(call)) return;
+    if (!this.#started || !turns.hear(call)) return;
     if (paused || this.#stopping.signal.aborted) turns.decline();
     else this.wake();
   }
 
-  /** A look at the table found jobs. */
-  found(): void {
-    this.#options.turns.found(this.running === 0);
+  /** A look has found jobs in the table. */
+  onJobsFound(): void {
+    const { turns } = this.#options;
+    if (this.running === 0) turns.foundWhileIdle();
+    else turns.foundWhileBusy();
     this.wake();
   }
 
-  /** Starts and claims what there is room for. */
+  /** Starts and claims what there is room for. Safe to call at any time. */
   advance(): void {
     if (this.#stopping.signal.aborted) return;
-    const { paused, turns } = this.#options;
-    while (this.#backlog.size > 0 && this.#room > 0)
-      void this.#run(this.#backlog.next(this.#options.batchOf, this.#room));
-    // A claim under way may have missed the jobs of a call: that is answered, or passed on, after it.
-    if (this.#hunger === "later" && this.#room > 0) this.#hunger = "now";
-    if (this.#claiming !== undefined || this.#hunger !== "now" || paused) return;
-    if (this.#room === 0 && !this.#soon && turns.decline()) this.#hunger = "later";
-    if (this.#hunger !== "now") return;
-    const demand = this.#demand();
-    if (demand > 0) this.#claiming = this.#fetch(demand);
+    const { batchOf, paused, turns } = this.#options;
+    while (this.#backlog.size > 0 && this.#room > 0) void this.#start(this.#backlog.next(batchOf, this.#room));
+    if (this.#mode === "waiting" && this.#room > 0) this.#mode = "hungry";
+    // A call that comes while a claim is under way is taken up, or passed on, when that has ended.
+    if (this.#claiming !== undefined || this.#mode !== "hungry" || paused) return;
+    if (this.#room === 0 && !this.#startsSoon && turns.decline()) {
+      this.#mode = "waiting";
+      return;
+    }
+    const demand = this.#demand;
+    if (demand > 0) this.#claiming = this.#claim(demand);
   }
 
   /**
-   * Promises a thread to a job that is about to be inserted by this process, if that passes nobody by: there is a free
-   * thread, and no job of this queue is known to wait. Kept by {@link runReserved} or {@link unreserve}.
+   * Promises a thread to a job that this process is about to insert. Null if no thread is free, or
+   * if the job would overtake others: jobs of this queue that wait, here or perhaps in the table.
    */
-  reserve(): boolean {
-    const idle = this.#hunger === "none" && this.#claiming === undefined && this.#backlog.size === 0;
-    if (this.#options.paused || !idle || this.#stopping.signal.aborted || this.#room < 1) return false;
-    this.#reserved += 1;
-    return true;
+  seat(): Seat | null {
+    const overtakes = this.#mode !== "idle" || this.#claiming !== undefined || this.#backlog.size > 0;
+    if (this.#options.paused || overtakes || this.#stopping.signal.aborted || this.#room < 1) return null;
+    this.#seats += 1;
+    return new Seat(this.#seatOwner);
   }
 
-  runReserved(job: ClaimedJob): void {
-    this.#reserved -= 1;
-    void this.#run([job]);
-  }
-
-  /** There is no such job, or its insert failed and nobody knows whether there is. */
-  unreserve(): void {
-    this.#reserved -= 1;
-    this.#options.onDoubt();
-    this.#options.onFree();
-    this.wake();
-  }
-
-  /** Forgets what it holds: others have it now. */
+  /** Forgets the jobs that wait: other hosts have them now. */
   forget(): void {
-    for (const job of this.#backlog.clear()) this.#options.holds.drop(job);
+    for (const job of this.#backlog.clear()) this.#options.holds.remove(job);
   }
 
-  /** How many more jobs could begin now. */
+  /** How many more threads its jobs may have now. */
   get #room(): number {
     const { limit, capacity } = this.#options;
     return capacity.closed ? 0 : Math.max(0, Math.min(limit - this.running, capacity.free));
   }
 
-  get #soon(): boolean {
-    const { limit, capacity } = this.#options;
-    return this.#backlog.allowance > 0 && this.#rates.soon(this.#backlog.size, Math.min(limit, capacity.size));
+  /** How many threads its jobs may have in all. */
+  get #threads(): number {
+    return Math.min(this.#options.limit, this.#options.capacity.size);
   }
 
-  #demand(): number {
-    const { limit, capacity } = this.#options;
-    if (capacity.closed) return 0;
-    const threads = Math.min(limit, capacity.size);
+  /** Whether one more job starts sooner here than on a host that has to be called. */
+  get #startsSoon(): boolean {
+    return this.#backlog.allowance > 0 && this.#rates.startsSoon(this.#backlog.size, this.#threads);
+  }
+
+  /** How many jobs to claim now. */
+  get #demand(): number {
+    if (this.#options.capacity.closed) return 0;
+    const threads = this.#threads;
     const ahead = Math.min(this.#rates.ahead(threads), this.#backlog.allowance * threads);
-    // Small claims cost as much as large ones: it fetches when half is gone, not one for each job that ends.
-    return this.#backlog.size > ahead / 2 ? 0 : this.#room + ahead - this.#backlog.size;
+    return demandFor(this.#room, ahead, this.#backlog.size);
   }
 
-  async #fetch(demand: number): Promise<void> {
-    const { queue, telemetry } = this.#options;
-    this.#hunger = "none";
+  async #claim(demand: number): Promise<void> {
+    const { onCapacity, onClaimInDoubt, queue, telemetry } = this.#options;
+    this.#mode = "idle";
     try {
-      await this.#claim(demand);
+      await this.#tryClaim(demand);
     } catch (error) {
-      this.#hunger = "now";
-      this.#options.onDoubt();
+      this.#mode = "hungry";
+      onClaimInDoubt();
       telemetry.emit("service:error", { service: `producer ${queue}`, error });
       await sleep(retryDelay(5), undefined, { signal: this.#stopping.signal }).catch(() => {});
     }
     this.#claiming = undefined;
-    // Threads that were promised to this claim and got no job are free for other queues too.
-    if (!this.#stopping.signal.aborted) this.#options.onFree();
+    // Threads that were promised to this claim, and got no job, are free for every queue.
+    if (!this.#stopping.signal.aborted) onCapacity();
   }
 
-  async #claim(demand: number): Promise<void> {
+  async #tryClaim(demand: number): Promise<void> {
     const { engine, holds, queue, turns } = this.#options;
-    const opening = holds.open();
-    const [start, call] = [performance.now(), turns.answer()];
+    const statement = Symbol("claim");
+    const [sentAt, call] = [performance.now(), turns.takeCall()];
+    holds.sent(statement);
+    // Jobs that start at once are begun by the claim itself; the others are only held.
     this.#expected = this.#backlog.size > 0 ? 0 : Math.min(demand, this.#room);
     try {
-      const claim = await engine.take(queue, demand, this.#expected);
-      this.#rates.claimed(performance.now() - start);
-      for (const job of claim.jobs) holds.take(job);
+      const claim = await engine.claim(queue, demand, this.#expected);
+      this.#rates.claimed(performance.now() - sentAt);
+      for (const job of claim.jobs) holds.add(job);
       this.#backlog.add(claim.jobs);
-      turns.claimed(claim, start);
+      turns.claimed(claim, sentAt);
       if (claim.more) {
-        this.#hunger = "now";
+        this.#mode = "hungry";
         turns.share(call);
       }
     } finally {
-      holds.settle(opening);
+      holds.settled(statement);
       this.#expected = 0;
     }
   }
 
-  /** Others may be free to run them. The rows keep their place and lose no attempt. */
-  #giveBack(jobs: readonly ClaimedJob[]): void {
+  /** Other hosts may be free to run these jobs. Their rows keep their place and their attempts. */
+  #release(jobs: readonly ClaimedJob[]): void {
     for (const job of jobs) this.#options.executor.release(job);
   }
 
-  async #run(jobs: readonly ClaimedJob[]): Promise<void> {
-    const { batchOf, executor, turns, onFree } = this.#options;
+  async #start(jobs: readonly ClaimedJob[]): Promise<void> {
+    const { batchOf, executor, turns, onCapacity } = this.#options;
     const [start, [first]] = [performance.now(), jobs as readonly [ClaimedJob]];
-    this.#running += 1;
-    turns.busy();
-    await executor.run(jobs);
-    turns.busy();
+    this.#busy += 1;
+    turns.active();
+    await executor.execute(jobs);
+    turns.active();
     this.#rates.ran(performance.now() - start, jobs.length, batchOf(first.worker));
-    this.#running -= 1;
-    this.#backlog.freed();
-    if (this.#hunger === "later") this.#hunger = "now";
-    onFree();
+    this.#busy -= 1;
+    this.#backlog.threadFreed();
+    if (this.#mode === "waiting") this.#mode = "hungry";
+    onCapacity();
   }
 }

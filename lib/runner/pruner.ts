@@ -2,10 +2,12 @@ import type { Engine } from "../engine/engine.js";
 import type { Telemetry } from "../telemetry.js";
 import { Periodic } from "./periodic.js";
 
+/** ms between two rounds, if the retention is no shorter. */
 const INTERVAL = 30_000;
+/** Most rows that one round removes. */
 const BATCH = 5_000;
 
-/** Removes finished rows whose time is over: each by the retention of the host that finished it. */
+/** Removes finished rows once their retention is over: that of the host which finished them. */
 export class Pruner {
   readonly #periodic: Periodic;
 
@@ -13,10 +15,10 @@ export class Pruner {
     const work = async () => {
       const { pruned, dated } = await engine.prune(BATCH);
       if (pruned > 0) telemetry.emit("prune", { jobs: pruned });
-      // What got its time may be over it already.
+      // Rows that have just got their `expires_at` may be past it already.
       return pruned === BATCH || dated > 0 ? 0 : undefined;
     };
-    // A short retention is worth looking at more often.
+    // Rows should not outlive a short retention many times over.
     const interval = Math.max(1_000, Math.min(INTERVAL, retention));
     this.#periodic = new Periodic({ name: "pruner", interval, work, telemetry });
   }

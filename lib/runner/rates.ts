@@ -1,61 +1,56 @@
-import { blend, HELD_FOR, prefetch } from "./demand.js";
+import { blend, prefetch, START_WITHIN } from "./demand.js";
 
-/** A job that runs this many times longer than it was meant to wait says that something is slow. */
+/** A job may wait this many times longer than it should. After that something is slow. */
 const SLOW = 2;
-/** ms: the bounds of how long a job is held. */
+/** ms: bounds of how long a job may wait in the backlog. */
 const SHORTEST_PATIENCE = 250;
 const LONGEST_PATIENCE = 1_000;
-
-/**
- * ms that it takes to call another host: whoever has a thread free sooner takes the job himself.
- */
+/** ms until another host starts a job for which it has to be called. */
 const CALL = 10;
 
-/** How fast the claims and jobs of one queue are on this host, and what follows from it. */
+/** How long the claims and jobs of one queue take on this host, and what follows from that. */
 export class Rates {
+  /** Running means in ms; null until the first figure. */
   #roundTrip: number | null = null;
   #jobTime: number | null = null;
+  /** How many jobs of the last worker may go to a thread at once. */
   #batch = 1;
-  /** When a job ended last: a slow one that is under way is not in the mean yet. */
-  #turnedAt = Number.NEGATIVE_INFINITY;
+  /** When a job last ended. A slow job under way is not in the mean yet. */
+  #endedAt = Number.NEGATIVE_INFINITY;
 
-  /** A claim took so many ms. */
+  /** A claim took `ms`. */
   claimed(ms: number): void {
     this.#roundTrip = blend(this.#roundTrip, ms);
   }
 
-  /**
-   * So many jobs took so many ms together, one after the other in one thread. Up to `batch` of them
-   * could have.
-   */
+  /** `jobs` took `ms` together, one after the other in one thread, which could take `batch`. */
   ran(ms: number, jobs: number, batch: number): void {
     this.#jobTime = blend(this.#jobTime, ms / jobs);
     this.#batch = batch;
-    this.#turnedAt = performance.now();
+    this.#endedAt = performance.now();
   }
 
-  /** How many jobs to hold ahead of these threads. */
+  /** How many jobs to hold ahead for all these threads together. */
   ahead(threads: number): number {
     return prefetch(threads, this.#roundTrip, this.#jobTime, this.#batch);
   }
 
   /**
-   * Whether one more job begins sooner here than on a host that would have to be called, `held` of
-   * them being before it.
+   * Whether a job with `waiting` before it starts sooner here than on a host that has to be called.
    */
-  soon(held: number, threads: number): boolean {
-    if (this.#jobTime === null || performance.now() - this.#turnedAt > CALL) return false;
-    return ((held + 1) * this.#jobTime) / threads < CALL;
+  startsSoon(waiting: number, threads: number): boolean {
+    if (this.#jobTime === null || performance.now() - this.#endedAt > CALL) return false;
+    return ((waiting + 1) * this.#jobTime) / threads < CALL;
   }
 
-  /** How long a job may be held, in ms, before others are to have it. */
+  /** ms for which a job may wait in the backlog before it is released. */
   get patience(): number {
     return patienceFor(this.#roundTrip ?? 0, this.#jobTime ?? 0);
   }
 }
 
-/** Twice as long as a job is meant to be held, within bounds. Pure. */
+/** Twice as long as a job should wait, within bounds; all in ms. Pure. */
 export function patienceFor(roundTrip: number, jobTime: number): number {
-  const meant = Math.max(jobTime, HELD_FOR, 2 * roundTrip);
+  const meant = Math.max(jobTime, START_WITHIN, 2 * roundTrip);
   return Math.min(Math.max(SLOW * meant, SHORTEST_PATIENCE), LONGEST_PATIENCE);
 }

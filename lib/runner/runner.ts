@@ -1,26 +1,31 @@
-import type { ClaimedJob } from "../job/job.js";
-import type { Database } from "../postgres/database.js";
 import type { Engine } from "../engine/engine.js";
 import { insertChannel } from "../engine/fragments.js";
+import type { CheckedJob } from "../job/checked-job.js";
 import type { Notifier } from "../notifier.js";
-import type { Unserved } from "../engine/serving.js";
+import type { Database } from "../postgres/database.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
 import { Acks } from "./acks.js";
+import { readCall } from "./call.js";
+import { Capacity } from "./capacity.js";
 import { Coverage } from "./coverage.js";
-import { Deadline } from "../deadline.js";
-import { Executor, type ExecutorOptions } from "./executor.js";
-import { Holds, type Opening } from "./holds.js";
-import { Isolation } from "./threads/isolation.js";
+import { Executor } from "./executor.js";
+import { Holds } from "./holds.js";
 import { Lifeline } from "./lifeline.js";
 import { Membership } from "./membership.js";
 import { Producer } from "./producer.js";
+import { Producers } from "./producers.js";
 import { Pruner } from "./pruner.js";
+import { Recorder, type RecorderOptions } from "./recorder.js";
+import type { Seat } from "./seat.js";
+import { endThreads, shutDown } from "./shutdown.js";
+import type { RunnerStatus } from "./status.js";
 import { Suspects } from "./suspects.js";
+import { Isolation } from "./threads/isolation.js";
 import { Threads } from "./threads/threads.js";
-import { readCall, Turns } from "./turns.js";
+import { Turns } from "./turns.js";
 
-/** How one queue is run on a host. */
+/** How a host serves one queue. */
 export interface QueueOptions {
   readonly limit: number;
   readonly paused: boolean;
@@ -42,32 +47,15 @@ export interface RunnerOptions {
   readonly database: Database;
   readonly engine: Engine;
   readonly notifier: Notifier;
-  readonly deliver: ExecutorOptions["deliver"];
-  readonly delivery: ExecutorOptions["delivery"];
+  readonly deliver: RecorderOptions["deliver"];
+  readonly delivery: RecorderOptions["delivery"];
   readonly telemetry: Telemetry;
 }
 
-/** How a host is doing. */
-export interface RunnerStatus {
-  /** What it runs, by queue: jobs in threads, and claimed ones that wait for a thread. */
-  readonly queues: readonly { readonly queue: string; readonly running: number; readonly waiting: number }[];
-  /** Its threads; a job in a process of its own keeps one busy. `ending` are those that were told to end and have not, as native code runs on. They are busy until they have. */
-  readonly threads: { readonly size: number; readonly busy: number; readonly ending: number };
-  /** Jobs in any queue that no live host can run, by queue and worker, as of the last look; there is one every 10 s. */
-  readonly unserved: readonly Unserved[];
-  /** Outcomes that wait to be written. Nothing is claimed or started while there are many. */
-  readonly unwritten: number;
-}
-
-/** ms that jobs get to heed their signal, after the grace period, before their threads are ended. */
-const LAST_CALL = 250;
-/** ms that ended threads get to exit, and once more when the jobs in those that have not are given back. Native code does not end. */
-const LAST_KILL = 400;
-const LAST_EXIT = 250;
-/** ms that the last writes get at the least; where the database is away for longer, others rescue the jobs. */
-const LAST_WRITES = 500;
-
-/** The side of an instance that runs jobs: its producers, its threads, and the services that keep the table in order. */
+/**
+ * The half of a host that runs jobs: its producers, its threads, and the services that keep the
+ * table in order. Wires them together, starts and stops them.
+ */
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #workers: ReadonlyMap<string, AnyWorker>;
@@ -75,74 +63,66 @@ export class Runner {
   readonly #isolation: Isolation;
   readonly #acks: Acks;
   readonly #executor: Executor;
-  readonly #producers = new Map<string, Producer>();
-  readonly #holds = new Holds();
+  readonly #producers = new Producers();
   readonly #membership: Membership;
   readonly #lifeline: Lifeline;
   readonly #pruner: Pruner;
   readonly #coverage: Coverage;
   #started = false;
-  #turn = 0;
   #stopping: Promise<void> | undefined;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
     const { engine, telemetry, resultLimit, retention, deliver, delivery } = options;
+    const { threads: size, maxJobsPerThread: maxJobs, maxThreadAge: maxAge } = options;
     const workers = new Map(options.workers.map((worker) => [worker.name, worker]));
+    const holds = new Holds();
+    const producers = this.#producers;
+    const onCapacity = (): void => producers.advance();
     this.#workers = workers;
     this.#membership = new Membership({
       ...options,
       queues: Object.fromEntries([...options.queues].map(([queue, { limit }]) => [queue, limit])),
       workers: [...workers.keys()],
       onLost: () => this.#abandon(),
-      onFresh: () => this.#advanceAll(),
+      onCapacity,
     });
-    const { threads: size, maxJobsPerThread: maxJobs, maxThreadAge: maxAge } = options;
     this.#threads = new Threads({ size, resultLimit, telemetry, maxJobs, maxAge });
     this.#isolation = new Isolation(resultLimit, telemetry);
-    this.#acks = new Acks({
+    this.#acks = new Acks({ engine, telemetry, hasBacklog: () => producers.hasBacklog, onCapacity });
+    const recorder = new Recorder({ host: engine.host, acks: this.#acks, holds, deliver, delivery, telemetry });
+    const suspects = new Suspects({
+      isolation: this.#isolation,
       engine,
-      telemetry,
-      // While more jobs wait here, fewer and larger writes leave more time to them.
-      leisurely: () => this.#backlog,
-      onEased: () => this.#advanceAll(),
-    });
-    this.#executor = new Executor({
-      workers,
-      threads: this.#threads,
-      suspects: new Suspects({
-        isolation: this.#isolation,
-        engine,
-        survives: (ms) => this.#membership.survives(ms),
-        resultLimit,
-        telemetry,
-      }),
-      holds: this.#holds,
-      engine,
-      acks: this.#acks,
-      deliver,
-      delivery,
+      survives: (ms) => this.#membership.survives(ms),
+      resultLimit,
       telemetry,
     });
-    for (const [queue, { limit, paused }] of options.queues)
-      this.#producers.set(queue, this.#produce(queue, limit, paused));
+    this.#executor = new Executor({ workers, threads: this.#threads, suspects, engine, recorder, telemetry });
     this.#lifeline = new Lifeline({
       engine,
       telemetry,
       membership: this.#membership,
-      holds: this.#holds,
+      holds,
       queues: [...options.queues.keys()],
-      onJobs: (queue) => this.#producers.get(queue)?.found(),
+      onJobs: (queue) => producers.of(queue)?.onJobsFound(),
       onStrays: (strays) => {
-        for (const stray of strays) void this.#executor.giveBack(stray);
+        for (const stray of strays) void recorder.releaseStray(stray);
       },
       polling: () => options.notifier.mode === "polling",
     });
     this.#pruner = new Pruner(engine, retention, telemetry);
     this.#coverage = new Coverage(engine, telemetry);
+    const capacity = new Capacity({
+      threads: this.#threads,
+      producers,
+      acks: this.#acks,
+      membership: this.#membership,
+    });
+    for (const queue of options.queues.keys()) producers.add(this.#producerOf(queue, holds, capacity));
   }
 
-  /** Has the threads start already. What comes of it is told by {@link start}. */
+  /** Starts the threads already. If one cannot start, {@link start} rejects. */
   prepare(): void {
     this.#threads.start().catch(() => {});
   }
@@ -153,24 +133,15 @@ export class Runner {
     await Promise.all([this.#threads.start(), this.#membership.start()]);
     await notifier.listen(insertChannel(prefix), (payload, sender) => {
       const call = readCall(payload, sender);
-      this.#producers.get(call.queue)?.answer(call);
+      this.#producers.of(call.queue)?.onCall(call);
     });
-    notifier.onRestore(() => {
-      this.#acks.retryNow();
-      this.#membership.beatNow();
-      this.#lifeline.doubt();
-      for (const producer of this.#producers.values()) producer.wake();
-    });
-    for (const service of [this.#lifeline, this.#pruner, this.#coverage, ...this.#producers.values()]) service.start();
+    notifier.onRestore(() => this.#catchUp());
+    for (const service of [this.#lifeline, this.#pruner, this.#coverage, this.#producers]) service.start();
   }
 
-  /**
-   * Claims no more, lets running jobs end within the grace period, then interrupts them and gives them back. Resolves when
-   * every outcome is written, or the database has been away for `patience` ms; never later than that and about a second after
-   * the grace period, whatever the threads do. Idempotent.
-   */
+  /** See {@link shutDown}. Idempotent. */
   stop(patience: number): Promise<void> {
-    this.#stopping ??= this.#started ? this.#stop(patience) : this.#endThreads();
+    this.#stopping ??= this.#started ? this.#stop(patience) : endThreads(this.#threads);
     return this.#stopping;
   }
 
@@ -179,160 +150,98 @@ export class Runner {
     return this.#threads.ending;
   }
 
-  /** A queue may have jobs. */
-  wake(queue: string): void {
-    this.#producers.get(queue)?.wake();
-  }
-
-  /** Promises a thread to a job about to be inserted here; see {@link Producer.reserve}. */
-  reserve(queue: string, worker: string): boolean {
-    return this.#workers.has(worker) && (this.#producers.get(queue)?.reserve() ?? false);
-  }
-
-  /** An insert that may claim for this host is about to be sent; {@link settleReservation} takes what comes of it. */
-  open(): Opening {
-    return this.#holds.open();
-  }
-
-  /** Its reply has come, or is given up, and every reservation of it is settled. */
-  settle(opening: Opening): void {
-    this.#holds.settle(opening);
-  }
-
-  /** Keeps the promise, or takes it back where there is no job. */
-  settleReservation(queue: string, job: ClaimedJob | null): void {
-    const producer = this.#producers.get(queue);
-    if (job === null) return producer?.unreserve();
-    this.#holds.take(job);
-    producer?.runReserved(job);
-  }
-
-  /** How many jobs run. */
+  /** How many jobs are in threads. */
   get running(): number {
     return this.#executor.running;
+  }
+
+  /** A queue may have jobs. */
+  wake(queue: string): void {
+    this.#producers.of(queue)?.wake();
+  }
+
+  /** Promises a thread to a job that this process is about to insert; see {@link Producer.seat}. */
+  seat({ queue, worker }: CheckedJob): Seat | null {
+    return this.#workers.has(worker) ? (this.#producers.of(queue)?.seat() ?? null) : null;
   }
 
   status(): RunnerStatus {
     const { size, free, ending } = this.#threads;
     return {
-      queues: [...this.#producers.values()].map(({ queue, running, waiting }) => ({ queue, running, waiting })),
-      // A job in a process of its own keeps a thread's place, as it takes as much of the machine.
+      queues: this.#producers.status(),
+      // A process of its own takes as much of the machine as a thread,
+      // so its job keeps a thread's place.
       threads: { size, busy: Math.min(size, size - free + this.#isolation.running), ending },
       unserved: this.#coverage.unserved,
       unwritten: this.#acks.pending,
     };
   }
 
-  get #backlog(): boolean {
-    for (const { waiting } of this.#producers.values()) if (waiting > 0) return true;
-    return false;
-  }
-
-  #produce(queue: string, limit: number, paused: boolean): Producer {
-    const { engine, telemetry } = this.#options;
+  #producerOf(queue: string, holds: Holds, capacity: Capacity): Producer {
+    const { engine, queues, telemetry } = this.#options;
+    const { limit, paused } = queues.get(queue) as QueueOptions;
     const turns = new Turns({
       queue,
       host: engine.host,
       peers: () => this.#lifeline.peers(queue),
-      send: (payload) => this.#call(payload),
+      send: (payload) => this.#passOn(payload),
     });
-    const capacity = this.#capacity();
-    const batchOf = (worker: string) => this.#workers.get(worker)?.batch ?? 1;
-    const onFree = () => this.#advanceAll();
     return new Producer({
       queue,
       limit,
       paused,
       engine,
       executor: this.#executor,
-      holds: this.#holds,
+      holds,
       capacity,
       turns,
-      batchOf,
-      onFree,
-      onDoubt: () => this.#lifeline.doubt(),
+      batchOf: (worker) => this.#workers.get(worker)?.batch ?? 1,
+      onCapacity: () => this.#producers.advance(),
+      onClaimInDoubt: () => this.#lifeline.compareNow(),
       telemetry,
     });
   }
 
-  /** Not waited for, and not tried again: what nobody hears is found at the next look. */
-  #call(payload: string): void {
+  /**
+   * Sends a call to the other hosts. Not retried: if it is lost, their next looks find the jobs.
+   */
+  #passOn(payload: string): void {
     const { notifier, prefix, telemetry } = this.#options;
     notifier
       .notify(insertChannel(prefix), payload)
       .catch((error: unknown) => telemetry.emit("service:error", { service: "producer", error }));
   }
 
-  #capacity() {
-    const threads = this.#threads;
-    const producers = this.#producers;
-    const acks = this.#acks;
-    const membership = this.#membership;
-    return {
-      size: this.#options.threads,
-      get free() {
-        let taken = 0;
-        for (const { running } of producers.values()) taken += running;
-        return threads.size - taken;
-      },
-      get closed() {
-        return acks.clogged || !membership.fresh;
-      },
+  /** Notifications arrive again after a gap: retries, beats, compares and claims at once. */
+  #catchUp(): void {
+    this.#acks.retryNow();
+    this.#membership.beatNow();
+    this.#lifeline.compareNow();
+    this.#producers.wake();
+  }
+
+  #stop(patience: number): Promise<void> {
+    const parts = {
+      gracePeriod: this.#options.shutdownGracePeriod,
+      producers: this.#producers,
+      executor: this.#executor,
+      threads: this.#threads,
+      acks: this.#acks,
+      membership: this.#membership,
+      lifeline: this.#lifeline,
+      pruner: this.#pruner,
+      coverage: this.#coverage,
+      telemetry: this.#options.telemetry,
     };
+    return shutDown(parts, patience);
   }
 
-  /** Each queue is first in turn, so that none takes every thread that comes free. */
-  #advanceAll(): void {
-    const producers = [...this.#producers.values()];
-    this.#turn = (this.#turn + 1) % producers.length;
-    for (let at = 0; at < producers.length; at += 1) producers[(this.#turn + at) % producers.length]?.advance();
-  }
-
-  async #stop(patience: number): Promise<void> {
-    this.#membership.resign();
-    // A claim under way may wait for the database, which is no affair of the jobs that run.
-    const quiet = Promise.all(
-      [this.#pruner, this.#coverage, ...this.#producers.values()].map((service) => service.stop()),
-    );
-    await this.#settle();
-    this.#executor.stop();
-    const deadline = new Deadline(Math.max(patience, LAST_WRITES));
-    await deadline.within(quiet);
-    await this.#acks.close(deadline.left);
-    for (const producer of this.#producers.values()) producer.leave();
-    await this.#leave(deadline);
-    await this.#endThreads();
-  }
-
-  /** A host that cannot sign off is found gone by the others. */
-  async #leave(deadline: Deadline): Promise<void> {
-    try {
-      if (await deadline.within(this.#lifeline.stop())) await deadline.within(this.#membership.leave());
-    } catch (error) {
-      this.#options.telemetry.emit("service:error", { service: "membership", error });
-    }
-    await this.#membership.stop();
-  }
-
-  async #settle(): Promise<void> {
-    if (await this.#idleWithin(this.#options.shutdownGracePeriod)) return;
-    this.#executor.abort("The host stops");
-    if (await this.#idleWithin(LAST_CALL)) return;
-    void this.#executor.kill({ type: "interrupted" });
-    if (!(await this.#idleWithin(LAST_KILL))) this.#executor.disown();
-  }
-
-  #idleWithin(ms: number): Promise<boolean> {
-    return new Deadline(ms).within(this.#executor.idle());
-  }
-
-  async #endThreads(): Promise<void> {
-    if (!(await new Deadline(LAST_EXIT).within(this.#threads.stop()))) this.#threads.disown();
-  }
-
-  /** Others have this host's jobs: what it holds is forgotten, what it runs is ended. Late outcomes meet the fence. */
+  /**
+   * Others have this host's jobs now: forgets those that wait, and ends those that run. The fence
+   * refuses late outcomes.
+   */
   #abandon(): void {
-    for (const producer of this.#producers.values()) producer.forget();
+    this.#producers.forget();
     void this.#executor.kill({ type: "released" });
   }
 }

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Ack } from "../engine/complete.js";
+import type { Engine } from "../engine/engine.js";
 import { StoppedError } from "../errors.js";
-import type { Ack, Engine } from "../engine/engine.js";
 import { isPassing, isTimeout } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
 
-/** Tries that an outcome gets which takes too long, the one that made it a straggler included. */
+/** Tries for an outcome that takes too long. The one that made it a straggler is the first. */
 const TRIES = 3;
 /** ms between two tries. */
 const PAUSE = 5_000;
@@ -17,8 +18,8 @@ export interface StragglersOptions {
 }
 
 /**
- * Outcomes that could not be written though they stood alone. They are tried again aside, so that
- * no other waits behind them.
+ * Retries outcomes that the database did not take although each stood alone in its statement. They
+ * are written one by one, apart from the lanes, so that no other outcome waits behind them.
  */
 export class Stragglers {
   readonly #options: StragglersOptions;
@@ -34,11 +35,11 @@ export class Stragglers {
   }
 
   /**
-   * Tries an outcome again that took too long. Rejects when it has done so in three tries though
-   * the database could write meanwhile: while a lock or an outage holds up every outcome, no try
-   * counts.
+   * Retries an outcome whose write has timed out once. Rejects after the third time-out. A try
+   * counts only if the database could write meanwhile: a lock or an outage that holds up every
+   * outcome proves nothing about this one.
    */
-  async persuade(ack: Ack): Promise<boolean> {
+  async retry(ack: Ack): Promise<boolean> {
     let failures = 1;
     return this.#repeat(ack, async (error) => {
       if (!isPassing(error)) return false;
@@ -47,15 +48,12 @@ export class Stragglers {
     });
   }
 
-  /**
-   * Tries an outcome until it is written, whatever the reason is. Rejects only where the host
-   * stops.
-   */
-  insist(ack: Ack): Promise<boolean> {
+  /** Retries an outcome, whatever the reason is, until it is written or the host stops. */
+  retryForever(ack: Ack): Promise<boolean> {
     return this.#repeat(ack, async () => true);
   }
 
-  /** Ends all tries: those that wait reject. */
+  /** Ends all retries: their promises reject. */
   stop(): void {
     this.#stopping.abort();
   }
@@ -69,7 +67,7 @@ export class Stragglers {
         await sleep(delay, undefined, { signal }).catch(() => {});
         if (signal.aborted) throw new StoppedError("write an outcome any longer");
         try {
-          const [written] = await engine.complete([ack], true);
+          const [written] = await engine.complete([ack], { again: true });
           return written ?? false;
         } catch (error) {
           if (!(await again(error))) throw error;

@@ -5,30 +5,31 @@ import type { ClaimedJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import { QUARANTINED_AT } from "../job/suspicion.js";
 import type { Engine } from "../engine/engine.js";
-import { retryDelay } from "../postgres/failure.js";
+import { retryDelay } from "../backoff.js";
 import type { Telemetry } from "../telemetry.js";
 import type { Isolation } from "./threads/isolation.js";
-import type { Run } from "./threads/threads.js";
+import type { Run } from "./threads/run.js";
 
 export interface SuspectsOptions {
   readonly isolation: Isolation;
   readonly engine: Pick<Engine, "accused" | "accuse" | "absolve">;
-  /** Whether this host is known to be alive so many ms from now. */
+  /** Resolves to whether this host outlives so many ms; see `Membership.survives`. */
   readonly survives: (ms: number) => Promise<boolean>;
   readonly resultLimit: number;
   readonly telemetry: Telemetry;
 }
 
-/** ms for which a host must outlive a process that died before the death is the job's doing: not the machine's, nor the end of both. */
+/** ms that a host must outlive a job's process: else the machine may have taken down both. */
 const OUTLIVE = 2_000;
 
 /**
- * Runs jobs with which hosts have died, each alone in a process of its own, and decides what its end proves. A process that dies
- * while its host lives on was taken down by its job. One that ends in an outcome clears the job of all suspicion.
+ * Runs suspects, each alone in a process of its own, and decides what the end of the process
+ * proves. If it dies while its host lives on, the job took it down. If the job comes to an outcome,
+ * it is cleared of all suspicion. The rules are those of `job/suspicion.ts`.
  */
 export class Suspects {
   readonly #options: SuspectsOptions;
-  /** Jobs that were asked to end early: that they failed then proves nothing. */
+  /** Jobs that were asked to end early. If one fails after that, it proves nothing. */
   readonly #interrupted = new Set<number>();
 
   constructor(options: SuspectsOptions) {
@@ -42,17 +43,17 @@ export class Suspects {
     const interrupted = this.#interrupted.delete(job.id);
     if ("death" in ended) {
       const duration = performance.now() - start;
-      return { outcome: await this.#judge(job, ended.death), duration, threadId: -1 };
+      return { job, outcome: await this.#judge(job, ended.death), duration, threadId: -1 };
     }
     const { type } = ended.run.outcome;
     const provesNothing = type === "released" || type === "interrupted" || (interrupted && type === "failed");
     if (!provesNothing) await this.#absolve(job);
-    return ended.run;
+    return { ...ended.run, job };
   }
 
   /** Whether a job is under way here. */
-  runs(jobId: number): boolean {
-    return this.#options.isolation.runs(jobId);
+  isRunning(jobId: number): boolean {
+    return this.#options.isolation.isRunning(jobId);
   }
 
   /** Asks a job to end early, by its signal. */
@@ -61,11 +62,15 @@ export class Suspects {
     this.#options.isolation.abort(jobId, reason);
   }
 
-  /** Ends a job's process, and the job with this outcome unless it ends by itself just now. Resolves when the process has ended. */
+  /**
+   * Ends a job's process. The job comes to this outcome, unless it ends by itself just then.
+   * Resolves when the process has ended.
+   */
   kill(jobId: number, outcome: Outcome): Promise<void> {
     return this.#options.isolation.kill(jobId, outcome);
   }
 
+  /** The outcome of a job whose process has died, `how` being its signal or exit status. */
   async #judge(job: ClaimedJob, how: string): Promise<Outcome> {
     const { survives, resultLimit } = this.#options;
     if (!(await survives(OUTLIVE))) return { type: "released" };
@@ -77,7 +82,10 @@ export class Suspects {
     return { ...failure(new QuarantinedError(message), resultLimit), type: "quarantined" };
   }
 
-  /** How often the job has; null where it is not this host's any more, or the host ends. */
+  /**
+   * Counts the death on the job's row, once however often the write is retried. Resolves to the
+   * count; to null if the job is no longer this host's, or the host ends.
+   */
   async #accuse(job: ClaimedJob): Promise<number | null> {
     const { engine, survives, telemetry } = this.#options;
     let before: number | null = null;
@@ -93,7 +101,7 @@ export class Suspects {
     }
   }
 
-  /** It is written before the outcome. Where that fails the job stays suspected, which costs it no more than another process. */
+  /** Written before the outcome. A job for which this fails stays a suspect: a process more. */
   async #absolve(job: ClaimedJob): Promise<void> {
     const { engine, telemetry } = this.#options;
     await engine

@@ -1,202 +1,147 @@
+import type { ClaimResult } from "../engine/claim.js";
 import type { ClaimedJob } from "../job/job.js";
-import type { ClaimResult } from "../engine/claims.js";
-
-/**
- * Who claims when a notification says that there are jobs, so that n idle hosts do not make n
- * claims for one job.
- */
-
-/** A notification of new jobs, or one that a host has passed on to others. */
-export interface Call {
-  readonly queue: string;
-  /**
-   * The server process that inserted the jobs. It decides the order of the hosts, and is the same
-   * for all of them.
-   */
-  readonly sender: number;
-  /** How often the call was passed on. It calls one host at first, then 2, 4, 8 … */
-  readonly wave: number;
-  /** The host that passed it on, as it had no room or left jobs behind; null where none has. */
-  readonly from: string | null;
-}
+import { type Call, writeCall } from "./call.js";
+import { calledBy, rankOf } from "./rank.js";
 
 export interface TurnsOptions {
   readonly queue: string;
   /** The id of this host. */
   readonly host: string;
-  /**
-   * The ids of the live hosts that run the same jobs, this one included; null while they are not
-   * known.
-   */
+  /** The ids of the live hosts that run the same jobs, this one included; null while unknown. */
   readonly peers: () => readonly string[] | null;
   /** Sends a call to the other hosts. */
   readonly send: (payload: string) => void;
 }
 
-/** Nobody passes on this wave. It calls 2^16 hosts: a host that leaves sends it. */
+/** The wave with which a host says farewell. It calls 2^16 hosts, and nobody passes it on. */
 const LAST_WAVE = 16;
-/**
- * ms between two calls that a host passes on: under load calls are many, and every host has work.
- */
+/** ms between two calls that a host passes on. Under load, calls are many and no host is idle. */
 const PAUSE = 20;
-/**
- * ms that others pass over a host which passed a call on, and that it passes no further call on for
- * want of room. The first is longer, so that no call is left to a host which leaves it to others.
- */
+/** ms for which the other hosts skip a host that has passed a call on. */
 const BUSY = 600;
+/**
+ * ms after passing a call on for which a host without room passes on no other. Shorter than `BUSY`:
+ * whoever hears a call meanwhile skips this host, so no call depends on it.
+ */
 const PASSED = 400;
-/** ms that others pass over a host which has left, until their looks no longer show it. */
+/** ms for which the other hosts skip a host that has left, until their looks no longer show it. */
 const LEFT = 3_000;
-/**
- * ms that a host claims at every call, after it found a job that the host whose turn it was did not
- * take.
- */
+/** ms for which a host claims at every call, after another host has overlooked a job. */
 const DISTRUST = 5_000;
-/**
- * ms that a job waits in the table before a host that was idle meanwhile takes it for overlooked.
- */
+/** ms after which a job in the table counts as overlooked, if this host was idle meanwhile. */
 const OVERLOOKED = 300;
 
-/** Reads a notification: a bare queue, as an insert sends it, or a call that was passed on. */
-export function readCall(payload: string, sender: number): Call {
-  const [, queue, first, wave, from] = /^(.*)\n(\d{1,10})\n(\d{1,2})\n(.*)$/s.exec(payload) ?? [];
-  if (queue === undefined || from === undefined) return { queue: payload, sender, wave: 0, from: null };
-  return { queue, sender: Number(first), wave: Number(wave), from };
-}
-
-export function writeCall({ queue, sender, wave, from }: Call): string {
-  return `${queue}\n${sender}\n${wave}\n${from ?? ""}`;
-}
-
 /**
- * The place of a host among others, from 0, for calls of this sender. Each host comes to the same
- * order. Pure.
- */
-export function rankOf(host: string, peers: readonly string[], sender: number): number {
-  const own = weight(host, sender);
-  return peers.reduce((rank, peer) => {
-    const other = weight(peer, sender);
-    return other < own || (other === own && peer < host) ? rank + 1 : rank;
-  }, 0);
-}
-
-/** How many hosts a wave calls, of those that are not known to be busy. Pure. */
-export function calledBy(wave: number): number {
-  return 2 ** wave;
-}
-
-/** FNV-1a, with a last mix so that neighbouring process ids lead to different orders. */
-function weight(host: string, sender: number): number {
-  let hash = 0x811c9dc5 ^ sender;
-  for (let at = 0; at < host.length; at += 1) hash = Math.imul(hash ^ host.charCodeAt(at), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  return (hash ^ (hash >>> 13)) >>> 0;
-}
-
-/**
- * The turns of one host in one queue. The first in rank claims at once, the others leave the job to
- * it. A host that has no room, or leaves jobs behind, passes the call on, and the others pass it
- * over for a while. No host passes itself over: each call is answered by a host, or passed on, or
- * all hosts have passed one on a moment ago, have no room, and claim once they do. What nobody took,
- * since a host was frozen or a call lost, the others find in the table at their next look. Then they
- * answer every call for a while.
+ * Decides which host claims at a call, so that n idle hosts do not make n claims for one job. One
+ * instance a queue and host.
+ *
+ * Every host ranks all of them for each call. The first in rank claims; the others leave the job to
+ * it. A host that has no room, or that leaves jobs behind, passes the call on, and the other hosts
+ * skip it for a while. A host never skips itself, so one of three things holds for every call: a
+ * host claims, a host passes the call on, or all hosts have just passed one on because they have no
+ * room, and claim once they have.
+ *
+ * A call that is lost, or that meets a frozen host, leaves its job in the table. Another host finds
+ * it at its next look, and then claims at every call for a while.
  */
 export class Turns {
   readonly #options: TurnsOptions;
   /**
-   * Until when, by `performance.now()`, other hosts are passed over. Those that have left stay in
-   * it: they are few.
+   * Until when each other host is skipped, by `performance.now()`. Hosts that have left stay in
+   * the map: they are few.
    */
-  readonly #busy = new Map<string, number>();
-  /** The call that this host is to answer. */
+  readonly #busyUntil = new Map<string, number>();
+  /** The call for which this host has yet to claim, or which it has yet to pass on. */
   #call: Call | null = null;
+  /** When this host last passed a call on. */
   #passedAt = Number.NEGATIVE_INFINITY;
-  /** When the last of the calls that wait to be passed on was heard. */
+  /** When the last call came that `#timer` will pass on. */
   #owedAt = Number.NEGATIVE_INFINITY;
+  /** Set while a call waits to be passed on. */
   #timer: NodeJS.Timeout | undefined;
   #distrustUntil = Number.NEGATIVE_INFINITY;
-  /**
-   * When this host had a job to run last, and when a look at the table found one though it had
-   * none.
-   */
-  #busyAt = Number.NEGATIVE_INFINITY;
+  /** When a job last began or ended on this host. */
+  #activeAt = Number.NEGATIVE_INFINITY;
+  /** When a look found jobs although this host was idle; null once a claim has followed. */
   #foundAt: number | null = null;
 
   constructor(options: TurnsOptions) {
     this.#options = options;
   }
 
-  /** Whether it is this host's turn to answer a call. */
-  take(call: Call): boolean {
+  /** Takes note of a call. Returns whether it is this host's turn to claim. */
+  hear(call: Call): boolean {
     const { host, peers: list } = this.#options;
     const [peers, now] = [list(), performance.now()];
     if (peers === null) return true;
     const { from, sender, wave } = call;
-    if (from !== null && peers.includes(from)) this.#busy.set(from, now + (wave === LAST_WAVE ? LEFT : BUSY));
+    if (from !== null && peers.includes(from)) this.#busyUntil.set(from, now + (wave === LAST_WAVE ? LEFT : BUSY));
     const rank = rankOf(host, this.#idle(peers), sender);
-    // One host of a wave passes the call on.
+    // Of the hosts that a wave calls, only the first passes the call on.
     if (rank === 0) this.#call = call;
     return rank < calledBy(wave) || now < this.#distrustUntil;
   }
 
-  /**
-   * The call that this host is to answer; null where there is none, or another host of its wave
-   * sees to it.
-   */
-  answer(): Call | null {
+  /** Returns the call for which this host has yet to claim, if any, and leaves it to the caller. */
+  takeCall(): Call | null {
     const call = this.#call;
     this.#call = null;
     return call;
   }
 
   /**
-   * This host has no room: calls the next hosts instead, unless they pass this host over already.
-   * False without a call to answer, or without other hosts.
+   * This host has no room: passes its call on, unless the other hosts skip this one already. False
+   * if there is no such call, or no other host.
    */
   decline(): boolean {
-    const call = this.answer();
+    const call = this.takeCall();
     if (call === null || this.#others().length === 0) return false;
     return performance.now() - this.#passedAt < PASSED || this.#passOn(call);
   }
 
   /**
-   * A claim for this call has left jobs behind: calls the next hosts, if any is known to be idle.
-   * Busy ones see for themselves.
+   * The claim for this call has left jobs behind: passes the call on if a host may be idle. Busy
+   * hosts claim again by themselves.
    */
   share(call: Call | null): void {
     if (call !== null && this.#idle(this.#others()).length > 0) this.#passOn(call);
   }
 
   /** A job begins or ends on this host. */
-  busy(): void {
-    this.#busyAt = performance.now();
+  active(): void {
+    this.#activeAt = performance.now();
   }
 
-  /** A look at the table found jobs; `idle`: while this host ran none. */
-  found(idle: boolean): void {
+  /** A look found jobs in the table while this host ran some, as is to be expected. */
+  foundWhileBusy(): void {
+    this.#foundAt = null;
+  }
+
+  /** A look found jobs in the table while this host ran none. */
+  foundWhileIdle(): void {
     const now = performance.now();
-    this.#foundAt = idle && now - this.#busyAt > OVERLOOKED ? now : null;
+    this.#foundAt = now - this.#activeAt > OVERLOOKED ? now : null;
   }
 
   /**
-   * A claim that was sent then has brought these jobs. One that waited though this host was idle was overlooked by the
-   * host whose turn it was.
+   * A claim sent at `sentAt` has brought these jobs. If one of them had waited although this host
+   * was idle, the host whose turn it was has overlooked it.
    */
   claimed({ jobs, more }: ClaimResult, sentAt: number): void {
-    // Nothing is left of a call that this claim was sent after.
+    // The claim was sent after the last of these calls and has emptied the queue.
     if (!more && this.#owedAt < sentAt) this.stop();
     if (this.#foundAt !== null && jobs.some(overlooked)) this.#distrustUntil = performance.now() + DISTRUST;
     this.#foundAt = null;
   }
 
-  /** This host leaves: calls all others, which pass it over until they see that it is gone. */
+  /** This host leaves: calls all others, which skip it until they see that it is gone. */
   leave(): void {
     this.stop();
     const { host, queue } = this.#options;
     if (this.#others().length > 0) this.#send({ queue, sender: 0, wave: LAST_WAVE, from: host });
   }
 
-  /** Passes on nothing that waits to be passed on. */
+  /** Drops the call that waits to be passed on, if any. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -206,7 +151,7 @@ export class Turns {
     if (call.wave >= LAST_WAVE) return false;
     const next = { ...call, wave: call.wave + 1, from: this.#options.host };
     this.#owedAt = performance.now();
-    // Further calls within the pause are the same to those who hear them.
+    // One call stands for all within the pause: a host that hears it claims whatever there is.
     this.#timer ??= setTimeout(() => this.#send(next), this.#passedAt + PAUSE - performance.now());
     return true;
   }
@@ -221,11 +166,11 @@ export class Turns {
     return (this.#options.peers() ?? []).filter((peer) => peer !== this.#options.host);
   }
 
-  /** Those that are not known to be busy, this host among them. */
+  /** The hosts that are not known to be busy. This host always counts as idle. */
   #idle(peers: readonly string[]): readonly string[] {
-    if (this.#busy.size === 0) return peers;
+    if (this.#busyUntil.size === 0) return peers;
     const now = performance.now();
-    return peers.filter((peer) => peer === this.#options.host || (this.#busy.get(peer) ?? 0) < now);
+    return peers.filter((peer) => peer === this.#options.host || (this.#busyUntil.get(peer) ?? 0) < now);
   }
 }
 

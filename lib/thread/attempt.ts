@@ -5,13 +5,19 @@ import type { PerformContext } from "../worker.js";
 
 const attempts = new AsyncLocalStorage<Attempt>();
 
-/** One run of one job in this thread: knows what belongs to it, can be aborted, and failed from outside. */
+/**
+ * One attempt at a job in this thread. Code that it starts is known to belong to it. The
+ * attempt can be aborted, and made to fail from outside.
+ */
 export class Attempt {
   readonly id: number;
   readonly claim: number;
   readonly worker: string;
+  /** Rejects the promise of `execute`; null before it is called. */
   #fail: ((error: unknown) => void) | null = null;
+  /** Made when `perform` first reads the signal. */
   #controller: AbortController | null = null;
+  /** The reason of the signal, from the first abort on. */
   #abortion: DOMException | null = null;
 
   constructor({ id, claim, worker }: ClaimedJob) {
@@ -20,12 +26,12 @@ export class Attempt {
     this.worker = worker;
   }
 
-  /** The attempt that the code running now was started by, however many timers and promises ago. */
-  static get running(): Attempt | undefined {
+  /** The attempt that started the running code, through any number of timers and promises. */
+  static get origin(): Attempt | undefined {
     return attempts.getStore();
   }
 
-  /** What `perform` gets. Most jobs never look at the signal, so it is made when they do. */
+  /** The context of `perform`. Few jobs read the signal, so it is made on demand. */
   get context(): PerformContext {
     const signal = (): AbortSignal => this.#signal;
     return {
@@ -44,31 +50,34 @@ export class Attempt {
     return this.#controller.signal;
   }
 
-  /** Calls a function as this attempt's doing; whatever it sets off later is known to be of this attempt. */
-  run<Result>(call: () => Result): Result {
-    return attempts.run(this, call);
+  /** Calls a function as part of this attempt, along with whatever it starts. */
+  call<Result>(callback: () => Result): Result {
+    return attempts.run(this, callback);
   }
 
-  /** Like {@link run}, and settles as what the function returns does, or with what {@link fail} is given before that. */
-  settle(call: () => unknown): Promise<unknown> {
-    return this.run(
+  /**
+   * Calls a function as {@link call} does. Settles as its result does, or rejects with the
+   * error given to {@link fail} before that.
+   */
+  execute(callback: () => unknown): Promise<unknown> {
+    return this.call(
       () =>
         new Promise((resolve, reject) => {
           this.#fail = reject;
-          Promise.resolve(call()).then(resolve, reject);
+          Promise.resolve(callback()).then(resolve, reject);
         }),
     );
   }
 
-  /** Fails the attempt with an error thrown where nobody could catch it. Does nothing when the attempt has settled. */
+  /** Fails the attempt with an uncaught error. Does nothing once the attempt has settled. */
   fail(error: unknown): void {
     this.#fail?.(error);
   }
 
-  /** Aborts the signal. The listeners run as part of the attempt. */
+  /** Aborts the signal. Its listeners are called as part of the attempt. */
   abort(reason: string): void {
     this.#abortion ??= new DOMException(reason, "AbortError");
     const abortion = this.#abortion;
-    this.run(() => this.#controller?.abort(abortion));
+    this.call(() => this.#controller?.abort(abortion));
   }
 }

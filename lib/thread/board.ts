@@ -1,20 +1,22 @@
 import { types } from "node:util";
 
 const BYTES = 16;
+/** Indexes of 32-bit numbers. */
 const BEGUN = 0;
 const SPOILED = 1;
-/** In the 64-bit view, behind the two numbers before it. */
-const LEAVER = 1;
+/** Index of a 64-bit number, in the second half of the memory. */
+const EXIT_CALLER = 1;
 
+/** Values of `EXIT_CALLER` that are not the id of a job. */
 const NOBODY = 0n;
 const UNKNOWN = -1n;
 
-/** Who called `process.exit` in a thread: a job by its id, `"unknown"` where that cannot be told, null where nobody did. */
-export type Leaver = number | "unknown" | null;
+/** The id of the job that called `process.exit`; `"unknown"` if it is not known, null if none. */
+export type ExitCaller = number | "unknown" | null;
 
 /**
- * What a thread notes in memory that it shares with its host, so that the host can read it after the thread has ended,
- * however suddenly. The host resets it with each message.
+ * Memory that a thread shares with its host, and in which it records what it is about to
+ * do. The host can read it after the thread has ended, however suddenly.
  */
 export class Board {
   readonly memory: SharedArrayBuffer;
@@ -27,28 +29,31 @@ export class Board {
     this.#ids = new BigInt64Array(memory);
   }
 
-  /** Whether a value is the memory of a board. Goes by no class of this realm. */
+  /** Whether a value is the memory of a board, made in any realm. */
   static isMemory(value: unknown): value is SharedArrayBuffer {
     return types.isSharedArrayBuffer(value) && value.byteLength === BYTES;
   }
 
-  /** How many jobs of the message the thread has begun. */
+  /** Number of jobs that the thread has begun since `reset`: the first ones of its message. */
   get begun(): number {
     return Atomics.load(this.#numbers, BEGUN);
   }
 
-  /** Whether the thread should be replaced before its next job: modules that have failed to import stay failed in it. */
+  /**
+   * Whether the thread should be replaced before its next job, because a module failed to
+   * import: it stays failed in this thread.
+   */
   get spoiled(): boolean {
     return Atomics.load(this.#numbers, SPOILED) === 1;
   }
 
-  get leaver(): Leaver {
-    const id = Atomics.load(this.#ids, LEAVER);
+  get exitCaller(): ExitCaller {
+    const id = Atomics.load(this.#ids, EXIT_CALLER);
     if (id === NOBODY) return null;
     return id === UNKNOWN ? "unknown" : Number(id);
   }
 
-  /** The host sends the thread another message. */
+  /** Called by the host before each message. */
   reset(): void {
     Atomics.store(this.#numbers, BEGUN, 0);
   }
@@ -61,8 +66,8 @@ export class Board {
     Atomics.store(this.#numbers, SPOILED, 1);
   }
 
-  /** The thread is about to end, at this job's bidding. */
-  leave(job: number | undefined): void {
-    Atomics.store(this.#ids, LEAVER, job === undefined ? UNKNOWN : BigInt(job));
+  /** Called by the thread just before it exits. `jobId` is undefined if the job is not known. */
+  recordExit(jobId: number | undefined): void {
+    Atomics.store(this.#ids, EXIT_CALLER, jobId === undefined ? UNKNOWN : BigInt(jobId));
   }
 }

@@ -1,8 +1,8 @@
 import { workerData } from "node:worker_threads";
 
 /**
- * What a host gives its threads as `workerData`. It is there before any module runs in the thread, preloaded ones included,
- * and reads the same in every copy of the package and in a bundle.
+ * The `workerData` of Baton's threads. It is set before any module runs in the thread, even
+ * preloaded ones, and reads the same in every copy of the package and in a bundle.
  */
 export const THREAD_DATA = { "pg-baton.thread": true } as const;
 

@@ -4,22 +4,24 @@ import type { Encoded } from "../job/answer.js";
 import { Board } from "./board.js";
 
 /**
- * The lines between a host and one of its threads beside Piscina's own: one for what must get through while a job runs, one
- * for the jobs themselves, which Piscina's way takes 80 µs longer each. The thread makes both channels when it starts, keeps one
- * port of each and posts the others to the host, as `{ [LINK]: port, jobs: port, memory }`.
+ * The key of the link's port in a {@link Hello}.
+ *
+ * A host and its thread have two channels beside Piscina's own: the link, for what must arrive
+ * while a job runs, and one for the jobs, which saves each the 80 µs that Piscina takes. The
+ * thread makes both when it starts, keeps one port of each, and posts the others to the host.
  */
 export const LINK = "pg-baton.link";
 
-/** What a thread posts when it is up. */
+/** The message that a thread posts when it is up. */
 export interface Hello {
   readonly [LINK]: MessagePort;
-  /** Takes a `TasksMessage` at a time, and gives for it a list with a `RunMessage` for each of its jobs. */
+  /** Receives one `TasksMessage` at a time; answers with an array of one `RunMessage` per job. */
   readonly jobs: MessagePort;
-  /** The memory of the thread's {@link Board}, which outlives it. */
+  /** The memory of the thread's {@link Board}, which outlives the thread. */
   readonly memory: SharedArrayBuffer;
 }
 
-/** Whether a message is one. Goes by shape: under Jest, what the thread posts has the classes of another realm. */
+/** Whether a message is a {@link Hello}, by its shape: Jest has classes of another realm. */
 export function isHello(message: unknown): message is Hello {
   if (typeof message !== "object" || message === null) return false;
   const { [LINK]: link, jobs, memory } = message as Partial<Hello>;
@@ -30,37 +32,41 @@ function isPort(value: unknown): boolean {
   return typeof value === "object" && value !== null && "postMessage" in value && "start" in value;
 }
 
-/** What a host asks of its thread. */
+/** The calls that a thread answers. */
 export interface ThreadSide {
-  /** Aborts the signal of that job's run, if it runs now or is about to. */
+  /** Aborts the signal of the job's run, if it is under way or about to begin. */
   abort(id: number, claim: number, reason: string): void;
-  /** Answers with the thread's id: its event loop turns. */
+  /** Returns the thread's id. An answer proves that its event loop turns. */
   ping(): number;
 }
 
-/** What a thread tells its host. */
+/** The calls that a host answers. */
 export interface HostSide {
+  /** Reports an error that is no outcome of a job. */
   stray(report: StrayReport): void;
 }
 
-/** Something thrown outside of its job. */
+/** An error thrown outside of the job under way. */
 export interface StrayReport {
-  /** The job that set it off, where that is known. */
+  /** The job that caused it, if known. */
   readonly id: number | null;
   readonly worker: string | null;
   readonly error: Encoded;
 }
 
-/** The far side of a link, its calls as promises. They stay open for ever when the far side dies. */
+/** The far side of a link. Its calls return promises, which never settle if the far side dies. */
 export type Far<Side> = Remote<Side>;
 
-/** Connects one end: `near` answers the far side's calls, the proxy that comes back makes them. Keeps nothing alive. */
+/**
+ * Connects one end of a link. `near` answers the far side's calls; the returned proxy calls the far
+ * side. The link does not keep the process alive.
+ */
 export function connect<Side>(port: MessagePort, near: object): Far<Side> {
-  // Node's MessagePort is an EventTarget with all that Comlink uses; only their types differ.
+  // Node's MessagePort has all that Comlink uses of an EventTarget. Only the types differ.
   const endpoint = port as unknown as Endpoint;
   expose(near, endpoint);
   const far = wrap<Side>(endpoint);
-  // Listening has referenced it.
+  // Listening refs the port.
   port.unref();
   return far;
 }

@@ -3,14 +3,16 @@ import type { Outcome } from "../job/outcome.js";
 import type { Run, Task } from "./perform.js";
 
 /**
- * Tasks and runs as they go between host and thread: as lists, since the clone of an object writes, reads and looks up the
- * name of each property. It made a short job's way to its thread and back a fifth shorter.
+ * Tasks and runs as they travel between host and thread: as arrays, because cloning an
+ * object writes, reads and looks up the name of each property. Arrays make the round trip
+ * of a short job a fifth shorter.
  */
 
+/** Jobs of one module. */
 export type TasksMessage = readonly [url: string, resultLimit: number, ...jobs: JobMessage[]];
 type JobMessage = ReturnType<typeof jobMessage>;
 
-/** Jobs of one module that run one after the other. */
+/** The message for jobs of one module, which run one after the other. */
 export function tasksMessage(jobs: readonly ClaimedJob[], url: string, resultLimit: number): TasksMessage {
   return [url, resultLimit, ...jobs.map(jobMessage)];
 }
@@ -50,7 +52,7 @@ function readJob(message: JobMessage): ClaimedJob {
   return { ...row, suspicion, begun, awaited, scheduledAt, insertedAt, attemptedAt, ref };
 }
 
-/** What most jobs come to, a value, goes in pieces, any other outcome as it is. */
+/** The most common outcome, a value, travels in pieces. Any other travels as it is. */
 export type RunMessage =
   | readonly [duration: number, threadId: number, encoding: "b" | "z", bytes: Uint8Array]
   | readonly [duration: number, threadId: number, outcome: Outcome];

@@ -4,19 +4,24 @@ import { type AnyWorker, isWorker } from "../worker.js";
 
 type Workers = ReadonlyMap<string, AnyWorker>;
 
-/** The workers that a thread has imported so far, by module and name. */
+/** The workers that this thread has imported, by module and name. */
 export class Modules {
   readonly #modules = new Map<string, Workers>();
   readonly #onFailure: () => void;
 
-  /** @param onFailure called when a module does not import: it stays failed in this thread, whatever becomes of its file. */
+  /**
+   * @param onFailure called when a module fails to import. It stays failed in this thread,
+   * even if its file is corrected.
+   */
   constructor(onFailure: () => void) {
     this.#onFailure = onFailure;
   }
 
   /**
-   * Finds a worker, importing its module the first time. Throws {@link UnknownWorkerError} where the module does not
-   * import (message and cause say why) or has no worker of that name.
+   * Finds a worker. Imports its module the first time.
+   *
+   * @throws {@link UnknownWorkerError} if the module fails to import, with the reason in
+   * message and `cause`, or exports no worker of that name
    */
   async find(url: string, name: string): Promise<AnyWorker> {
     const workers = this.#modules.get(url) ?? (await this.#import(url, name));
@@ -33,18 +38,21 @@ export class Modules {
       return workers;
     } catch (cause) {
       this.#onFailure();
-      const problem = `cannot run: its module ${url} does not import: ${reasonOf(cause)}`;
+      const problem = `cannot run: its module ${url} failed to import: ${reasonOf(cause)}`;
       throw new UnknownWorkerError(name, problem, { cause });
     }
   }
 }
 
-/** In one line, since the row keeps the message alone. */
+/** Why a module failed to import, in one line. The row keeps only the message of the error. */
 function reasonOf(cause: unknown): string {
   return summarize(cause).split("\n", 1)[0] as string;
 }
 
-/** A module's workers: the default export first, then the named ones, then those in a default object (`module.exports = { Double }`). */
+/**
+ * A module's workers by name. The default export comes first, then the named ones, then those in a
+ * default object (`module.exports = { Double }`). The first worker of a name wins.
+ */
 function collect(module: object): Workers {
   const { default: main, ...named } = module as { readonly default?: unknown };
   const inMain = typeof main === "object" && main !== null ? Object.values(main) : [];

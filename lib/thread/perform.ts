@@ -9,27 +9,31 @@ import type { AnyWorker } from "../worker.js";
 import type { Attempt } from "./attempt.js";
 import type { Modules } from "./modules.js";
 
-/** What a host hands to a thread. */
+/** A job for a thread. */
 export interface Task {
   readonly job: ClaimedJob;
   /** The module that exports the worker. */
   readonly url: string;
-  /** Bytes compressed, where the worker has no limit of its own. */
+  /** Bytes of a result after compression, unless the worker has a limit of its own. */
   readonly resultLimit: number;
 }
 
-/** What a thread hands back for it. */
+/** One execution of a job in a thread, and its outcome. */
 export interface Run {
   readonly outcome: Outcome;
   /** ms in the thread. */
   readonly duration: number;
-  /** -1 where the thread died, or the job never reached one. */
+  /** -1 if the thread died, or the job never reached one. */
   readonly threadId: number;
 }
 
+/** In ms. */
 const CENTURY = 100 * 365 * 86_400_000;
 
-/** Runs a job and says what it came to. Never throws: whatever goes wrong is a failed outcome. */
+/**
+ * Performs a job. Never rejects: whatever goes wrong becomes a failed outcome. `report` gets errors
+ * that do not belong in the outcome.
+ */
 export async function perform(
   attempt: Attempt,
   { job: claimed, url, resultLimit }: Task,
@@ -39,14 +43,14 @@ export async function perform(
   let worker: AnyWorker | null = null;
   let job: Job<never> | null = null;
   try {
-    // Outside of the attempt: a timer that a module sets for itself is no doing of the first job that needed it.
+    // Not part of the attempt: a module's own timers do not belong to the first job that needs it.
     const found = await modules.find(url, claimed.worker);
     const parsed = parse(claimed);
     worker = found;
     job = parsed;
-    const returned = await attempt.settle(() => found.perform(parsed, attempt.context));
+    const returned = await attempt.execute(() => found.perform(parsed, attempt.context));
     const limit = found.resultLimit ?? resultLimit;
-    return isControl(returned) ? controlled(returned, limit) : completed(returned, limit);
+    return isControl(returned) ? controlOutcome(returned, limit) : valueOutcome(returned, limit);
   } catch (error) {
     const failed = failure(error, resultLimit);
     const backoff = worker === null || job === null ? null : ownBackoff(attempt, worker, job, report);
@@ -72,7 +76,7 @@ function parse({
   };
 }
 
-function completed(value: unknown, resultLimit: number): Outcome {
+function valueOutcome(value: unknown, resultLimit: number): Outcome {
   if (value === undefined) return { type: "completed", result: null };
   const packed = pack(value, { resultLimit });
   if (!packed.tooLarge) return { type: "completed", result: packed };
@@ -80,7 +84,7 @@ function completed(value: unknown, resultLimit: number): Outcome {
   return facts.tooLarge ? { type: "too_large" } : { type: "too_large", facts };
 }
 
-function controlled(control: Control, resultLimit: number): Outcome {
+function controlOutcome(control: Control, resultLimit: number): Outcome {
   switch (control.type) {
     case "snooze": {
       const { seconds } = control;
@@ -98,7 +102,7 @@ function reasoned(word: string, reason: unknown, resultLimit: number): { reason:
   return { reason: packReason(reason, resultLimit), summary };
 }
 
-/** A reason that cannot be sent must not undo the worker's word: the error that says so takes its place. */
+/** Encodes a reason. If it cannot be, the error takes its place: the outcome stays the same. */
 function packReason(reason: unknown, resultLimit: number): Encoded {
   try {
     const packed = pack(reason, { resultLimit });
@@ -109,7 +113,9 @@ function packReason(reason: unknown, resultLimit: number): Encoded {
   }
 }
 
-/** ms until the retry by the worker's own `backoff`, or null for the default. One that fails is reported and passed over. */
+/**
+ * ms until the retry by the worker's `backoff`; null for the default. Reports a failing `backoff`.
+ */
 function ownBackoff(
   attempt: Attempt,
   worker: AnyWorker,
@@ -118,10 +124,10 @@ function ownBackoff(
 ): number | null {
   if (worker.backoff === undefined) return null;
   try {
-    const delay: unknown = attempt.run(() => worker.backoff?.(job));
+    const delay: unknown = attempt.call(() => worker.backoff?.(job));
     if (typeof delay === "number" && delay >= 0 && delay <= CENTURY) return delay;
     throw new RangeError(
-      `backoff of worker ${worker.name} must return ms from 0 to a century, not ${summarize(delay)}: the default is used`,
+      `backoff of worker ${worker.name} must return from 0 to ${CENTURY} ms (a century), not ${summarize(delay)}: the default applies`,
     );
   } catch (error) {
     report(error);

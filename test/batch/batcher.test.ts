@@ -2,10 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { StoppedError } from "../../lib/errors.js";
 import { Batcher, type BatcherOptions } from "../../lib/batch/batcher.js";
+import { isPassing } from "../../lib/postgres/failure.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { until } from "../support/until.js";
 
-/** As pg throws what the server refuses. */
+/** An error as pg throws it when the server refuses a value. */
 function refusal(message: string): Error {
   return Object.assign(new Error(message), { code: "22P02", severity: "ERROR" });
 }
@@ -21,7 +22,7 @@ describe("a batcher", () => {
     telemetry = new Telemetry("test");
   });
 
-  /** Each batch waits until its gate is opened. */
+  /** A batcher whose batches each wait until {@link openGate}. */
   function gated(options: Partial<BatcherOptions<string, string>> = {}): Batcher<string, string> {
     return make({
       flush: async (items) => {
@@ -35,7 +36,7 @@ describe("a batcher", () => {
 
   function make(options: Partial<BatcherOptions<string, string>>): Batcher<string, string> {
     const flush = async (items: string[]): Promise<string[]> => items;
-    return new Batcher({ name: "test", limit: 100, patience: Infinity, telemetry, flush, ...options });
+    return new Batcher({ name: "test", limit: 100, patience: Infinity, isPassing, telemetry, flush, ...options });
   }
 
   async function openGate(): Promise<void> {
@@ -43,7 +44,7 @@ describe("a batcher", () => {
     gates.shift()?.();
   }
 
-  it("sends the first at once, and together in the next what arrives meanwhile", async () => {
+  it("sends the first item at once, and those that arrive meanwhile together in the next batch", async () => {
     const batcher = gated();
     const first = batcher.push("a");
     await Promise.resolve();
@@ -55,7 +56,7 @@ describe("a batcher", () => {
     expect(batches).to.deep.equal([["a"], ["b", "c"]]);
   });
 
-  it("sends together what is pushed in one go", async () => {
+  it("sends items together that are pushed in one go", async () => {
     const batcher = gated();
     const all = Promise.all(["a", "b"].map((item) => batcher.push(item)));
     await openGate();
@@ -63,7 +64,7 @@ describe("a batcher", () => {
     expect(batches).to.deep.equal([["a", "b"]]);
   });
 
-  it("gathers under load: what comes after a batch of many waits for company, for no longer than that took", async () => {
+  it("gathers under load: an item after a large batch waits for company, no longer than that took", async () => {
     const batcher = gated();
     const many = Promise.all(["a", "b", "c", "d"].map((item) => batcher.push(item)));
     await until(() => gates.length > 0, "the batch to leave");
@@ -77,8 +78,8 @@ describe("a batcher", () => {
     expect(await next).to.equal("E");
   });
 
-  it("lets what is in no hurry wait for company, until something is, or it drains", async () => {
-    const batcher = gated({ leisurely: (item) => item === "slow" });
+  it("lets items that are not urgent wait for company, until one is urgent or it drains", async () => {
+    const batcher = gated({ isUrgent: (item) => item !== "slow" });
     const first = [batcher.push("slow"), batcher.push("slow")];
     for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
     expect(batches, "not at once").to.deep.equal([]);
@@ -92,10 +93,10 @@ describe("a batcher", () => {
     await Promise.all([last, drained]);
     const alone = batcher.push("slow");
     await openGate();
-    expect(await alone, "nor does it wait for ever").to.equal("SLOW");
+    expect(await alone, "sent alone in the end").to.equal("SLOW");
   });
 
-  it("keeps to its limits of number and weight; one item alone may be over", async () => {
+  it("keeps its limits of number and weight; a heavier item travels alone", async () => {
     const batcher = make({
       limit: 2,
       weigh: (item) => item.length,
@@ -110,7 +111,7 @@ describe("a batcher", () => {
     expect(batches).to.deep.equal([["a", "b"], ["c"], ["dddd"], ["ee", "ff"], ["gggggg"]]);
   });
 
-  it("sends a batch again after a passing failure, and says so", async () => {
+  it("sends a batch again after a passing failure, and reports it", async () => {
     let failures = 2;
     const batcher = make({
       flush: async (items) => {
@@ -123,7 +124,7 @@ describe("a batcher", () => {
     expect(telemetry.counts()).to.deep.equal({ "batch:retry": 2 });
   });
 
-  it("lets one bad item fail alone", async () => {
+  it("rejects only the item at fault", async () => {
     const batcher = make({
       flush: async (items) => {
         if (items.includes("bad")) throw refusal("bad row");
@@ -135,7 +136,7 @@ describe("a batcher", () => {
     expect(results.map(({ status }) => status === "fulfilled")).to.deep.equal([true, true, false, true, true]);
   });
 
-  it("loses its patience with what it has tried for too long", async () => {
+  it("rejects an item that it has retried for longer than its patience", async () => {
     const batcher = make({
       patience: 0,
       flush: async () => {
@@ -145,7 +146,7 @@ describe("a batcher", () => {
     expect(((await batcher.push("a").catch((error: unknown) => error)) as Error).message).to.equal("away");
   });
 
-  it("drains: resolves when everything has arrived", async () => {
+  it("drains: resolves once nothing is pending", async () => {
     const batcher = gated();
     const push = batcher.push("a");
     expect(batcher.pending).to.equal(1);
@@ -156,7 +157,7 @@ describe("a batcher", () => {
     expect(await push).to.equal("A");
   });
 
-  it("stops: rejects what waits and what is pushed later, and lets arrive what is on its way", async () => {
+  it("stops: rejects waiting and later items, while the batch under way succeeds", async () => {
     const batcher = gated();
     const flying = batcher.push("a");
     await Promise.resolve();
@@ -168,7 +169,7 @@ describe("a batcher", () => {
     expect(await flying).to.equal("A");
   });
 
-  it("closes in time, though nothing arrives", async () => {
+  it("closes in time when every batch fails", async () => {
     const batcher = make({
       flush: async () => {
         throw new Error("away");

@@ -24,7 +24,7 @@ describe("pg-baton", function () {
   }
 
   const wrong: [what: string, args: string[], says: RegExp][] = [
-    ["an unknown command", ["work"], /there is no command "work"/],
+    ["an unknown command", ["work"], /unknown command "work"/],
     ["an unknown option", ["host", "--queu", "a:1"], /Unknown option '--queu'/],
     ["no workers", ["host", "--queue", "default:4"], /--workers is missing/],
     ["no queue", ["host", "--workers", "x"], /--queue is missing/],
@@ -54,7 +54,7 @@ describe("pg-baton", function () {
       ["host", "postgres://u:secret@x/y"],
       /Unexpected argument 'postgres:\/\/u:\*\*\*@x\/y'/,
     ],
-    ["a URL as a command", ["postgres://u:secret@x/y"], /there is no command "postgres:\/\/u:\*\*\*@x\/y"/],
+    ["a URL as a command", ["postgres://u:secret@x/y"], /unknown command "postgres:\/\/u:\*\*\*@x\/y"/],
     [
       "a queue without a limit",
       ["host", "--workers", file("examples/workers/double.js"), "--queue", "default", "--connection", "postgres://x"],
@@ -73,7 +73,7 @@ describe("pg-baton", function () {
     [
       "threads that are no number",
       ["host", "--workers", "x", "--queue", "a:1", "--threads", "two", "--connection", "postgres://x"],
-      /--threads two is no number/,
+      /--threads two is not a number/,
     ],
     [
       "a module that does not import",
@@ -83,7 +83,7 @@ describe("pg-baton", function () {
     [
       "a path that is not there",
       ["host", "--workers", "/nowhere", "--queue", "a:1", "--connection", "postgres://x"],
-      /there is no \/nowhere/,
+      /\/nowhere does not exist/,
     ],
     [
       "a module without a worker",

@@ -78,7 +78,7 @@ describe("pg-baton host, supervised", function () {
     expect(first).to.not.equal(supervisor.pid);
     process.kill(first, "SIGKILL");
     await up(supervisor);
-    expect(supervisor.stderr).to.match(/the host died \(SIGKILL\): it is started again in \d+ ms/);
+    expect(supervisor.stderr).to.match(/the host died \(SIGKILL\): restarting it in \d+ ms/);
     await gate.started(2);
     gate.open();
     expect(await caller.await(relay, 20_000)).to.include({ ok: true, value: "through on attempt 2" });

@@ -74,7 +74,7 @@ describe("loadWorkers", () => {
 
   it("refuses a folder without a worker, and a path that is not there", async () => {
     expect(await refusal(folder)).to.include(`${folder} exports no worker`);
-    expect(await refusal(join(folder, "nowhere"))).to.include("there is no");
+    expect(await refusal(join(folder, "nowhere"))).to.include("does not exist");
   });
 
   it("says what a module threw while it was imported, whatever that was", async () => {

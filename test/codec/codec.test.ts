@@ -8,7 +8,7 @@ function trip<T>(value: T): T {
 }
 
 describe("codec", () => {
-  describe("gives back what it was given", () => {
+  describe("returns an equal value", () => {
     for (const [name, value] of SAMPLES) {
       it(name, () => {
         deepStrictEqual(trip(value), value);
@@ -17,7 +17,7 @@ describe("codec", () => {
       });
     }
 
-    it("all of it at once, packed", () => {
+    it("of all samples at once, packed", () => {
       const all = SAMPLES.map(([, value]) => value);
       const packed = pack(all, { resultLimit: 1_000_000 });
       if (packed.tooLarge) throw new Error("too large");
@@ -36,7 +36,7 @@ describe("codec", () => {
     });
   });
 
-  describe("gives back an equal of what it cannot keep whole", () => {
+  describe("returns an equal copy of what it cannot keep whole", () => {
     for (const [name, value, expected] of CONVERTED) {
       it(name, () => {
         deepStrictEqual(trip(value), expected);
@@ -45,7 +45,7 @@ describe("codec", () => {
   });
 
   describe("keeps identity", () => {
-    it("of an object that is there twice", () => {
+    it("of an object in two places", () => {
       const shared = { a: 1 };
       const [first, second, map] = trip([shared, shared, new Map([[shared, new Set([shared])]])] as const);
       expect(first).to.equal(second);
@@ -54,7 +54,7 @@ describe("codec", () => {
       expect([...(map.get(first) as Set<object>)][0]).to.equal(first);
     });
 
-    it("of an object that holds itself", () => {
+    it("of an object inside itself", () => {
       const value: Record<string, unknown> = {};
       Object.assign(value, { self: value, list: [value], map: new Map([[value, value]]), set: new Set([value]) });
       const back = trip(value) as { self: unknown; list: unknown[]; map: Map<unknown, unknown>; set: Set<unknown> };
@@ -128,7 +128,7 @@ describe("codec", () => {
     deepStrictEqual(trip(value), [{ a: 1 }, { inner: { b: [2] } }, { a: 3 }]);
   });
 
-  it("sets no prototype, whatever the keys are", () => {
+  it("sets no prototype, whatever the keys", () => {
     const back = trip(
       JSON.parse('{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}') as object,
     );

@@ -4,7 +4,7 @@ import { decode, encode, unpack } from "../../lib/codec/codec.js";
 import { DecodeError } from "../../lib/errors.js";
 import { SAMPLES } from "./samples.js";
 
-/** Numbers that look random and are the same in each run, so that a failure can be looked at. */
+/** Pseudorandom numbers, the same in each run, so that failures can be reproduced. */
 function generator(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -47,7 +47,7 @@ function mutate(bytes: Buffer, random: (below: number) => number): Buffer {
   return random(5) === 0 ? copy.subarray(0, random(copy.length)) : copy;
 }
 
-describe("decode ends in a value or in a DecodeError", () => {
+describe("decode returns a value or throws a DecodeError", () => {
   it("with mutations of valid bytes", () => {
     const random = generator(1);
     let values = 0;
@@ -56,7 +56,7 @@ describe("decode ends in a value or in a DecodeError", () => {
       const bytes = mutate(seeds[random(seeds.length)] as Buffer, random);
       if (endsInValueOrDecodeError(() => decode(bytes))) values++;
     }
-    // Both happen often, or the mutations would test nothing.
+    // Both must happen often, or the mutations would test nothing.
     expect(values).to.be.within(runs / 20, (runs * 19) / 20);
   });
 
@@ -68,7 +68,7 @@ describe("decode ends in a value or in a DecodeError", () => {
     }
   });
 
-  it("with a value that can be encoded again, whenever it is a value", () => {
+  it("and every such value can be encoded again", () => {
     const random = generator(3);
     for (let run = 0; run < 4_000; run++) {
       const bytes = mutate(seeds[random(seeds.length)] as Buffer, random);

@@ -20,7 +20,7 @@ function packed(value: unknown, resultLimit?: number): Packed {
   return result;
 }
 
-/** A value that does not compress and takes `size` bytes stored. */
+/** An incompressible value that takes `size` bytes stored. */
 function incompressible(size: number): Buffer {
   const overhead = encode(Buffer.alloc(size)).length - size;
   return randomBytes(size - overhead);
@@ -77,7 +77,7 @@ describe("the limit on a result's size", () => {
     expect(() => encode(`${text}x`)).to.throw(EncodeError, "more than 16777216 bytes");
   });
 
-  it("is the caller's by default: what the highest limit lets through, and no more", () => {
+  it("is the highest limit for awaiters that set none", () => {
     const value = incompressible(1_000_000);
     const { encoding, bytes } = packed(value, 1_000_000);
     expect((unpack(encoding, bytes) as Buffer).equals(value)).to.equal(true);
@@ -92,7 +92,7 @@ describe("the limit on a result's size", () => {
     const text = noise.toString("hex");
     expect(packed(text, 1_000_000).encoding).to.equal("z");
     expect(packed(text, 400_000).encoding).to.equal("z");
-    // Noise by the samples, but there is something between them that shrinks.
+    // Noise where samples are taken, but compressible between them.
     const mixed = Buffer.concat([randomBytes(10_000), Buffer.alloc(26_000), randomBytes(264_000)]);
     expect(packed(mixed, 400_000).encoding).to.equal("b");
     const { encoding, bytes } = packed(mixed, 280_000);
@@ -100,7 +100,7 @@ describe("the limit on a result's size", () => {
     expect((unpack(encoding, bytes) as Buffer).equals(mixed)).to.equal(true);
   });
 
-  it("counts what the closest compression leaves, also of long results", () => {
+  it("counts the bytes after the best compression, also of large results", () => {
     const rows = Array.from({ length: 20_000 }, (_, id) => ({ id, name: `user ${id ** 2 % 7_919}` }));
     expect(encode(rows).length).to.be.greaterThan(300_000);
     const close = deflateRawSync(encode(rows), { level: 6 }).length;
@@ -109,7 +109,7 @@ describe("the limit on a result's size", () => {
     expect(pack(rows, { resultLimit: close - 1 }).tooLarge).to.equal(true);
   });
 
-  it("weighs what containers cost the same whatever the limit on bytes is", () => {
+  it("weighs containers the same whatever the limit on bytes", () => {
     const maps = Array.from({ length: 900_000 }, () => new Map());
     expect(() => pack(maps, { resultLimit: MAX_RESULT_LIMIT })).to.throw(EncodeError, "too many objects");
   });
@@ -139,7 +139,7 @@ describe("stored bytes are refused", () => {
     expect(() => unpack("z", Buffer.concat([bytes, Buffer.from([0])]))).to.throw(DecodeError, "follow");
   });
 
-  it("when any of them are missing", () => {
+  it("when some are missing", () => {
     const { bytes } = packed(value);
     for (let length = 0; length < bytes.length; length++) {
       expect(() => unpack("z", bytes.subarray(0, length))).to.throw(DecodeError);
@@ -235,7 +235,7 @@ describe("the limits on what a value is made of", () => {
     const source = encode("a".repeat(1_025));
     expect(() => decode(Buffer.concat([Buffer.from([TAG.REGEXP]), source, encode("")]))).to.throw(
       DecodeError,
-      "too long",
+      "more than 1024 characters",
     );
   });
 
@@ -259,7 +259,7 @@ describe("the limits on what a value is made of", () => {
     expect(back[999_999]).to.deep.equal({ id: 999_999, ok: true, n: "abc" });
   });
 
-  it("refuse bytes that would take far more memory than they have, and values that would", () => {
+  it("refuse bytes and values that would take far more memory than their bytes", () => {
     const limit = 2_000;
     for (const tag of [TAG.MAP, TAG.SET, TAG.BUFFER]) {
       const bytes = Buffer.from([TAG.ARRAY, 0xe0, 0x07, ...Array.from({ length: 992 }, () => [tag, 0]).flat()]);

@@ -15,7 +15,7 @@ const anything = fc.anything({
   withUnicodeString: true,
 });
 
-/** Graphs of a few nodes that point at one another anyhow: cycles, shared nodes, and keys of Maps that hold the Map. */
+/** Graphs of a few nodes with random edges: cycles, shared nodes, Maps inside their own keys. */
 const graph = fc
   .array(
     fc.record({ kind: fc.constantFrom("object", "bare", "array", "map", "set", "error"), edges: fc.array(fc.nat(7)) }),

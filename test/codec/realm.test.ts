@@ -2,14 +2,14 @@ import { createContext, runInContext, runInThisContext } from "node:vm";
 import { expect } from "chai";
 import { decode, encode, packException, unpack } from "../../lib/codec/codec.js";
 import { summarize } from "../../lib/codec/failure.js";
-import { checkJob } from "../../lib/job/draft.js";
+import { checkJob } from "../../lib/job/checked-job.js";
 import { checkOptions } from "../../lib/options.js";
 import { checkAwaitOptions } from "../../lib/relay/awaiter.js";
 import { checkRelay } from "../../lib/relay/relay.js";
 
 const realm = createContext({});
 
-/** The same source, run in another realm and in this one. */
+/** Runs the same source in another realm and in this one. */
 function both<Value>(source: string): { foreign: Value; own: Value } {
   return { foreign: runInContext(`(${source})`, realm) as Value, own: runInThisContext(`(${source})`) as Value };
 }
@@ -53,7 +53,7 @@ describe("codec: values of another realm", () => {
     });
   }
 
-  it("come back as errors of their built-in class", () => {
+  it("are restored as errors of their built-in class", () => {
     for (const name of ["Error", "TypeError", "RangeError", "SyntaxError"]) {
       const back = decode(encode(runInContext(`new ${name}("m")`, realm))) as Error;
       expect(Object.getPrototypeOf(back)).to.equal(
@@ -77,14 +77,14 @@ describe("codec: values of another realm", () => {
     }
   });
 
-  it("are told as errors when they are thrown", () => {
+  it("are described as errors when thrown", () => {
     const thrown = runInContext("Object.assign(new RangeError('too far'), { code: 'FAR' })", realm) as Error;
     expect(summarize(thrown)).to.match(/^RangeError: too far\n +at /);
     const { encoding, bytes } = packException(thrown);
     expect(unpack(encoding, bytes)).to.be.an.instanceof(RangeError).and.include({ message: "too far", code: "FAR" });
   });
 
-  it("as URLs, whose class a test runner may bring itself", () => {
+  it("are URLs, even of a test runner's own class", () => {
     class URL {
       readonly #href: string;
       constructor(href: string) {
@@ -104,7 +104,7 @@ describe("codec: values of another realm", () => {
 describe("arguments of another realm", () => {
   const run = (source: string): unknown => runInContext(source, realm);
 
-  it("are taken: a Date to schedule for, error classes, an AbortSignal, plain args", () => {
+  it("are accepted: a Date, error classes, an AbortSignal, plain args", () => {
     const options = { scheduledAt: run("new Date(5)") as Date };
     expect(checkJob({ worker: "w", args: run("({ a: [1] })"), options })).to.include({
       scheduledAt: 5,
@@ -112,7 +112,7 @@ describe("arguments of another realm", () => {
     });
     const errors = [run("(class Foreign extends Error {})"), run("TypeError")] as (typeof Error)[];
     expect(checkOptions({ connection: "postgres://localhost", errors }).errors).to.deep.equal(errors);
-    // As jsdom's: not an instance of this realm's class.
+    // Like that of jsdom: not an instance of this realm's class.
     const { signal } = new AbortController();
     const foreign = { aborted: false, addEventListener() {}, removeEventListener() {}, throwIfAborted() {} };
     for (const each of [signal, foreign as unknown as AbortSignal]) {
@@ -120,7 +120,7 @@ describe("arguments of another realm", () => {
     }
   });
 
-  it("are refused where they are of no use: a promise of a relay, an array of what is no error class", () => {
+  it("are refused if invalid: a promise of a relay, an array without error classes", () => {
     expect(() => checkRelay(run("Promise.resolve(1)"))).to.throw(/await async\(\) first/);
     for (const wrong of ["Error.prototype", "(class {})", "({ prototype: 1 })", "Object"]) {
       const errors = [run(wrong)] as (typeof Error)[];

@@ -2,8 +2,8 @@ import { isBoxedPrimitive } from "node:util/types";
 import { expect } from "chai";
 
 /**
- * Fails unless two values are the same graph: the same types, contents and order, and whatever is one object in one of
- * them is one object in the other.
+ * Fails unless two values are the same graph: the same types, contents and order, and
+ * whatever is one object in one of them is one object in the other.
  */
 export function expectSame(actual: unknown, expected: unknown): void {
   new Comparison().compare(actual, expected, "$");

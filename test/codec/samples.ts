@@ -1,6 +1,6 @@
 import { runInNewContext } from "node:vm";
 
-/** One value that must come back as it went, under the name that the test shows. */
+/** A value that must survive unchanged, by the name of its test. */
 export type Sample = readonly [name: string, value: unknown];
 
 const buffer = new ArrayBuffer(32);
@@ -133,7 +133,7 @@ export const SAMPLES: readonly Sample[] = [
   ["many short strings after one another", Array.from({ length: 3_000 }, (_, id) => `s${id}`)],
 ];
 
-/** Values of which an equal copy, not the same type in every respect, must come back. */
+/** Values that must return as an equal copy, whose type may differ. */
 export const CONVERTED: readonly (readonly [name: string, value: unknown, expected: unknown])[] = [
   [
     "an instance of a class becomes a plain object",

@@ -83,7 +83,7 @@ describe("codec: views", () => {
       const secret = Buffer.from(SECRET);
       const second = Buffer.from("second");
       expect(first.buffer).to.equal(second.buffer);
-      // Those that overlap are written together, and begin where no element would.
+      // Overlapping views are written together, from an unaligned start.
       const value = [first, second, first.subarray(1), new Uint8Array(second.buffer, second.byteOffset + 1, 3)];
       const bytes = encode(value);
       expect(bytes.includes(secret)).to.equal(false);

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { Database, type Statement } from "../../lib/postgres/database.js";
 import { Engine } from "../../lib/engine/engine.js";
-import { statements } from "../../lib/engine/statements.js";
+import { operations } from "../../lib/engine/operations.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { Engines, registration } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
@@ -21,7 +21,7 @@ describe("claims by worker", () => {
 
   beforeEach(() => test.reset());
 
-  /** A host with these workers. */
+  /** Registers a host with these workers. */
   async function host(workers: readonly string[]): Promise<Engine> {
     made += 1;
     const engine = new Engine(test.database, "baton", `host ${made}`);
@@ -29,7 +29,7 @@ describe("claims by worker", () => {
     return engine;
   }
 
-  /** Jobs of workers that nobody here has, before all others. */
+  /** Inserts jobs of workers that no host here has, ahead of all others. */
   async function fillWithForeign(): Promise<void> {
     await test.sql.query(
       `insert into baton.jobs (queue, worker, scheduled_at) select 'default', 'foreign ' || i % 3, now() - interval '1 hour'
@@ -41,17 +41,17 @@ describe("claims by worker", () => {
   for (const [count, workers] of [
     ["one worker", ["a"]],
     ["two workers", ["a", "c"]],
-    ["workers that no job is of", ["x", "y"]],
+    ["workers without any job", ["x", "y"]],
   ] as const) {
     for (const looked of [false, true])
-      it(`bring exactly the first jobs of a host's own: ${count}, ${looked ? "in a queue that was pure at the last look" : "before any look"}`, async () => {
+      it(`bring exactly the first jobs of a host's own workers: ${count}, ${looked ? "after a look that found no foreign job" : "before any look"}`, async () => {
         const job = fc.record({
           worker: fc.constantFrom("a", "b", "c"),
           priority: fc.integer({ min: 0, max: 2 }),
           scheduledAt: fc.constantFrom(1_000, 2_000),
         });
         const engine = await host(workers);
-        if (looked) await engine.tend(0, ["default"], false);
+        if (looked) await engine.tend(0, ["default"]);
         await fc.assert(
           fc.asyncProperty(
             fc.array(job, { minLength: 1, maxLength: 30 }),
@@ -63,7 +63,7 @@ describe("claims by worker", () => {
                 .map((given, at) => ({ ...given, id: inserted[at]?.id ?? 0 }))
                 .filter(({ worker }) => (workers as readonly string[]).includes(worker))
                 .sort((a, b) => a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id);
-              const claimed = await engine.claim("default", limit);
+              const claimed = (await engine.claim("default", limit)).jobs;
               expect(claimed.map(({ id }) => id)).to.deep.equal(wanted.slice(0, limit).map(({ id }) => id));
             },
           ),
@@ -75,10 +75,11 @@ describe("claims by worker", () => {
   it("leave foreign jobs to the hosts that have their workers, and do not lock them", async () => {
     const [mine, foreign] = [await host(["a", "b"]), await host(["c", "d"])];
     await test.one.insert(Array.from({ length: 60 }, (_, at) => newRow({ worker: "abcd"[at % 4] as string })));
-    const rounds = await Promise.all(
+    const claims = await Promise.all(
       Array.from({ length: 30 }, (_, at) => (at % 2 ? mine : foreign).claim("default", 4)),
     );
-    const left = [await mine.claim("default", 60), await foreign.claim("default", 60)];
+    const rounds = claims.map(({ jobs }) => jobs);
+    const left = [(await mine.claim("default", 60)).jobs, (await foreign.claim("default", 60)).jobs];
     const jobs = [...rounds, ...left].flat();
     expect(new Set(jobs.map(({ id }) => id)).size).to.equal(60);
     expect(jobs).to.have.length(60);
@@ -94,10 +95,10 @@ describe("claims by worker", () => {
     const engine = await host(["a", "b", "c"]);
     const { buffers } = await test.explain("claimMixed", ["default", 8, engine.host, 8]);
     expect(buffers).to.be.below(400);
-    expect(await engine.claim("default", 8)).to.have.length(8);
+    expect((await engine.claim("default", 8)).jobs).to.have.length(8);
   });
 
-  it("read the first jobs in order, whatever the table was like when they were planned", async () => {
+  it("read the first jobs in order, whatever the table held when they were planned", async () => {
     const engine = await host(["a", "b"]);
     const fill = `insert into baton.jobs (queue, worker, ref, state, finished_at)
       select 'default', 'a', gen_random_uuid(), $2::int, case when $2 = 4 then now() end from generate_series(1, $1::int)`;
@@ -113,7 +114,7 @@ describe("claims by worker", () => {
     for (const [step, grow] of steps.entries()) {
       await grow();
       const plan = await test.database.alone(async (client) => {
-        await client.query(`prepare claim(text, int, text, int) as ${statements("baton").claim.text}`);
+        await client.query(`prepare claim(text, int, text, int) as ${operations("baton").claim.text}`);
         const { rows } = await client.query<{ "QUERY PLAN": string }>(
           `explain execute claim('default', 64, '${engine.host}', 2)`,
         );
@@ -124,9 +125,9 @@ describe("claims by worker", () => {
     }
   });
 
-  it("go by the last look: worker by worker while foreign jobs are among the first, else as if there were none", async () => {
+  it("go worker by worker only while the last look found foreign jobs at the head of the queue", async () => {
     const sent: string[] = [];
-    /** Tells by which statements it claims. */
+    /** Records the kinds of its claim statements. */
     class Watched extends Database {
       override query<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
         const [, kind] = /^baton_(claim(?:_mixed)?)_/.exec(statement.name) ?? [];
@@ -138,7 +139,7 @@ describe("claims by worker", () => {
     await database.start();
     const engine = new Engine(database, "baton", "watched");
     await engine.register({ ...registration("watched"), workers: ["a", "b"] });
-    const look = async (): Promise<unknown> => engine.tend(0, ["default"], false);
+    const look = async (): Promise<unknown> => engine.tend(0, ["default"]);
     await engine.claim("default", 8);
     await look();
     await engine.claim("default", 8);

@@ -23,7 +23,7 @@ describe("the engine completing", () => {
     expect(await test.one.complete([ack])).to.deep.equal([false]);
   });
 
-  it("knows what an earlier try has written, whose reply was lost", async () => {
+  it("recognizes what an earlier try has written, whose reply was lost", async () => {
     await test.one.insert([newRow(), newRow(), newRow()]);
     const [mine, released, lost] = [
       await test.claimOne(test.one),
@@ -42,11 +42,11 @@ describe("the engine completing", () => {
     await test.one.complete(acks.slice(0, 2));
     await test.sql.query("update baton.jobs set state = 6, result = 'c-' where id = $1", [lost.id]);
     expect(await test.one.complete(acks)).to.deep.equal([false, false, false]);
-    expect(await test.one.complete(acks, true)).to.deep.equal([true, true, false]);
-    expect(await test.two.complete(acks, true), "another host").to.deep.equal([false, false, false]);
+    expect(await test.one.complete(acks, { again: true })).to.deep.equal([true, true, false]);
+    expect(await test.two.complete(acks, { again: true }), "another host").to.deep.equal([false, false, false]);
   });
 
-  it("is refused to another host, to an older claim, and to a job that is not executing; the others in the batch are written", async () => {
+  it("refuses another host, an older claim and a job that is not executing, but writes the others in the batch", async () => {
     await test.one.insert([newRow(), newRow()]);
     const [first, second] = [await test.claimOne(test.one), await test.claimOne(test.one)];
     expect(await test.two.complete([{ ...first, transition: completed() }])).to.deep.equal([false]);
@@ -70,10 +70,10 @@ describe("the engine completing", () => {
     ["5,980 bytes", valueOf(Buffer.alloc(5_980, 0xfb))],
     ["a compressed error", answerWith(ANSWER_KINDS.exhausted, { encoding: "z", bytes: Buffer.from([1, 2, 255]) })],
   ] as const) {
-    it(`tells those who await elsewhere, and stores, the very bytes: ${what}`, async () => {
+    it(`sends to awaiters elsewhere, and stores, the very bytes: ${what}`, async () => {
       const row = newRow({ replyTo: "two" });
       await test.one.insert([newRow({ replyTo: "one" }), row]);
-      const jobs = await test.one.claim("default", 2);
+      const jobs = (await test.one.claim("default", 2)).jobs;
       await test.one.complete(jobs.map((job) => ({ ...job, transition: completed(answer) })));
       await test.settle();
       const envelopes = test.heard.filter(({ channel }) => channel.startsWith("baton.relay."));
@@ -100,7 +100,7 @@ describe("the engine completing", () => {
     );
   });
 
-  it("does not fail where the notifications cannot be sent", async () => {
+  it("succeeds although the notifications cannot be sent", async () => {
     const row = newRow({ replyTo: "two" });
     await test.one.insert([row]);
     const job = await test.claimOne(test.one);
@@ -119,7 +119,7 @@ describe("the engine completing", () => {
     expect(test.heard.filter(({ channel }) => channel === "baton.relay.two")).to.deep.equal([]);
   });
 
-  it("says whether the table can be written to: not while it is locked, though it can be read", async () => {
+  it("reports the table as writable only while it is not locked, even if it can be read", async () => {
     await test.one.writable();
     await test.sql.query("begin");
     await test.sql.query("lock table baton.jobs in share mode");

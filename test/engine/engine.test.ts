@@ -2,8 +2,10 @@ import { randomBytes } from "node:crypto";
 import { expect } from "chai";
 import type { ClaimedJob } from "../../lib/job/job.js";
 import { Engine } from "../../lib/engine/engine.js";
-import { ANSWER_HEAD, INLINE, uuidFromRef } from "../../lib/engine/rows.js";
-import { statements } from "../../lib/engine/statements.js";
+import { INLINE } from "../../lib/engine/answers.js";
+import { ANSWER_HEAD } from "../../lib/engine/ending.js";
+import { uuidFromRef } from "../../lib/engine/ref.js";
+import { operations } from "../../lib/engine/operations.js";
 import { completed, Engines, RELEASED } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
 
@@ -19,7 +21,7 @@ describe("the engine", () => {
   beforeEach(() => test.reset());
 
   describe("inserting", () => {
-    it("keeps the order, and notifies each queue once", async () => {
+    it("keeps the order and notifies each queue once", async () => {
       const rows = [
         newRow({ queue: "a" }),
         newRow({ queue: "b" }),
@@ -32,7 +34,7 @@ describe("the engine", () => {
       expect(test.heard.map(({ payload }) => payload)).to.have.members(["a", "b"]);
     });
 
-    it("inserts the same refs once, however often it is tried", async () => {
+    it("inserts the same refs once, however often it tries", async () => {
       const rows = [newRow(), newRow(), newRow()];
       const inserted = await test.one.insert(rows.slice(0, 2));
       const again = await test.one.insert(rows);
@@ -40,13 +42,13 @@ describe("the engine", () => {
       expect((await test.one.counts())[0]).to.deep.equal({ queue: "default", state: "available", jobs: 3 });
     });
 
-    it("hands over what it inserted as claimed; after a lost reply, that is found as held", async () => {
+    it("returns jobs that it inserted as claimed; after a lost reply, the table shows them as held", async () => {
       const row = newRow({ claimedBy: "one", tags: ["t"] });
       const [inserted] = await test.one.insert([row]);
       expect(inserted?.claimed).to.include({ claim: 1, attempt: 1, args: row.args, ref: row.ref });
       const [again] = await test.one.insert([row, newRow()]);
       expect(again).to.deep.equal({ id: inserted?.id, claimed: null });
-      const { held } = await test.one.tend(0, [], true);
+      const { held } = await test.one.tend(0, [], { compare: true });
       expect(held).to.deep.equal([{ id: inserted?.id, claim: inserted?.claimed?.claim }]);
       await test.settle();
       expect(test.heard.filter(({ payload }) => payload === "default")).to.have.length(1);
@@ -54,7 +56,7 @@ describe("the engine", () => {
   });
 
   describe("reading large results", () => {
-    /** A finished job whose result has this many bytes behind its head. */
+    /** Stores a finished job whose result has this many bytes after its head. */
     async function storedOf(size: number, head = "vb"): Promise<{ ref: string; bytes: Buffer }> {
       const row = newRow();
       const bytes = randomBytes(size);
@@ -66,7 +68,7 @@ describe("the engine", () => {
       return { ref: row.ref, bytes };
     }
 
-    it("says how large one is, and brings it only by itself", async () => {
+    it("reports how large one is, and reads it only by itself", async () => {
       const [inline, large] = [await storedOf(INLINE - ANSWER_HEAD), await storedOf(INLINE - ANSWER_HEAD + 1)];
       const [small] = await test.two.readAnswers([inline.ref]);
       expect(small).to.not.have.property("large");
@@ -79,7 +81,7 @@ describe("the engine", () => {
     });
 
     for (const size of [20_000, 262_142, 262_143, 600_000]) {
-      it(`brings the very bytes, in one piece or many: ${size.toLocaleString()}`, async () => {
+      it(`reads the very bytes, in one piece or many: ${size.toLocaleString()}`, async () => {
         const [one, other] = [await storedOf(size), await storedOf(30_000)];
         const stored = await test.two.readLargeAnswers([one.ref, newRow().ref, other.ref]);
         expect(stored.map(({ ref }) => ref)).to.have.members([one.ref, other.ref]);
@@ -89,7 +91,7 @@ describe("the engine", () => {
       });
     }
 
-    it("brings no more than one byte over the highest limit, whatever somebody has put there", async () => {
+    it("reads no more than one byte over the highest limit, whatever the column holds", async () => {
       const { ref } = newRow();
       await test.one.insert([newRow({ ref })]);
       await test.sql.query(
@@ -100,7 +102,7 @@ describe("the engine", () => {
       expect(stored?.answer?.bytes.length).to.equal(67_108_865);
     });
 
-    it("does not bring what carries no value, or is of a kind not known here", async () => {
+    it("does not report an answer as large if it has no value or an unknown kind", async () => {
       const [bare, strange] = [await storedOf(20_000, "o-"), await storedOf(20_000, "?b")];
       const [none] = await test.two.readAnswers([bare.ref]);
       expect(none?.answer).to.deep.equal({ kind: "o", encoding: "-", bytes: Buffer.alloc(0) });
@@ -110,7 +112,7 @@ describe("the engine", () => {
         .and.not.have.property("large");
     });
 
-    it("rejects with what the server says, and leaves the connection in order", async () => {
+    it("rejects with the server's error and leaves the connection in order", async () => {
       await test.sql.query("alter table baton.jobs rename to elsewhere");
       const error = await test.two.readLargeAnswers([newRow().ref]).catch((failure: unknown) => failure);
       await test.sql.query("alter table baton.elsewhere rename to jobs");
@@ -137,14 +139,15 @@ describe("the engine", () => {
       const claims = await Promise.all(
         Array.from({ length: 40 }, (_, at) => (at % 2 === 0 ? test.one : test.two).claim("default", 5)),
       );
-      const ids = claims.flat().map(({ id }) => id);
+      const ids = claims.flatMap(({ jobs }) => jobs.map(({ id }) => id));
       expect(new Set(ids).size).to.equal(ids.length);
-      expect(ids.length + (await test.one.claim("default", 200)).length).to.equal(200);
+      expect(ids.length + (await test.one.claim("default", 200)).jobs.length).to.equal(200);
     });
 
     it("gives nothing to a host that is not registered", async () => {
       await test.one.insert([newRow()]);
-      expect(await new Engine(test.database, "baton", "stranger").claim("default", 1)).to.deep.equal([]);
+      const { jobs } = await new Engine(test.database, "baton", "stranger").claim("default", 1);
+      expect(jobs).to.deep.equal([]);
     });
 
     it("inserts nothing as claimed for a host that is not registered: others run it", async () => {
@@ -154,9 +157,9 @@ describe("the engine", () => {
       expect(await test.claimOne(test.one)).to.include({ id: inserted?.id, attempt: 1, claim: 1 });
     });
 
-    it("begins only as many as it is told: the others are held, and their attempt does not count yet", async () => {
+    it("begins only the first jobs: the others are held, and their attempts do not count yet", async () => {
       await test.one.insert([newRow(), newRow(), newRow({ priority: 1 })]);
-      const jobs = await test.one.claim("default", 3, 1);
+      const jobs = (await test.one.claim("default", 3, 1)).jobs;
       expect(jobs.map(({ begun, attempt }) => ({ begun, attempt }))).to.deep.equal([
         { begun: true, attempt: 1 },
         { begun: false, attempt: 1 },
@@ -177,17 +180,17 @@ describe("the engine", () => {
       expect(await test.attempts([first, second, third]), "the end counts what nobody has").to.deep.equal([1, 1, 0]);
     });
 
-    it("lists what a host holds, where it is asked", async () => {
+    it("is visible to a look that compares what a host holds", async () => {
       await test.one.insert([newRow(), newRow()]);
       const { id, claim } = await test.claimOne(test.one);
-      expect((await test.one.tend(0, [], true)).held).to.deep.equal([{ id, claim }]);
-      expect((await test.two.tend(0, [], true)).held).to.deep.equal([]);
-      expect((await test.one.tend(0, [], false)).held).to.equal(null);
+      expect((await test.one.tend(0, [], { compare: true })).held).to.deep.equal([{ id, claim }]);
+      expect((await test.two.tend(0, [], { compare: true })).held).to.deep.equal([]);
+      expect((await test.one.tend(0, [])).held).to.equal(null);
     });
   });
 
   describe("subscribing", () => {
-    it("adds the host to those who are told, once, and reads what is there", async () => {
+    it("adds the host to the awaiters once, and reads the stored answer", async () => {
       const row = newRow();
       await test.one.insert([row]);
       expect((await test.two.subscribe([row.ref]))[0]).to.include({ state: "available", attempt: 0, answer: null });
@@ -198,9 +201,9 @@ describe("the engine", () => {
       expect(test.heard.filter(({ channel }) => channel === "baton.relay.two")).to.have.length(1);
     });
 
-    it("misses no outcome that is written meanwhile", async () => {
+    it("misses no outcome that is written at the same time", async () => {
       await test.one.insert(Array.from({ length: 60 }, () => newRow()));
-      const jobs = await test.one.claim("default", 60);
+      const jobs = (await test.one.claim("default", 60)).jobs;
       const looks = jobs.map(({ ref }) => test.two.subscribe([ref ?? ""]));
       const acks = jobs.map((job) => test.one.complete([{ ...job, transition: completed() }]));
       const stored = (await Promise.all(looks)).flat();
@@ -219,12 +222,12 @@ describe("the engine", () => {
     });
   });
 
-  it("looks rows up in the primary key, one by one, at every size of the table", async () => {
+  it("looks up rows one by one in the primary key, at every size of the table", async () => {
     await test.sql.query(
       `insert into baton.jobs (queue, worker, state, finished_at) select 'old', 'double', 4, now() from generate_series(1, 20000)`,
     );
     await test.sql.query("analyze baton.jobs");
-    const { completeOne, completeMany, claim } = statements("baton");
+    const { completeOne, completeMany, claim } = operations("baton");
     const plans = await test.database.transaction(async (client) => {
       const texts: string[] = [];
       for (const [statement, values] of [

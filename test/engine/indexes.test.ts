@@ -52,7 +52,7 @@ describe("indexes that a later release adds to a large table", () => {
     await Promise.all(databases.splice(0).map((database) => database.stop()));
   }
 
-  /** Which there are, and whether they are valid. */
+  /** By name, whether each index that exists is valid. */
   async function indexes(): Promise<Record<string, boolean>> {
     const { rows } = await sql.query<{ name: string; valid: boolean }>(
       `select indexrelid::regclass::text as name, indisvalid as valid from pg_index
@@ -67,12 +67,12 @@ describe("indexes that a later release adds to a large table", () => {
     return NAMES.every((name) => found[name] === true);
   };
 
-  /** A transaction that hangs, with a snapshot that every build has to wait for. */
+  /** Opens a transaction with a snapshot that every build has to wait for. */
   async function hang(): Promise<void> {
     await old.query("begin isolation level repeatable read; select 1");
   }
 
-  it("are built while jobs are written, once, though several hosts start at once", async () => {
+  it("are built once and without blocking writers, though several hosts start together", async () => {
     await hang();
     databases = await opened(3);
     for (const database of databases) await migrate(database, "baton");
@@ -88,7 +88,7 @@ describe("indexes that a later release adds to a large table", () => {
     expect(await indexes()).to.deep.equal({ jobs_claim_worker: true, jobs_expire: true });
   }).timeout(60_000);
 
-  it("are not waited for by start, and are built by the next start where a build was broken off", async () => {
+  it("do not delay a start, and the next start resumes a build that was broken off", async () => {
     await hang();
     const hosts = new Hosts(test.url);
     const first = await hosts.start({ queues: { default: 1 } });
@@ -108,7 +108,7 @@ describe("indexes that a later release adds to a large table", () => {
     await hosts.stop();
   }).timeout(90_000);
 
-  it("are built at once with the table where it is new or small", async () => {
+  it("are built with the migration if the table is new or small", async () => {
     databases = await opened(1);
     await migrate(databases[0] as Database, "small");
     const { rows } = await sql.query("select from pg_indexes where schemaname = 'small' and indexname = any($1)", [

@@ -7,7 +7,7 @@ import { until } from "../support/until.js";
 
 describe("statements that write to many rows", () => {
   let test: Engines;
-  /** In the order of their ids; their refs are in the opposite order. */
+  /** Sorted by id; their refs are in the opposite order. */
   let jobs: ClaimedJob[];
 
   before(async () => {
@@ -24,7 +24,7 @@ describe("statements that write to many rows", () => {
       return bytes.toString("base64url");
     });
     await test.two.insert(refs.map((ref) => newRow({ ref })));
-    jobs = await test.one.claim("default", 3, 0);
+    jobs = (await test.one.claim("default", 3, 0)).jobs;
   });
 
   afterEach(() => test.sql.query("rollback"));
@@ -47,15 +47,15 @@ describe("statements that write to many rows", () => {
   const begin = () => test.one.begin(jobs);
   const subscribe = () => test.two.subscribe(jobs.map(({ ref }) => ref as string));
 
-  it("do not deadlock: outcomes and beginnings", async () => {
+  it("do not deadlock: completing and beginning", async () => {
     expect(await collide(complete, begin)).to.deep.equal([]);
   });
 
-  it("do not deadlock: outcomes and awaiters that look", async () => {
+  it("do not deadlock: completing and subscribing", async () => {
     expect(await collide(complete, subscribe)).to.deep.equal([]);
   });
 
-  it("do not deadlock: beginnings and awaiters that look", async () => {
+  it("do not deadlock: beginning and subscribing", async () => {
     expect(await collide(() => test.one.begin(reversed()), subscribe)).to.deep.equal([]);
   });
 });

@@ -9,7 +9,7 @@ import { HOSTS, Machine } from "../support/machine.js";
 import { print } from "../support/print.js";
 
 const packed = { encoding: "b", bytes: Buffer.from("x") } as const;
-/** What a run may come to. Retries and snoozes are due at once, or never by themselves. */
+/** Possible outcomes. Retries and snoozes are due at once, or never by themselves. */
 const OUTCOMES: readonly EndedOutcome[] = [
   { type: "completed", result: null },
   { type: "completed", result: packed },
@@ -26,20 +26,20 @@ const OUTCOMES: readonly EndedOutcome[] = [
 
 type Step = { readonly does: string; readonly run: (machine: Machine) => Promise<void> };
 
-/** A step that says what it does, for the counterexample. */
+/** A step with a description for the counterexample. */
 function named(does: string, run: Step["run"]): Step {
   return { does, run };
 }
 
 const FIRST = { attempt: 1, maxAttempts: 9 };
-/** More often one that does not end the job: what comes late is then a danger. */
+/** Mostly outcomes that do not end the job, since only then late writes are dangerous. */
 const outcomes = fc.oneof(
   fc.constantFrom(...OUTCOMES),
   fc.constantFrom(...OUTCOMES.filter((outcome) => transition(outcome, FIRST, () => 0).state === "available")),
 );
-/** One of them does most, so that it often has the same job again. */
+/** Mostly the first host, so that it often claims the same job again. */
 const host = fc.oneof(fc.constant(HOSTS[0]), fc.constantFrom(...HOSTS));
-/** Late steps are about a claim that the host had before its last one. */
+/** How many claims ago a step refers to: late steps are about an earlier claim of the host. */
 const old = fc.nat(2);
 
 const steps = fc.oneof(
@@ -95,7 +95,7 @@ const steps = fc.oneof(
   },
 );
 
-describe("one job and three hosts, in any order of steps:", () => {
+describe("one job and three hosts, in any order of steps", () => {
   let engines: Engines;
 
   before(async () => {
@@ -104,7 +104,7 @@ describe("one job and three hosts, in any order of steps:", () => {
 
   after(() => engines.stop());
 
-  it("it is held by one, ends once, and its awaiter is told each outcome once and in order", async function () {
+  it("keep the rules: one holder, one end, and each outcome sent to the awaiter once and in order", async function () {
     this.timeout(120_000);
     const counted = { jobs: 0, steps: 0, ended: 0 };
     await fc.assert(

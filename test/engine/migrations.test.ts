@@ -36,7 +36,7 @@ describe("migrations", () => {
     expect(rows.map(({ step }) => step)).to.deep.equal([...rows.keys()].map((at) => at + 1));
   });
 
-  it("need no more than to own the schema, where it exists", async () => {
+  it("need only ownership of the schema if it exists", async () => {
     const role = `owner_${process.pid}`;
     await sql.query(`create role ${role} login password 'secret'; create schema owned authorization ${role}`);
     const url = new URL(test.url);
@@ -51,7 +51,7 @@ describe("migrations", () => {
     }
   });
 
-  describe("that need a table to themselves", () => {
+  describe("that need an exclusive lock", () => {
     let database: Database;
     let reader: pg.Client;
 
@@ -70,7 +70,7 @@ describe("migrations", () => {
       await database.stop();
     });
 
-    it("hold up nobody for long while it is read, and are done after that", async () => {
+    it("block nobody for long while the table is read, and finish afterwards", async () => {
       const migrated = migrate(database, "read");
       await until(async () => {
         const { rowCount } = await sql.query(
@@ -89,7 +89,7 @@ describe("migrations", () => {
       expect(rows).to.deep.equal([{ attstorage: "e" }]);
     });
 
-    it("say so where it is read for too long", async () => {
+    it("fail with a typed error if the table is read for too long", async () => {
       const error = await migrate(database, "read", 0).catch((failure: unknown) => failure);
       expect(error).to.be.instanceOf(DatabaseError);
       expect(error).to.include({ code: "ERR_BATON_DATABASE_REFUSED" });
@@ -107,7 +107,7 @@ describe("migrations", () => {
     }
   });
 
-  it("record additions where releases that know only the first steps do not look", async () => {
+  it("record additions where releases that know only the first steps do not read", async () => {
     const database = await opened();
     try {
       await migrate(database, "before");

@@ -10,9 +10,9 @@ import { createDatabase, type TestDatabase } from "../support/database.js";
 const ROWS = 120_000;
 const LARGE = 64;
 
-/** Counts what is read through its cursors. */
+/** Counts the rows that its cursors read. */
 class Watched extends Database {
-  /** Rows that each cursor gave. */
+  /** Rows read by each cursor. */
   readonly pages: number[] = [];
 
   override async read<Row>(text: string, values: unknown[], room: Room<Row>): Promise<Row[]> {
@@ -51,7 +51,7 @@ describe("listing many jobs", function () {
     database.pages.length = 0;
   });
 
-  it("takes the same memory however many there are", async () => {
+  it("takes constant memory, however many there are", async () => {
     const before = process.memoryUsage().heapUsed;
     let jobs = 0;
     let peak = 0;
@@ -62,18 +62,18 @@ describe("listing many jobs", function () {
     }
     expect(jobs).to.equal(ROWS);
     expect(Math.max(...database.pages)).to.be.at.most(1_000);
-    // They are 115 MB of args.
+    // All args together are 115 MB.
     expect(peak / 1_048_576).to.be.below(64);
   });
 
-  it("looks at 10,000 rows a statement at most, where few match", async () => {
+  it("looks at 10,000 rows a statement at most, if few match", async () => {
     const ids: number[] = [];
     for await (const { id } of scanJobs(database, "baton", { tag: "rare", state: "available" })) ids.push(id);
     expect(ids).to.deep.equal([ROWS]);
     expect(database.pages).to.have.length(Math.ceil((ROWS + LARGE) / 10_000));
   });
 
-  it("reads few rows at a time where they are large", async () => {
+  it("reads few rows at a time if they are large", async () => {
     let jobs = 0;
     for await (const { args } of scanJobs(database, "baton", { queue: "large" })) {
       jobs += 1;

@@ -1,34 +1,36 @@
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import pg from "pg";
-import { statements } from "../../lib/engine/statements.js";
+import { operations } from "../../lib/engine/operations.js";
 import { testDatabase } from "../support/database.js";
 import { sources } from "../support/sources.js";
 
 const root = new URL("../../../", import.meta.url);
 
-/** Words of SQL's grammar that stand before a parenthesis. The server looks none of them up on the search path. */
+/**
+ * Keywords that stand before a parenthesis. The server does not look them up on the search path.
+ */
 const KEYWORDS = new Set(
   `all and any array as by case coalesce conflict copy else exists filter from greatest in join lateral least materialized not on operator or over select set
    stdout substring then unique values when where with`.split(/\s+/),
 );
-/** Types that are keywords of SQL: the grammar itself means PostgreSQL's. */
+/** Types that are keywords of SQL, and so always PostgreSQL's. */
 const KEYWORD_TYPES = new Set(["int", "bigint", "smallint", "boolean", "interval"]);
 
-/** `unnest` of several arrays is grammar: the server expands it to its own, and has no function of that name and shape. */
+/** `unnest` of several arrays is grammar, too: no function has that name and shape. */
 const UNNEST = /\bunnest\((?=[^()]*,)/g;
 
-/** Aliases of tables that have columns listed. */
+/** Aliases of tables with a list of columns. */
 const ALIASES = /\bas [a-z]+\(/g;
 
-function textsOf(durable: boolean): [string, string][] {
-  return Object.entries(statements("baton", durable)).map(([name, statement]) => [
+function textsOf(durability: "full" | "relaxed"): [string, string][] {
+  return Object.entries(operations("baton", { durability })).map(([name, statement]) => [
     name,
     typeof statement === "function" ? statement(["00"]) : statement.text,
   ]);
 }
 
-/** The text without what is quoted in it. */
+/** The text without its quoted parts. */
 function bare(text: string): string {
   return text.replaceAll(/'[^']*'/g, "''").replaceAll(/"[^"]*"/g, "x");
 }
@@ -48,15 +50,15 @@ function unqualified(text: string): string[] {
 }
 
 describe("the names in statements", () => {
-  for (const durable of [true, false]) {
-    for (const [name, text] of textsOf(durable)) {
-      it(`have their schema in ${name}${durable ? "" : ", relaxed"}`, () => {
+  for (const durability of ["full", "relaxed"] as const) {
+    for (const [name, text] of textsOf(durability)) {
+      it(`have their schema in ${name}, ${durability}`, () => {
         expect(unqualified(text)).to.deep.equal([]);
       });
     }
   }
 
-  it("are seen by this test where they have none", () => {
+  it("are noticed by this test if they lack it", () => {
     expect(
       unqualified("select now(), f.x::text from unnest ($1) left join unnest($1, $2) on true where a in (1)"),
     ).to.deep.equal(["now()", "unnest()", "::text"]);

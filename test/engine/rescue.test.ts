@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import pg from "pg";
 import { ANSWER_KINDS, type Answer, answerWith, bareAnswer } from "../../lib/job/answer.js";
-import type { Ending } from "../../lib/engine/census.js";
+import type { Ending } from "../../lib/engine/ending.js";
 import { formatEnvelope } from "../../lib/relay/envelope.js";
 import { completed, Engines, registration } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
@@ -22,17 +22,17 @@ describe("the engine's services", () => {
 
   beforeEach(() => test.reset());
 
-  it("stage what is due, and nothing else; and tell of queues that have jobs", async () => {
+  it("stage only jobs that are due, and report queues that have jobs", async () => {
     await test.one.insert([newRow({ scheduleIn: 60_000 }), newRow({ scheduleIn: 60_000, queue: "soon" })]);
     await test.sql.query("update baton.jobs set scheduled_at = now() where queue = 'soon'");
-    expect(await test.one.tend(10, ["default", "soon"], false)).to.deep.include({ staged: 1, queues: [] });
-    expect(await test.one.tend(10, ["default", "soon"], false)).to.deep.include({ staged: 0, queues: ["soon"] });
+    expect(await test.one.tend(10, ["default", "soon"])).to.deep.include({ staged: 1, queues: [] });
+    expect(await test.one.tend(10, ["default", "soon"])).to.deep.include({ staged: 0, queues: ["soon"] });
     await test.settle();
     expect(test.heard).to.deep.equal([{ channel: "baton.insert", payload: "soon" }]);
   });
 
-  it("show each host's sign of life, and whether its session holds its lock", async () => {
-    const look = async () => (await test.one.tend(0, [], false)).hosts.find(({ id }) => id === "two");
+  it("report each host's sign of life, and whether its session holds its lock", async () => {
+    const look = async () => (await test.one.tend(0, [])).hosts.find(({ id }) => id === "two");
     const holder = new pg.Client({ connectionString: test.url });
     await holder.connect();
     await holder.query("select pg_advisory_lock(42)");
@@ -47,11 +47,11 @@ describe("the engine's services", () => {
     expect(await look(), "a late heartbeat brings back no earlier lock").to.include({ beat: 2, lockKey: "42" });
   });
 
-  it("tell of hosts that hold jobs without being registered, and take these jobs unless they register meanwhile", async () => {
+  it("report hosts that hold jobs without being registered, and rescue these jobs unless the host registers first", async () => {
     await test.one.insert([newRow()]);
     const { id } = await test.claimOne(test.two);
     await test.sql.query("delete from baton.hosts where id = 'two'");
-    expect((await test.one.tend(0, [], false)).orphans).to.deep.equal(["two"]);
+    expect((await test.one.tend(0, [])).orphans).to.deep.equal(["two"]);
     const loss = await test.lossOf("two");
     await test.two.register(registration("two"));
     const verdict = lost(bareAnswer(ANSWER_KINDS.exhausted));
@@ -61,7 +61,7 @@ describe("the engine's services", () => {
     expect(await test.claimOne(test.one)).to.include({ id, attempt: 2 });
   });
 
-  it("leave a host alone that shows life, or holds its lock again, after a look had found it lost", async () => {
+  it("leave a host alone that shows life or holds its lock again after a look found it lost", async () => {
     await test.one.insert([newRow()]);
     await test.claimOne(test.two);
     const verdict = lost(bareAnswer(ANSWER_KINDS.exhausted));
@@ -77,7 +77,7 @@ describe("the engine's services", () => {
     expect(await test.beat(test.two, "43"), "it learns that it was declared lost").to.equal(false);
   });
 
-  it("give back, when a host leaves, what it still holds by the table", async () => {
+  it("release what a host still holds by the table when it leaves", async () => {
     await test.one.insert([newRow(), newRow()]);
     await test.two.claim("default", 2, 1);
     await test.settle();
@@ -85,14 +85,14 @@ describe("the engine's services", () => {
     await test.two.unregister();
     await test.settle();
     expect(test.heard).to.deep.equal([{ channel: "baton.insert", payload: "default" }]);
-    const jobs = await test.one.claim("default", 2);
+    const jobs = (await test.one.claim("default", 2)).jobs;
     expect(jobs.map(({ attempt, suspicion }) => ({ attempt, suspicion }))).to.deep.equal([
       { attempt: 1, suspicion: 0 },
       { attempt: 1, suspicion: 0 },
     ]);
   });
 
-  it("rescue jobs that were only held as if nobody had had them", async () => {
+  it("rescue jobs that were only held without counting an attempt", async () => {
     await test.one.insert([newRow({ maxAttempts: 1 }), newRow({ maxAttempts: 1 })]);
     await test.two.claim("default", 2, 1);
     const answer = bareAnswer(ANSWER_KINDS.exhausted);
@@ -102,12 +102,12 @@ describe("the engine's services", () => {
     expect(rows).to.have.length(1);
   });
 
-  it("suspect what was there when hosts died, more what had begun, and nothing where a host only fell silent", async () => {
+  it("suspect jobs that were present when hosts died, more so those that had begun, and none if a host only fell silent", async () => {
     await test.one.insert([newRow(), newRow()]);
     const verdict = lost(bareAnswer(ANSWER_KINDS.exhausted));
     const suspicions: number[][] = [];
     for (const died of [false, true, true, true]) {
-      const jobs = await test.two.claim("default", 2, 1);
+      const jobs = (await test.two.claim("default", 2, 1)).jobs;
       suspicions.push(jobs.map(({ suspicion }) => suspicion));
       await test.one.rescue(await test.lossOf("two", { died }), verdict);
       await test.two.register(registration("two"));
@@ -125,7 +125,7 @@ describe("the engine's services", () => {
     ]);
   });
 
-  it("count against a job the processes that died with it alone, and clear one that came through", async () => {
+  it("count the processes that died with a job alone, and clear a job that came through", async () => {
     await test.one.insert([newRow()]);
     const job = await test.claimOne(test.one);
     await test.sql.query("update baton.jobs set deaths = 2, crashes = 1");
@@ -141,10 +141,10 @@ describe("the engine's services", () => {
     expect(rows).to.deep.equal([{ deaths: 0, crashes: 0, alone: 0 }]);
   });
 
-  it("rescue a lost host's jobs: back to work, or discarded where no attempt is left; its late outcome is refused", async () => {
+  it("return a lost host's jobs to work, or discard them if no attempt is left, and refuse its late outcomes", async () => {
     const last = newRow({ maxAttempts: 1, replyTo: "one" });
     await test.one.insert([newRow({ maxAttempts: 2 }), last]);
-    const jobs = await test.two.claim("default", 2);
+    const jobs = (await test.two.claim("default", 2)).jobs;
     const answer = answerWith(ANSWER_KINDS.exhausted, { encoding: "b", bytes: Buffer.from("lost") });
     expect(await test.one.rescue(await test.lossOf("two"), lost(answer))).to.include({ jobs: 2, discarded: 1 });
     await test.settle();

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { ANSWER_KINDS, bareAnswer } from "../../lib/job/answer.js";
-import type { Ending } from "../../lib/engine/census.js";
+import type { Ending } from "../../lib/engine/ending.js";
 import { Engine } from "../../lib/engine/engine.js";
 import { completed, Engines } from "../support/engines.js";
 import { newRow } from "../support/rows.js";
@@ -11,7 +11,7 @@ const CENTURY = 100 * 365 * DAY;
 
 describe("a finished row's retention", () => {
   let test: Engines;
-  /** Hosts that keep what they finish for no time, a week and a century. */
+  /** Engines of one host, with a retention of nothing, a week and a century. */
   let brief: Engine;
   let patient: Engine;
   let eternal: Engine;
@@ -19,7 +19,7 @@ describe("a finished row's retention", () => {
   before(async () => {
     test = await Engines.start();
     [brief, patient, eternal] = [0, WEEK, CENTURY].map(
-      (retention) => new Engine(test.database, "baton", "one", true, retention),
+      (retention) => new Engine(test.database, "baton", "one", { retention }),
     ) as [Engine, Engine, Engine];
   });
 
@@ -29,11 +29,11 @@ describe("a finished row's retention", () => {
 
   async function finish(engine: Engine, jobs = 1): Promise<void> {
     await engine.insert(Array.from({ length: jobs }, () => newRow()));
-    const claimed = await engine.claim("default", jobs);
+    const claimed = (await engine.claim("default", jobs)).jobs;
     await engine.complete(claimed.map((job) => ({ ...job, transition: completed() })));
   }
 
-  /** ms from each finish to the time of pruning, by id. */
+  /** ms from the end of each job to its expiry, by id. */
   async function kept(): Promise<(number | null)[]> {
     const { rows } = await test.sql.query<{ ms: number | null }>(
       "select date_part('epoch', expires_at - finished_at) * 1000 as ms from baton.jobs order by id",
@@ -58,14 +58,14 @@ describe("a finished row's retention", () => {
     expect(await kept()).to.deep.equal([CENTURY]);
   });
 
-  it("of no time lets a row go at once, and only that", async () => {
+  it("of nothing lets a row be pruned at once, and only that row", async () => {
     await finish(brief);
     await finish(patient);
     expect(await patient.prune(10)).to.deep.equal({ pruned: 1, dated: 0 });
     expect(await kept()).to.deep.equal([WEEK]);
   });
 
-  it("is the rescuer's where its host died with its last attempt", async () => {
+  it("is the rescuer's if the host died during the last attempt", async () => {
     const verdict: Ending = { answer: bareAnswer(ANSWER_KINDS.completed), error: "lost" };
     await test.two.insert([newRow({ maxAttempts: 1 }), newRow()]);
     await test.two.claim("default", 2);
@@ -73,7 +73,7 @@ describe("a finished row's retention", () => {
     expect(await kept()).to.deep.equal([WEEK, null]);
   });
 
-  it("is given by the pruner to rows that have none, counted from their end, so many at a time", async () => {
+  it("is set by the pruner on rows that have none, counted from their end, in batches", async () => {
     await test.sql.query(`insert into baton.jobs (queue, worker, state, finished_at)
       select 'default', 'double', 4, now() - n * interval '1 day' from generate_series(0, 6) n`);
     await test.sql.query(
@@ -87,10 +87,10 @@ describe("a finished row's retention", () => {
     expect(await brief.prune(5)).to.deep.equal({ pruned: 1, dated: 0 });
   });
 
-  it("is none while the row is not finished, also where it was before", async () => {
+  it("is cleared when a finished row runs again", async () => {
     await finish(patient);
     await test.sql.query("update baton.jobs set state = 1");
-    const [job] = await patient.claim("default", 1);
+    const [job] = (await patient.claim("default", 1)).jobs;
     if (job === undefined) throw new Error("nothing to claim");
     await patient.complete([{ ...job, transition: { ...completed(), state: "retryable", delay: 1_000 } }]);
     expect(await kept()).to.deep.equal([null]);

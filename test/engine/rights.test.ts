@@ -9,7 +9,7 @@ describe("a role without the rights that it needs", () => {
   let test: TestDatabase;
   let sql: pg.Client;
   let connection: string;
-  /** With what an identifier needs quotes for. */
+  /** A name that must be quoted as an identifier. */
   const name = `Baton "poor"-${process.pid}`;
   const role = pg.escapeIdentifier(name);
 
@@ -30,7 +30,7 @@ describe("a role without the rights that it needs", () => {
     await test.drop();
   });
 
-  /** Starts as that role, which must be refused; returns the statement that the error says to run. */
+  /** Fails to start as that role; returns the statement that the error says to run. */
   async function refused(queues: Record<string, number> = {}): Promise<string> {
     const baton = new Baton({ connection, queues, workers: WORKERS, threads: 1 });
     const error = await baton.start().then(
@@ -44,10 +44,10 @@ describe("a role without the rights that it needs", () => {
     return grant;
   }
 
-  it("is told which to grant, one by one, until start succeeds", async () => {
+  it("gets an error that names the missing grant, one by one, until start succeeds", async () => {
     const create = await refused();
     expect(create).to.equal(`grant create on database "${test.name}" to ${role}`);
-    // Made by somebody else instead.
+    // Another role creates the schema instead.
     const owner = await new Baton({ connection: test.url }).start();
     await owner.stop();
     const usage = await refused();
@@ -76,13 +76,13 @@ describe("a role without the rights that it needs", () => {
     await host.stop();
   }).timeout(60_000);
 
-  it("is told to grant create, where the schema exists and holds nothing", async () => {
+  it("needs the right to create in a schema that exists but is empty", async () => {
     await sql.query(`create schema empty; grant usage on schema empty to ${role}`);
     const error: unknown = await new Baton({ connection, prefix: "empty" }).start().catch((reason: unknown) => reason);
     expect((error as Error).message).to.match(/superuser: grant usage, create on schema "empty" to /);
   });
 
-  it("is told to have the owner start this release once, where the schema is of an earlier one", async () => {
+  it("is referred to the owner if the schema is of an earlier release", async () => {
     await sql.query("delete from baton.additions");
     const error: unknown = await new Baton({ connection }).start().catch((reason: unknown) => reason);
     expect(error).to.include({ code: "ERR_BATON_DATABASE_REFUSED" });
@@ -91,7 +91,7 @@ describe("a role without the rights that it needs", () => {
     await (await new Baton({ connection }).start()).stop();
   }).timeout(60_000);
 
-  it("has typed errors of counts() and jobs(), which never throw at once", async () => {
+  it("gets typed errors from counts() and jobs(), which never throw synchronously", async () => {
     const unstarted = new Baton({ connection });
     const counts = unstarted.counts().catch((error: unknown) => error);
     expect(await counts).to.include({ code: "ERR_BATON_NOT_STARTED" });

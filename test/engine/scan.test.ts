@@ -40,7 +40,7 @@ describe("listing jobs", () => {
     return jobs;
   }
 
-  it("goes through any number of rows, by id, each as an object of its own kind", async () => {
+  it("yields any number of rows by id, as typed objects", async () => {
     const ids: number[] = [];
     for await (const job of scanJobs(database, "baton", {})) {
       if (ids.length === 0) {
@@ -61,7 +61,7 @@ describe("listing jobs", () => {
     expect(ids).to.deep.equal(ids.toSorted((a, b) => a - b));
   });
 
-  it("keeps to every condition of its filter", async () => {
+  it("meets every condition of its filter", async () => {
     expect(await count({ queue: "even" })).to.equal(ROWS / 2);
     expect(await count({ state: "completed", tag: "t0" })).to.equal(143);
     expect(await count({ state: ["completed", "cancelled"], worker: "double" })).to.equal(857);
@@ -69,7 +69,7 @@ describe("listing jobs", () => {
     expect(await count({ worker: "nobody" })).to.equal(0);
   });
 
-  it("shows times as they are, whatever the role's datestyle and time zone", async () => {
+  it("reads times correctly, whatever the role's datestyle and time zone", async () => {
     await sql.query(`update baton.jobs set scheduled_at = '2026-02-03 04:05:06.789012+00', attempted_at = 'infinity',
       finished_at = '1969-12-31 23:59:59.123+00' where id = 1`);
     await sql.query(`alter role current_user in database ${test.name} set datestyle = 'SQL, DMY'`);
@@ -89,7 +89,7 @@ describe("listing jobs", () => {
     }
   });
 
-  it("holds no transaction and no connection while the loop body runs: vacuum removes what is dead", async () => {
+  it("holds no transaction and no connection while the loop body runs, so vacuum removes dead rows", async () => {
     const notices: string[] = [];
     sql.on("notice", ({ message = "" }) => notices.push(message));
     let first = true;
@@ -108,7 +108,7 @@ describe("listing jobs", () => {
     expect(kept.exec(notices.join("\n"))?.[1]).to.equal("0");
   });
 
-  it("goes on while rows are inserted and deleted, up to the last id that there was at its beginning", async () => {
+  it("goes on while rows are inserted and deleted, up to the id that was last at its start", async () => {
     const ids: number[] = [];
     for await (const { id } of scanJobs(database, "baton", { worker: "double" })) {
       if (ids.push(id) === 1) await sql.query("delete from baton.jobs where id between 2000 and 2099");
@@ -133,12 +133,12 @@ describe("listing jobs", () => {
     [null, /filter of jobs must be an object, .* not null/],
     [[], /filter of jobs must be an object, .* not \[\]/],
     ["discarded", /filter of jobs must be an object, .* not 'discarded'/],
-    [{ status: "completed" }, /status of jobs is not known/],
+    [{ status: "completed" }, /status of jobs is unknown/],
     [{ state: "done" }, /state of jobs must be one of .* not 'done'/],
     [{ state: ["completed", null] }, /state of jobs must be one of .* not null/],
-    [{ queue: 7 }, /queue of jobs must be a text without NUL characters, not 7/],
-    [{ worker: "a\0b" }, /worker of jobs must be a text without NUL characters/],
-    [{ tag: ["a"] }, /tag of jobs must be a text/],
+    [{ queue: 7 }, /queue of jobs must be a string without NUL characters, not 7/],
+    [{ worker: "a\0b" }, /worker of jobs must be a string without NUL characters/],
+    [{ tag: ["a"] }, /tag of jobs must be a string/],
     [{ ids: 7 }, /ids of jobs must be an array of integers, not 7/],
     [{ ids: [1, 2.5] }, /ids\[1\] of jobs must be an integer, not 2.5/],
     [{ ids: [1, "2"] }, /ids\[1\] of jobs must be an integer, not '2'/],

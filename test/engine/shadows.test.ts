@@ -20,7 +20,7 @@ import { roomy } from "../workers/sizes.js";
 
 const LOST = { answer: answerWith(ANSWER_KINDS.value, { encoding: "b", bytes: Buffer.from("1") }), error: "lost" };
 
-describe("functions and operators of a role that may create some in schema public", () => {
+describe("functions and operators of another role in schema public", () => {
   let test: TestDatabase;
   let hostile: pg.Client;
   let shadows: Shadows;
@@ -38,7 +38,7 @@ describe("functions and operators of a role that may create some in schema publi
     await hostile.query(`set role ${role}`);
     shadows = new Shadows(hostile);
     await shadows.cast(false);
-    // As behind a pooler: there the search path is not Baton's to set.
+    // Like a pooler, behind which Baton cannot set the search path.
     proxy = new FaultyProxy(test.url);
     proxy.inventsProcesses = true;
     proxy.refusesOptions = "unsupported startup parameter: options";
@@ -82,21 +82,24 @@ describe("functions and operators of a role that may create some in schema publi
     const database = new Database(url, "test", new Telemetry("test"));
     await database.start();
     await migrate(database, "baton");
-    const [engine, relaxed] = [new Engine(database, "baton", "one"), new Engine(database, "baton", "two", false)];
+    const [engine, relaxed] = [
+      new Engine(database, "baton", "one"),
+      new Engine(database, "baton", "two", { durability: "relaxed" }),
+    ];
     for (const of of [engine, relaxed]) {
       await of.register(registration("host", "42"));
       const rows = [newRow(), newRow({ replyTo: "two", claimedBy: of.host }), newRow({ replyTo: "one" })];
       await of.insert(rows);
       await of.insert([newRow({ scheduledAt: Date.now(), replyTo: "two" })]);
-      const jobs = await of.claim("default", 9, 1);
+      const jobs = (await of.claim("default", 9, 1)).jobs;
       expect(jobs).to.have.length(3);
       await of.begin(jobs);
-      expect((await of.tend(0, ["default"], true)).held).to.have.length(4);
+      expect((await of.tend(0, ["default"], { compare: true })).held).to.have.length(4);
       await of.subscribe(rows.map(({ ref }) => ref));
       const acks = jobs.map((job) => ({ ...job, transition: completed() }));
       await of.complete(acks.slice(0, 1));
       expect(await of.complete(acks.slice(1))).to.deep.equal([true, true]);
-      expect(await of.complete(acks, true)).to.deep.equal([true, true, true]);
+      expect(await of.complete(acks, { again: true })).to.deep.equal([true, true, true]);
       await of.readLargeAnswers(rows.map(({ ref }) => ref));
       await database.query(of.heartbeat, [of.host, "42"]);
       await of.accused({ id: 1, claim: 1 });
@@ -104,7 +107,7 @@ describe("functions and operators of a role that may create some in schema publi
       await of.absolve({ id: 1, claim: 1 });
       await of.counts();
     }
-    const { hosts: listed } = await engine.tend(10, ["default"], true);
+    const { hosts: listed } = await engine.tend(10, ["default"], { compare: true });
     const sighting = listed.find(({ id }) => id === "two") ?? null;
     const loss = { id: "two", sighting, unlocked: true, died: true };
     expect(await engine.rescue(loss, LOST)).to.include({ jobs: 1 });

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { jsonProblems } from "../../lib/job/json.js";
 
-/** JSON texts cannot say -0, and PostgreSQL cannot store NUL or half a surrogate pair: all else comes back. */
+/** JSON except -0, NUL and half a surrogate pair, which do not survive JSON or PostgreSQL. */
 const text = fc.string({ unit: "grapheme" }).map((value) => value.replaceAll("\0", ""));
 const json = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
@@ -21,7 +21,7 @@ function fieldsOf(value: unknown): string[] {
 }
 
 describe("jsonProblems", () => {
-  it("finds none in what JSON gives back unchanged", () => {
+  it("finds none in values that survive JSON", () => {
     fc.assert(
       fc.property(json, (value) => {
         expect(jsonProblems(value, "args")).to.deep.equal([]);
@@ -30,7 +30,7 @@ describe("jsonProblems", () => {
     );
   });
 
-  it("finds each thing that JSON would change, wherever it lies", () => {
+  it("finds every part that JSON would change, at any depth", () => {
     const bad = fc.constantFrom<unknown>(1n, Symbol("s"), () => 1, Number.NaN, new Date(0), new Map(), /x/, "\0");
     fc.assert(
       fc.property(json, bad, fc.array(fc.constantFrom("a", 0 as const), { maxLength: 6 }), (good, value, path) => {
@@ -41,12 +41,12 @@ describe("jsonProblems", () => {
     );
   });
 
-  it("lets a property be undefined, as an optional one is, but no element of an array", () => {
+  it("allows undefined properties, but no undefined elements of arrays", () => {
     expect(fieldsOf({ a: undefined, b: [{ c: undefined }] })).to.deep.equal([]);
     expect(fieldsOf({ b: [undefined] })).to.deep.equal(["args.b[0]"]);
   });
 
-  it("lets one object be in two places, but not in itself", () => {
+  it("allows an object in two places, but not inside itself", () => {
     const shared = { a: 1 };
     expect(fieldsOf([shared, shared])).to.deep.equal([]);
     const cycle: unknown[] = [];
@@ -54,17 +54,17 @@ describe("jsonProblems", () => {
     expect(fieldsOf(cycle)).to.deep.equal(["args[0].cycle"]);
   });
 
-  it("takes objects without a prototype, and __proto__ as a key like any other", () => {
+  it("accepts objects without a prototype, and __proto__ as an ordinary key", () => {
     expect(fieldsOf(Object.assign(Object.create(null), { a: 1 }))).to.deep.equal([]);
     expect(fieldsOf(JSON.parse('{ "__proto__": { "a": 1 } }'))).to.deep.equal([]);
   });
 
-  it("refuses what says itself what its JSON is", () => {
+  it("rejects objects with a toJSON method", () => {
     expect(fieldsOf({ a: { toJSON: () => 1 } })).to.deep.equal(["args.a"]);
     expect(fieldsOf(Buffer.from("a"))).to.deep.equal(["args"]);
   });
 
-  it("refuses nesting too deep for PostgreSQL rather than run out of stack", () => {
+  it("rejects nesting too deep for PostgreSQL, without a stack overflow", () => {
     const nested = (depth: number): unknown => JSON.parse("[".repeat(depth) + "]".repeat(depth));
     expect(fieldsOf(nested(500))).to.deep.equal([]);
     expect(fieldsOf(nested(501))).to.have.length(1);
@@ -73,7 +73,7 @@ describe("jsonProblems", () => {
     expect(fieldsOf(endless)).to.have.length(1);
   });
 
-  it("lists the first ten, and then looks no further", () => {
+  it("stops after the first ten", () => {
     let looks = 0;
     const endless = new Proxy([], {
       get: (target, key) => {

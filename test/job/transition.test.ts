@@ -24,7 +24,7 @@ function isFinal(state: JobState): boolean {
   return ["completed", "discarded", "cancelled"].includes(state);
 }
 
-/** An attempt that is not the last, or is. */
+/** Numbers of attempts, the last one included. */
 const counts = fc
   .tuple(fc.integer({ min: 1, max: 32_767 }), fc.integer({ min: 1, max: 32_767 }))
   .map(([attempt, maxAttempts]) => ({ attempt: Math.min(attempt, maxAttempts), maxAttempts }));
@@ -32,7 +32,7 @@ const counts = fc
 describe("transition", () => {
   const attempt = { attempt: 3, maxAttempts: 20 };
 
-  it("completes a job with its result, without one, or with one too large", () => {
+  it("completes a job with a result, without one, or with one that is too large", () => {
     const rest = { state: "completed", delay: 0, counted: true, error: null };
     expect(transition({ type: "completed", result: encoded }, attempt, half)).to.deep.equal({
       ...rest,
@@ -49,7 +49,7 @@ describe("transition", () => {
     });
   });
 
-  it("retries a failure after the backoff, the worker's own before the default", () => {
+  it("retries a failed job after the worker's backoff or, without one, the default", () => {
     const failed = { type: "failed", error: encoded, summary: "Error: no" } as const;
     const next = {
       state: "retryable",
@@ -62,7 +62,7 @@ describe("transition", () => {
     expect(transition({ ...failed, backoff: 0 }, attempt, half)).to.deep.equal(atOnce);
   });
 
-  it("discards a failure of the last attempt, with its error for an answer", () => {
+  it("discards a job that fails in its last attempt, with its error as the answer", () => {
     const failed = { type: "failed", error: encoded, summary: "Error: no", backoff: 5 } as const;
     expect(transition(failed, { attempt: 3, maxAttempts: 3 }, half)).to.deep.equal({
       state: "discarded",
@@ -73,7 +73,7 @@ describe("transition", () => {
     });
   });
 
-  it("puts a snoozed job off, the attempt not counted", () => {
+  it("reschedules a snoozed job without counting the attempt", () => {
     expect(transition({ type: "snoozed", seconds: 7, value: encoded }, attempt, half)).to.deep.equal({
       state: "scheduled",
       answer: { kind: ANSWER_KINDS.snoozed, ...encoded },
@@ -83,7 +83,7 @@ describe("transition", () => {
     });
   });
 
-  it("gives a released job back, the attempt not counted and nobody told", () => {
+  it("returns a released job to the queue, without counting the attempt or answering", () => {
     expect(transition({ type: "released" }, attempt, half)).to.deep.equal({
       state: "available",
       answer: null,
@@ -93,7 +93,7 @@ describe("transition", () => {
     });
   });
 
-  it("answers finally if and only if the state is final", () => {
+  it("gives a final answer if and only if the state is final", () => {
     fc.assert(
       fc.property(fc.constantFrom(...OUTCOMES), counts, (outcome, count) => {
         const { state, answer } = transition(outcome, count, half);
@@ -102,7 +102,7 @@ describe("transition", () => {
     );
   });
 
-  it("delays only what runs again, and never leaves a job executing", () => {
+  it("delays only jobs that run again, and leaves no job executing", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...OUTCOMES),
@@ -118,7 +118,7 @@ describe("transition", () => {
     );
   });
 
-  it("lets no job have more attempts than its maximum", () => {
+  it("allows no job more attempts than its maximum", () => {
     fc.assert(
       fc.property(fc.constantFrom(...OUTCOMES), counts, (outcome, count) => {
         const { state, counted } = transition(outcome, count, half);
@@ -129,7 +129,7 @@ describe("transition", () => {
 });
 
 describe("backoff", () => {
-  it("is Oban's: 15 s plus 2^attempt s, plus up to a tenth", () => {
+  it("is that of Oban: 15 s plus 2^attempt s, plus up to a tenth", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 32_767 }),
@@ -142,7 +142,7 @@ describe("backoff", () => {
     );
   });
 
-  it("grows with the attempts up to the twentieth", () => {
+  it("grows up to the twentieth attempt", () => {
     const delays = Array.from({ length: 25 }, (_, index) => backoff(index + 1, () => 0));
     expect(delays.slice(0, 3)).to.deep.equal([17_000, 19_000, 23_000]);
     expect(delays[19]).to.equal(1_048_591_000);

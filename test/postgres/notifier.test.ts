@@ -41,7 +41,7 @@ describe("a notifier", () => {
 
       afterEach(() => notifier.stop());
 
-      it("brings each payload to the handlers of its channel, in order, and to no others", async () => {
+      it("calls the handlers of a channel with each payload in order, and no others", async () => {
         const heard: string[] = [];
         await notifier.listen("a", (payload) => heard.push(`a ${payload}`));
         await notifier.listen("a", (payload) => heard.push(`a too ${payload}`));
@@ -53,7 +53,7 @@ describe("a notifier", () => {
         expect(heard).to.deep.equal(["a 1", "a too 1", "b 3"]);
       });
 
-      it("starts twice and stops twice without harm", async () => {
+      it("may start twice and stop twice", async () => {
         await notifier.start();
         await notifier.stop();
         await notifier.stop();
@@ -65,9 +65,9 @@ describe("a notifier", () => {
     });
   }
 
-  it("stops before it was started", () => overPostgres().stop());
+  it("may stop before it starts", () => overPostgres().stop());
 
-  it("does not let a handler that throws harm the others", async () => {
+  it("calls the other handlers when one throws", async () => {
     const telemetry = new Telemetry("test");
     const notifier = overPostgres(database, telemetry);
     await notifier.start();
@@ -85,7 +85,7 @@ describe("a notifier", () => {
     }
   });
 
-  it("comes back when its connection is terminated: listens again, says that there was a gap", async () => {
+  it("listens again after its connection is terminated, and reports the gap", async () => {
     const notifier = overPostgres();
     const sql = new pg.Client({ connectionString: test.url });
     await sql.connect();
@@ -105,7 +105,7 @@ describe("a notifier", () => {
       await notifier.listen("a", (payload) => heard.push(payload));
       const [before] = await listeners();
       await sql.query("select pg_terminate_backend($1)", [before]);
-      await until(() => gaps === 1, "the gap to be told");
+      await until(() => gaps === 1, "the report of the gap");
       expect(await listeners()).to.not.include(before);
       await notifier.notify("a", "after");
       await until(() => heard.includes("after"), "the notification after the gap");
@@ -116,7 +116,9 @@ describe("a notifier", () => {
   });
 
   describe("that is doubted", () => {
-    /** Counts the notifications that are sent, and loses them when told to, as a pooler in transaction mode does. */
+    /**
+     * Counts the notifications and, while `deaf`, loses them as a pooler in transaction mode does.
+     */
     class Counting extends Database {
       sent = 0;
       deaf = false;
@@ -143,13 +145,13 @@ describe("a notifier", () => {
       await counting.stop();
     });
 
-    it("notices within seconds that notifications have ceased to arrive", async () => {
+    it("notices within seconds that notifications do not arrive any more", async () => {
       counting.deaf = true;
       notifier.doubt();
       await until(() => notifier.mode === "polling", "the loss to be noticed", 5_000);
     });
 
-    it("sends no notification where one arrives meanwhile, and else but one, however often it is doubted", async () => {
+    it("sends no probe if a notification arrives meanwhile, and otherwise only one for many doubts", async () => {
       const sql = new pg.Client(test.url);
       await sql.connect();
       try {
@@ -157,12 +159,12 @@ describe("a notifier", () => {
         notifier.doubt();
         await sql.query("select pg_notify('probes', 'anything')");
         await sleep(1_500);
-        expect(counting.sent - before, "a doubt that is dispelled").to.equal(0);
+        expect(counting.sent - before, "probes for a doubt that a notification dispelled").to.equal(0);
         for (let round = 0; round < 4; round += 1) {
           notifier.doubt();
           await sleep(600);
         }
-        expect(counting.sent - before, "doubts that are not").to.equal(1);
+        expect(counting.sent - before, "probes for doubts that none dispelled").to.equal(1);
         expect(notifier.mode).to.equal("notify");
       } finally {
         await sql.end();
@@ -170,8 +172,8 @@ describe("a notifier", () => {
     });
   });
 
-  it("finds out that notifications do not arrive, and says so", async () => {
-    /** Loses what is sent, as a pooler in transaction mode does. */
+  it("detects that notifications do not arrive, and polls", async () => {
+    /** Loses all notifications, as a pooler in transaction mode does. */
     class Deaf extends Database {
       override async query<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
         return statement.name === "baton_notify" ? [] : super.query(statement, values);

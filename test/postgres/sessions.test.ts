@@ -7,7 +7,7 @@ import { FaultyProxy } from "../support/faulty-proxy.js";
 import { Hosts } from "../support/hosts.js";
 import double from "../../examples/workers/double.js";
 
-/** What a role or a database may have set, and what our statements need instead. */
+/** Settings as a role or a database may have them, and as Baton's statements need them. */
 const HOSTILE = {
   search_path: ["public", "pg_catalog,pg_temp"],
   default_transaction_isolation: ["serializable", "read committed"],
@@ -24,7 +24,7 @@ const HOSTILE = {
 } as const;
 const NAMES = Object.keys(HOSTILE) as (keyof typeof HOSTILE)[];
 
-describe("our sessions", () => {
+describe("the settings of sessions", () => {
   let test: TestDatabase;
   let sql: pg.Client;
   let proxy: FaultyProxy;
@@ -35,7 +35,7 @@ describe("our sessions", () => {
     sql = new pg.Client(test.url);
     await sql.connect();
     for (const name of NAMES) {
-      // Those that this version does not have do not matter.
+      // This version of the server may lack some.
       await sql.query(`alter database ${test.name} set ${name} = '${HOSTILE[name][0]}'`).catch(() => {});
     }
   });
@@ -52,7 +52,7 @@ describe("our sessions", () => {
     await test.drop();
   });
 
-  /** The settings of a session of its pool. */
+  /** The settings of a session of the pool. */
   async function settings(connection: string | pg.ClientConfig, names: readonly string[] = NAMES) {
     const database = new Database(connection, "test", new Telemetry("test"));
     await database.start();
@@ -70,7 +70,7 @@ describe("our sessions", () => {
     for (const name of NAMES) if (name in found) expect(found[name], name).to.equal(HOSTILE[name][1]);
   }
 
-  it("are as our statements need them, whatever the role or the database has set", async () => {
+  it("are those that statements need, whatever the role or the database has set", async () => {
     expectOurs(await settings(url));
   });
 
@@ -79,14 +79,14 @@ describe("our sessions", () => {
     "unsupported startup parameter: options",
     "parameters of this kind are not served here",
   ]) {
-    it(`are so where a proxy refuses startup options and says: ${message}`, async () => {
+    it(`are the same behind a proxy that refuses startup options: ${message}`, async () => {
       proxy.refusesOptions = message;
       expectOurs(await settings(url));
       expect(proxy.refusals).to.equal(1);
     });
   }
 
-  it("are left alone behind a pooler, since they are others' too", async () => {
+  it("are left alone behind a pooler, whose sessions serve other clients too", async () => {
     proxy.refusesOptions = "unsupported startup parameter: options";
     proxy.inventsProcesses = true;
     await sql.query(`alter database ${test.name} set statement_timeout = '9s'`);
@@ -95,7 +95,7 @@ describe("our sessions", () => {
     expect(found).to.include({ search_path: "public", statement_timeout: "9s", timezone: "Asia/Kathmandu" });
   });
 
-  it("have the user's startup options too, of the URL or of an object, where they are not ours to decide", async () => {
+  it("include the user's startup options, of a URL or an object, unless Baton sets them", async () => {
     const names = ["work_mem", ...NAMES];
     const options = "-c work_mem=5MB -c search_path=public -c statement_timeout=1";
     const withOptions = new URL(url);
@@ -108,7 +108,7 @@ describe("our sessions", () => {
     }
   });
 
-  it("run jobs and list them with such settings", async () => {
+  it("let jobs run and be listed", async () => {
     const hosts = new Hosts(url);
     try {
       const [host, caller] = [await hosts.start({ queues: { default: 2 } }), await hosts.start()];

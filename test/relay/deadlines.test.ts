@@ -15,13 +15,13 @@ describe("deadlines", () => {
     });
   });
 
-  /** Resolves once so many items were due. */
+  /** Resolves once so many items have been due. */
   async function dueOf(count: number): Promise<string[]> {
     while (due.length < count) await new Promise<void>((resolve) => (heard = resolve));
     return due;
   }
 
-  it("are told when their time is up, each once and none before", async () => {
+  it("call back when they are due, each once and none early", async () => {
     const start = performance.now();
     const times = new Map([30, 10, 20].map((ms) => [`${ms}`, deadlines.add(`${ms}`, ms)]));
     expect(await dueOf(3)).to.deep.equal(["10", "20", "30"]);
@@ -31,7 +31,7 @@ describe("deadlines", () => {
     expect(deadlines.size).to.equal(0);
   });
 
-  it("are not told of what was deleted, alone or among others", async () => {
+  it("never call back for a deleted item, whether it shared its deadline or not", async () => {
     const alone = deadlines.add("alone", 5);
     const among = deadlines.add("among", 1_000);
     deadlines.add("others", 1_000);
@@ -42,7 +42,7 @@ describe("deadlines", () => {
     expect(await dueOf(1)).to.deep.equal(["others"]);
   });
 
-  it("share a timer where they are together, so that thousands take few", () => {
+  it("share a timer if they are equal, so that thousands need few", () => {
     const before = process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
     const times = Array.from({ length: 10_000 }, (_, at) => deadlines.add(`${at}`, 600_000));
     const timers = process.getActiveResourcesInfo().filter((name) => name === "Timeout").length - before;
@@ -53,7 +53,7 @@ describe("deadlines", () => {
     expect(process.getActiveResourcesInfo().filter((name) => name === "Timeout")).to.have.lengthOf(before);
   });
 
-  it("of now are due at once, also where others of the same time were", async () => {
+  it("of 0 ms are due at once, also after others in the same ms", async () => {
     for (let round = 1; round <= 50; round += 1) {
       deadlines.add(`${round}`, 0);
       await dueOf(round);
@@ -61,7 +61,7 @@ describe("deadlines", () => {
     expect(new Set(due).size).to.equal(50);
   });
 
-  it("further away than timers reach, or never, are not due before", async () => {
+  it("beyond the range of timers, or Infinity, are not due early", async () => {
     const far = deadlines.add("far", 2 ** 31 + 1_000);
     const never = deadlines.add("never", Number.POSITIVE_INFINITY);
     deadlines.add("soon", 20);

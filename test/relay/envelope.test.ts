@@ -11,7 +11,7 @@ function withBytes(bytes: Uint8Array): Answer {
 }
 
 describe("an envelope", () => {
-  it("comes back as it was, for every kind, encoding and value", () => {
+  it("survives a round trip, for every kind, encoding and value", () => {
     const answers = fc.oneof(
       fc.constantFrom(...Object.values(ANSWER_KINDS)).map(bareAnswer),
       fc.record({
@@ -41,7 +41,7 @@ describe("an envelope", () => {
     expect(parseEnvelope(text)?.answer).to.not.equal("f");
   });
 
-  it("says to fetch what has a byte more", () => {
+  it("refers to the row for an answer that has a byte more", () => {
     const text = formatEnvelope(ref, withBytes(new Uint8Array(5_980)));
     expect(text).to.equal(`R1${ref}f-`);
     expect(parseEnvelope(text)).to.deep.equal({ ref, answer: "f" });
@@ -55,16 +55,16 @@ describe("an envelope", () => {
     ["an unknown encoding", `${good.slice(0, 25)}q${good.slice(26)}`],
     ["a value without an encoding", `${good.slice(0, 25)}-${good.slice(26)}`],
     ["an encoding without a value", good.slice(0, 26)],
-    ["a fetch with a body", `R1${ref}f-AAAA`],
-    ["characters that are none of base64url", `${good}!`],
+    ["a reference to the row with a body", `R1${ref}f-AAAA`],
+    ["characters outside base64url", `${good}!`],
     ["eight thousand bytes", `R1${ref}vb${"A".repeat(7_974)}`],
   ] as const) {
-    it(`is not read from ${what}`, () => {
+    it(`is not parsed from ${what}`, () => {
       expect(parseEnvelope(text)).to.equal(null);
     });
   }
 
-  it("is read or refused, never thrown over, whatever the text is", () => {
+  it("is parsed or refused, and never throws, for any text", () => {
     const near = fc
       .tuple(fc.nat(good.length), fc.string({ unit: "binary" }))
       .map(([at, text]) => good.slice(0, at) + text);

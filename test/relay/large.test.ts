@@ -1,121 +1,102 @@
 import { expect } from "chai";
 import { JobNotFoundError } from "../../lib/errors.js";
-import { MemoryNotifier } from "../support/memory-notifier.js";
-import { Awaiter } from "../../lib/relay/awaiter.js";
-import { Dispatcher } from "../../lib/relay/dispatcher.js";
-import { FETCH, ENVELOPE_VERSION } from "../../lib/relay/envelope.js";
+import { ENVELOPE_VERSION, STORED } from "../../lib/relay/envelope.js";
 import { Mailbox } from "../../lib/relay/mailbox.js";
-import { Reasons } from "../../lib/relay/reasons.js";
 import { Reconciler } from "../../lib/relay/reconciler.js";
-import { makeRelay, newRef, type Relay } from "../../lib/relay/relay.js";
-import { Telemetry } from "../../lib/telemetry.js";
-import { decodeJson, MemoryAnswers, value } from "../support/answers.js";
+import type { Relay } from "../../lib/relay/relay.js";
+import type { Relays } from "../../lib/relay/relays.js";
+import { type MemoryAnswers, value } from "../support/answers.js";
+import { RelaysFixture } from "../support/relays-fixture.js";
 import { until } from "../support/until.js";
 
-const CHANNEL = "relay";
 const MIB = 1_024 * 1_024;
 
 describe("awaiting large answers", () => {
-  let notifier: MemoryNotifier;
+  let fixture: RelaysFixture;
+  let relays: Relays;
   let table: MemoryAnswers;
-  let mailbox: Mailbox;
-  let reconciler: Reconciler;
-  let awaiter: Awaiter;
-  /** Lets calls for large answers through, which wait until then. */
+  /** Reads of large answers wait until this is called. */
   let open: () => void;
 
-  beforeEach(async () => {
-    notifier = new MemoryNotifier();
-    table = new MemoryAnswers();
+  beforeEach(() => {
+    fixture = new RelaysFixture();
+    ({ relays, table } = fixture);
     table.inline = 1_000;
     table.gate = new Promise((resolve) => {
       open = resolve;
     });
-    const telemetry = new Telemetry("test");
-    mailbox = new Mailbox(telemetry);
-    reconciler = new Reconciler(mailbox, table, notifier, telemetry);
-    awaiter = new Awaiter({ mailbox, reconciler, reasons: new Reasons(table, telemetry), decode: decodeJson });
-    const dispatcher = new Dispatcher(mailbox, reconciler, telemetry);
-    await notifier.listen(CHANNEL, (payload) => dispatcher.receive(payload));
   });
 
-  afterEach(() => {
-    reconciler.stop();
-    mailbox.stop();
-  });
+  afterEach(() => fixture.stop());
 
-  function relay(): Relay {
-    return makeRelay({ id: 1, worker: "sized", queue: "default" }, "host", newRef());
-  }
-
-  /** A relay whose job has ended with an answer of about this size. */
+  /** A relay whose row has an answer of about this size. */
   function stored(size: number): Relay {
-    const of = relay();
+    const of = fixture.foreign();
     table.put(of.ref, value("x".repeat(size)));
     return of;
   }
 
   function notify({ ref }: Relay): Promise<void> {
-    return notifier.notify(CHANNEL, `${ENVELOPE_VERSION}${ref}${FETCH}-`);
+    return fixture.send(`${ENVELOPE_VERSION}${ref}${STORED}-`);
   }
 
   function lengthOf(result: unknown): number {
     return (result as { value: string }).value.length;
   }
 
-  it("reads one when the notification says that it is stored", async () => {
+  it("reads one when a notification says that it is stored", async () => {
     open();
     const of = stored(5_000);
-    mailbox.open(of.ref);
-    const result = awaiter.awaitMany([of]);
+    relays.open(of.ref);
+    const result = relays.awaitMany([of]);
     await notify(of);
     expect((await result)[0]).to.deep.include({ ok: true, via: "notify" });
     expect(table.largeCalls).to.deep.equal([[of.ref]]);
   });
 
-  it("reads it once, however many look for it", async () => {
+  it("reads it once for all awaits of it", async () => {
     const of = stored(5_000);
-    const awaiters = [awaiter.awaitMany([of, of]), awaiter.awaitMany([of])];
+    const awaiters = [relays.awaitMany([of, of]), relays.awaitMany([of])];
     await until(() => table.largeCalls.length === 1, "the first to ask");
-    awaiters.push(awaiter.awaitMany([of]));
+    awaiters.push(relays.awaitMany([of]));
     await notify(of);
-    notifier.setMode("notify");
+    fixture.notifier.setMode("notify");
     const reads = table.calls.length;
     await until(() => table.calls.length > reads, "the table to be asked again");
     open();
     const results = (await Promise.all(awaiters)).flat();
     expect(results.map(lengthOf)).to.deep.equal([5_000, 5_000, 5_000, 5_000]);
-    await awaiter.awaitMany([of]);
+    await relays.awaitMany([of]);
     expect(table.largeCalls, "it is in its slot now").to.deep.equal([[of.ref]]);
   });
 
-  it("reads few at a time, so that they never have more than 16 MiB together", async () => {
+  it("reads few at a time, never more than 16 MiB together", async () => {
     open();
-    const relays = [5, 5, 5, 5, 20, 1, 1].map((mib) => stored(mib * MIB));
-    const results = await awaiter.awaitMany(relays);
+    const several = [5, 5, 5, 5, 20, 1, 1].map((mib) => stored(mib * MIB));
+    const results = await relays.awaitMany(several);
     expect(results.map((result) => lengthOf(result) / MIB)).to.deep.equal([5, 5, 5, 5, 20, 1, 1]);
     expect(table.largeCalls.map(({ length }) => length)).to.deep.equal([3, 1, 1, 2]);
   });
 
-  it("delivers the small ones without waiting for it", async () => {
+  it("delivers small ones without waiting for it", async () => {
     const [large, small] = [stored(5_000), stored(10)];
-    const both = awaiter.awaitMany([large, small]);
-    expect((await awaiter.awaitMany([small])).map(lengthOf)).to.deep.equal([10]);
+    const both = relays.awaitMany([large, small]);
+    expect((await relays.awaitMany([small])).map(lengthOf)).to.deep.equal([10]);
     open();
     expect((await both).map(lengthOf)).to.deep.equal([5_000, 10]);
   });
 
-  it("waits for one that is stored beyond the deadline, until it has arrived", async () => {
+  it("waits beyond the deadline until a stored one has arrived", async () => {
     const of = stored(5_000);
-    const result = awaiter.awaitMany([of], 0);
+    const result = relays.awaitMany([of], 0);
     await until(() => table.largeCalls.length === 1, "it to be asked for");
     open();
     expect((await result)[0]).to.deep.include({ ok: true, via: "reconcile" });
   });
 
-  it("says so where the row is gone meanwhile", async () => {
+  it("reports that the row has gone meanwhile", async () => {
     const of = stored(5_000);
-    const result = awaiter.awaitMany([of]);
+    const result = relays.awaitMany([of]);
     await until(() => table.largeCalls.length === 1, "it to be asked for");
     table.delete(of.ref);
     open();
@@ -123,10 +104,13 @@ describe("awaiting large answers", () => {
     expect(gone?.ok === false && gone.error).to.be.instanceOf(JobNotFoundError);
   });
 
-  it("reads none that nobody wants", async () => {
+  it("reads none that nobody awaits", async () => {
     open();
     const { ref } = stored(5_000);
-    await new Promise<void>((resolve) => reconciler.ask(ref, { onRow: () => resolve() }));
+    const { notifier, telemetry } = fixture;
+    const reconciler = new Reconciler(new Mailbox(telemetry), table, notifier, telemetry);
+    await new Promise<void>((resolve) => reconciler.lookUpFor(ref, { onRow: () => resolve() }));
+    reconciler.stop();
     expect(table.largeCalls).to.deep.equal([]);
   });
 });

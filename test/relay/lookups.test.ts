@@ -1,26 +1,26 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { type Awaited, Lookups, NOTIFYING, POLLING, type Pace, restAfter } from "../../lib/relay/lookups.js";
+import { type LookupItem, Lookups, NOTIFYING, POLLING, type Schedule, restAfter } from "../../lib/relay/lookups.js";
 
 const CHUNK = 1_000;
 
-interface Item extends Awaited {
+interface Item extends LookupItem {
   readonly addedAt: number;
   readonly looks: number[];
 }
 
-/** Awaits, and the looks at them, on a clock of their own. */
+/** Awaited items and their lookups, on a simulated clock. */
 class Simulation {
   readonly lookups: Lookups<Item>;
   readonly open = new Set<Item>();
-  /** When each look was made, and at how many refs. */
+  /** When each lookup was made, and of how many refs. */
   readonly looks: { readonly at: number; readonly refs: number }[] = [];
   readonly #tookMs: number;
   #restUntil = 0;
   now: number;
 
-  constructor(pace: Pace, tookMs: number, start = 0) {
-    this.lookups = new Lookups(pace);
+  constructor(schedule: Schedule, tookMs: number, start = 0) {
+    this.lookups = new Lookups(schedule);
     this.#tookMs = tookMs;
     this.now = start;
   }
@@ -36,23 +36,23 @@ class Simulation {
     if (this.open.delete(item)) this.lookups.delete(item);
   }
 
-  /** Makes every look that falls into so many ms. None finds anything. */
+  /** Makes every lookup that falls into so many ms. None finds anything. */
   pass(ms: number): void {
     const end = this.now + ms;
     for (;;) {
       const at = Math.max(this.now, this.lookups.next, this.#restUntil);
       if (at > end) break;
       this.now = at;
-      const items = this.lookups.take(at, CHUNK);
-      expect(items, "no look is empty").not.to.have.length(0);
+      const items = this.lookups.takeDue(at, CHUNK);
+      expect(items, "no lookup is empty").not.to.have.length(0);
       expect(items.length).to.be.at.most(CHUNK);
       for (const item of items) {
-        if (!this.open.has(item)) throw new Error("looks at what nobody awaits any more");
-        if (item.looks.at(-1) === at) throw new Error("looks twice at once");
+        if (!this.open.has(item)) throw new Error("looked up an item that nobody awaits");
+        if (item.looks.at(-1) === at) throw new Error("looked up an item twice at once");
         item.looks.push(at);
       }
       this.looks.push({ at, refs: items.length });
-      const rest = restAfter(this.lookups.pace, { refs: items.length, found: 0, ms: this.#tookMs });
+      const rest = restAfter(this.lookups.schedule, { refs: items.length, found: 0, ms: this.#tookMs });
       this.#restUntil = at + this.#tookMs + rest;
     }
     this.now = end;
@@ -63,7 +63,7 @@ function gaps({ addedAt, looks }: Item, until: number): number[] {
   return [addedAt, ...looks, until].flatMap((at, index, all) => (index === 0 ? [] : [at - (all[index - 1] as number)]));
 }
 
-describe("the schedule of looks", () => {
+describe("the schedule of lookups", () => {
   const steps = fc.array(
     fc.oneof(
       fc.record({ do: fc.constant("add" as const), count: fc.integer({ min: 1, max: 20 }) }),
@@ -73,7 +73,7 @@ describe("the schedule of looks", () => {
     { maxLength: 60 },
   );
 
-  it("looks at each ref by its own age, whatever else is awaited", () => {
+  it("looks up each ref by its own age, whatever else is awaited", () => {
     fc.assert(
       fc.property(
         steps,
@@ -92,7 +92,7 @@ describe("the schedule of looks", () => {
             one.endedAt = Math.min(one.endedAt, simulation.now);
           }
           expect(simulation.lookups.size).to.equal(simulation.open.size);
-          // What a look takes, and the rest after it, may stand before a look that is due.
+          // A due lookup may have to wait for one under way and the rest after it.
           const late = took + Math.max(100, 10 * took);
           for (const { item, endedAt } of all) {
             const [first, ...rest] = gaps(item, Math.min(endedAt, simulation.now));
@@ -105,7 +105,7 @@ describe("the schedule of looks", () => {
     );
   });
 
-  it("backs off: who waits long shares one look in 5 s with all others who do", () => {
+  it("backs off: refs that wait for long share one lookup in 5 s", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 1, maxLength: 50 }), (pauses) => {
         const simulation = new Simulation(NOTIFYING, 2);
@@ -121,7 +121,7 @@ describe("the schedule of looks", () => {
     );
   });
 
-  it("looks at no more than two chunks a second of refs that come one by one", () => {
+  it("makes at most 3.5 lookups a second for refs that come one by one", () => {
     const simulation = new Simulation(NOTIFYING, 2);
     for (let n = 0; n < 2_000; n += 1) {
       const item = simulation.add();
@@ -131,7 +131,7 @@ describe("the schedule of looks", () => {
     expect(simulation.looks.length / 20).to.be.at.most(3.5);
   });
 
-  it("makes at most ten looks a second at 100,000 refs, reaches all of them, and new ones in time", () => {
+  it("makes at most ten lookups a second for 100,000 refs, reaches all, and new ones in time", () => {
     const simulation = new Simulation(NOTIFYING, 8);
     for (let n = 0; n < 100_000; n += 1) simulation.add();
     simulation.pass(30_000);
@@ -145,11 +145,12 @@ describe("the schedule of looks", () => {
     for (const { looks } of fresh) expect((looks[0] ?? Infinity) - addedAt).to.be.at.most(1_800);
     for (const { looks } of old) {
       const waits = looks.map((at, index) => at - (looks[index - 1] ?? 0));
-      if (looks.length < 3 || waits.some((ms) => ms > 5_000 + 100 * 108)) throw new Error(`looked at ${String(looks)}`);
+      if (looks.length < 3 || waits.some((ms) => ms > 5_000 + 100 * 108))
+        throw new Error(`looked up at ${String(looks)}`);
     }
   });
 
-  it("polls from 20 ms to 250 ms where notifications do not arrive", () => {
+  it("polls every 20 to 250 ms while notifications do not arrive", () => {
     const simulation = new Simulation(POLLING, 1);
     const item = simulation.add();
     simulation.pass(3_000);
@@ -159,7 +160,7 @@ describe("the schedule of looks", () => {
     expect(waits.at(-1)).to.equal(250);
   });
 
-  it("makes everything due at once when notifications may have been missed, in the order in which it was", () => {
+  it("makes every ref due, in order, when notifications may have been missed", () => {
     const simulation = new Simulation(NOTIFYING, 1);
     const items = Array.from({ length: 3 }, () => {
       const item = simulation.add();
@@ -168,13 +169,13 @@ describe("the schedule of looks", () => {
     });
     simulation.lookups.restart(POLLING, simulation.now);
     expect(simulation.lookups.next).to.be.at.most(simulation.now);
-    expect(simulation.lookups.take(simulation.now, 2)).to.deep.equal(items.slice(0, 2));
-    expect(simulation.lookups.take(simulation.now, 2)).to.deep.equal(items.slice(2));
+    expect(simulation.lookups.takeDue(simulation.now, 2)).to.deep.equal(items.slice(0, 2));
+    expect(simulation.lookups.takeDue(simulation.now, 2)).to.deep.equal(items.slice(2));
     expect(simulation.lookups.size).to.equal(3);
     expect(simulation.lookups.next).to.be.within(simulation.now, simulation.now + 20);
   });
 
-  it("rests not at all while looks find results, and else by what a look takes", () => {
+  it("does not rest while lookups find results, and otherwise in proportion to their duration", () => {
     expect(restAfter(NOTIFYING, { refs: 1_000, found: 100, ms: 5 })).to.equal(0);
     expect(restAfter(NOTIFYING, { refs: 1_000, found: 99, ms: 5 })).to.equal(100);
     expect(restAfter(NOTIFYING, { refs: 1_000, found: 0, ms: 30 })).to.equal(300);

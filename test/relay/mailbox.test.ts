@@ -20,7 +20,7 @@ describe("the mailbox", () => {
     mailbox = new Mailbox(new Telemetry("test"));
   });
 
-  it("takes nothing for a ref without a slot", () => {
+  it("accepts nothing for a ref without a slot", () => {
     expect(mailbox.deliver("a", first)).to.equal(false);
     expect(mailbox.size).to.equal(0);
   });
@@ -29,25 +29,25 @@ describe("the mailbox", () => {
     mailbox.open("a");
     expect(mailbox.deliver("a", first)).to.equal(true);
     expect(mailbox.deliver("a", second)).to.equal(false);
-    expect(mailbox.peek("a", false)).to.equal(first);
+    expect(mailbox.take("a", "first")).to.equal(first);
   });
 
-  it("keeps the first outcome for those who take it, and the final one for those who wait for retries", () => {
+  it("keeps the first outcome, and the final one for waiters with retries", () => {
     mailbox.open("a");
     mailbox.deliver("a", failed);
-    expect(mailbox.peek("a", false)).to.equal(failed);
-    expect(mailbox.peek("a", true)).to.equal(null);
+    expect(mailbox.take("a", "first")).to.equal(failed);
+    expect(mailbox.take("a", "final")).to.equal(null);
     mailbox.deliver("a", first);
-    expect(mailbox.peek("a", false)).to.equal(failed);
-    expect(mailbox.peek("a", true)).to.equal(first);
+    expect(mailbox.take("a", "first")).to.equal(failed);
+    expect(mailbox.take("a", "final")).to.equal(first);
   });
 
-  it("calls each waiter once, and none that was let go", () => {
+  it("calls each waiter once, and none that was released", () => {
     const heard: string[] = [];
-    mailbox.wait("a", false, () => heard.push("first"));
-    mailbox.wait("a", true, () => heard.push("final"));
+    mailbox.wait("a", "first", () => heard.push("first"));
+    mailbox.wait("a", "final", () => heard.push("final"));
     const gone = () => heard.push("gone");
-    mailbox.wait("a", false, gone);
+    mailbox.wait("a", "first", gone);
     mailbox.release("a", gone);
     mailbox.deliver("a", failed);
     mailbox.deliver("a", first);
@@ -58,16 +58,16 @@ describe("the mailbox", () => {
 
   it("tells waiters that the row is gone, and keeps no slot", () => {
     const heard: unknown[] = [];
-    mailbox.wait("a", true, (delivered) => heard.push(delivered));
+    mailbox.wait("a", "final", (delivered) => heard.push(delivered));
     mailbox.gone("a");
     expect(heard).to.deep.equal(["gone"]);
     expect(mailbox.size).to.equal(0);
   });
 
-  it("gives up the oldest slots over its limit of bytes, but none that is awaited", () => {
+  it("evicts the oldest slots over its limit of bytes, but no awaited one", () => {
     const telemetry = new Telemetry("test");
     const small = new Mailbox(telemetry, { age: 60_000, takenAge: 60_000, bytes: 10_000 });
-    small.wait("awaited", false, () => {});
+    small.wait("awaited", "first", () => {});
     for (let number = 0; number < 1_000; number += 1) small.open(`ref ${number}`);
     expect(small.size).to.be.below(60);
     expect(small.has("awaited")).to.equal(true);
@@ -75,37 +75,37 @@ describe("the mailbox", () => {
     expect(telemetry.counts()["slot:evicted"]).to.equal(1_001 - small.size);
   });
 
-  it("gives up slots over its limit of age", () => {
+  it("evicts slots over its limit of age", () => {
     const telemetry = new Telemetry("test");
     const old = new Mailbox(telemetry, { age: -1, takenAge: 60_000, bytes: 1_000_000 });
     old.open("a");
     const waiter = () => {};
-    old.wait("b", false, waiter);
-    old.sweep();
+    old.wait("b", "first", waiter);
+    old.evictExpired();
     expect([old.has("a"), old.has("b")]).to.deep.equal([false, true]);
     old.release("b", waiter);
-    old.sweep();
+    old.evictExpired();
     expect(old.size).to.equal(0);
     expect(telemetry.counts()).to.deep.equal({ "slot:evicted": 2 });
   });
 
-  it("gives up slots soon after their final answer was taken, and says nothing of it", () => {
+  it("evicts slots soon after their final answer was taken, without an event", () => {
     const telemetry = new Telemetry("test");
     const soon = new Mailbox(telemetry, { age: 60_000, takenAge: -1, bytes: 1_000_000 });
     for (const ref of ["a", "b", "c", "d"]) soon.open(ref);
     soon.deliver("a", delivery(value(1)));
-    soon.wait("b", false, () => {});
+    soon.wait("b", "first", () => {});
     soon.deliver("b", delivery(value(2)));
     soon.deliver("c", failed);
-    soon.peek("c", false);
+    soon.take("c", "first");
     soon.deliver("d", delivery(value(4)));
-    soon.peek("d", true);
-    soon.sweep();
+    soon.take("d", "final");
+    soon.evictExpired();
     expect(["a", "b", "c", "d"].filter((ref) => soon.has(ref))).to.deep.equal(["a", "c"]);
     expect(telemetry.counts()).to.deep.equal({});
   });
 
-  it("holds to its limit of bytes also while answers come that nobody takes", () => {
+  it("keeps its limit of bytes while answers arrive that nobody takes", () => {
     const small = new Mailbox(new Telemetry("test"), { age: 60_000, takenAge: 60_000, bytes: 100_000 });
     for (let number = 0; number < 100; number += 1) small.open(`ref ${number}`);
     const large = { ...delivery(value(1)), answer: { ...value(1), bytes: new Uint8Array(10_000) } };
@@ -113,7 +113,7 @@ describe("the mailbox", () => {
     expect(small.size).to.be.below(15);
   });
 
-  it("gives up large answers first, and small ones only where that does not do", () => {
+  it("evicts large answers first, and small ones only if that is not enough", () => {
     const telemetry = new Telemetry("test");
     const box = new Mailbox(telemetry, { age: 60_000, takenAge: 60_000, bytes: 1_000_000 });
     const of = (size: number) => ({ ...delivery(value(1)), answer: { ...value(1), bytes: new Uint8Array(size) } });
@@ -123,33 +123,37 @@ describe("the mailbox", () => {
       box.deliver(`large ${number}`, of(200_000));
     }
     expect(box.size).to.equal(1_002);
-    expect(box.peek("large 18", false)).to.not.equal(null);
+    expect(box.take("large 18", "first")).to.not.equal(null);
     let taken = 0;
     box.open("awaited");
-    box.wait("awaited", false, () => {
+    box.wait("awaited", "first", () => {
       taken += 1;
     });
     box.deliver("awaited", of(5_000_000));
-    expect(taken, "what is larger than the limit reaches who waits").to.equal(1);
+    expect(taken, "an answer over the limit reaches its waiter").to.equal(1);
     box.open("another");
     expect(box.has("awaited"), "and is not kept").to.equal(false);
     expect(box.size).to.be.within(990, 1_001);
   });
 
-  it("wants answers for slots that have no final one", () => {
-    expect(mailbox.wants("a")).to.equal(false);
+  it("accepts final answers for slots without one", () => {
+    expect(mailbox.accepts("a", "final")).to.equal(false);
     mailbox.open("a");
     mailbox.deliver("a", failed);
-    expect(mailbox.wants("a")).to.equal(true);
+    expect(mailbox.accepts("a", "final")).to.equal(true);
     mailbox.deliver("a", first);
-    expect(mailbox.wants("a")).to.equal(false);
+    expect(mailbox.accepts("a", "final")).to.equal(false);
   });
 
-  it("holds to its rules under any order of calls", () => {
+  it("keeps its rules under any order of calls", () => {
     const refs = fc.constantFrom("a", "b", "c");
     const step = fc.oneof(
       fc.record({ do: fc.constant("open" as const), ref: refs }),
-      fc.record({ do: fc.constant("wait" as const), ref: refs, withRetries: fc.boolean() }),
+      fc.record({
+        do: fc.constant("wait" as const),
+        ref: refs,
+        which: fc.constantFrom("first" as const, "final" as const),
+      }),
       fc.record({ do: fc.constant("deliver" as const), ref: refs, final: fc.boolean() }),
       fc.record({ do: fc.constant("gone" as const), ref: refs }),
     );
@@ -167,9 +171,9 @@ describe("the mailbox", () => {
             slots.delete(todo.ref);
           }
           if (todo.do === "open" && slot === undefined) slots.set(todo.ref, { first: null, final: null });
-          if (todo.do === "wait" && box.peek(todo.ref, todo.withRetries) === null) {
+          if (todo.do === "wait" && box.take(todo.ref, todo.which) === null) {
             waiting += 1;
-            box.wait(todo.ref, todo.withRetries, () => {
+            box.wait(todo.ref, todo.which, () => {
               called += 1;
             });
             if (slot === undefined) slots.set(todo.ref, { first: null, final: null });
@@ -184,8 +188,8 @@ describe("the mailbox", () => {
             }
           }
           for (const [ref, { first: one, final: last }] of slots) {
-            expect(box.peek(ref, false)).to.equal(one);
-            expect(box.peek(ref, true)).to.equal(last);
+            expect(box.take(ref, "first")).to.equal(one);
+            expect(box.take(ref, "final")).to.equal(last);
           }
           expect(box.size).to.equal(slots.size);
           expect(called).to.be.at.most(waiting);

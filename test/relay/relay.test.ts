@@ -5,7 +5,7 @@ import { checkRelay, makeRelay, newRef } from "../../lib/relay/relay.js";
 const relay = makeRelay({ id: 7, worker: "double", queue: "default" }, "host", newRef());
 
 describe("a relay", () => {
-  it("has a ref of 22 characters of base64url that no other has", () => {
+  it("has a unique ref of 22 characters of base64url", () => {
     const refs = new Set(Array.from({ length: 1_000 }, newRef));
     expect(refs.size).to.equal(1_000);
     for (const ref of refs) expect(ref).to.match(/^[\w-]{22}$/);

@@ -34,7 +34,7 @@ describe("a result as JSON", () => {
     });
   });
 
-  it("shows an error of Baton's with its own facts", () => {
+  it("shows Baton's errors with their own properties", () => {
     expect(json(goneResult(relay))).to.deep.include({
       error: {
         name: "JobNotFoundError",
@@ -50,12 +50,12 @@ describe("a result as JSON", () => {
     });
   });
 
-  it("is what it was for a value and a fate without an error", () => {
+  it("is unchanged for a value, and for an outcome without an error", () => {
     expect(json(resultOf(ANSWER_KINDS.value, { a: 1 }))).to.deep.include({ ok: true, value: { a: 1 } });
     expect(json(resultOf(ANSWER_KINDS.discarded, "why"))).to.deep.include({ error: "discarded", reason: "why" });
   });
 
-  it("does not show in comparisons", () => {
+  it("does not affect comparisons", () => {
     const result = resultOf(ANSWER_KINDS.exhausted, new JobNotFoundError("gone"));
     expect(Object.keys(result)).to.deep.equal(["ok", "error", "job", "via"]);
     if (result.ok) throw new Error("it is no value");

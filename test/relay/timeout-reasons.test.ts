@@ -1,36 +1,36 @@
 import { expect } from "chai";
 import type { Relay } from "../../lib/relay/relay.js";
 import { unwrap } from "../../lib/relay/unwrap.js";
-import { Awaiting } from "../support/awaiting.js";
+import { RelaysFixture } from "../support/relays-fixture.js";
 
-describe("a timeout says why", () => {
-  let room: Awaiting;
+describe("the reason of a timeout", () => {
+  let fixture: RelaysFixture;
 
   beforeEach(() => {
-    room = new Awaiting();
-    room.table.reasons = new Map([
+    fixture = new RelaysFixture();
+    fixture.table.reasons = new Map([
       ["nowhere\ndouble", "no host serves this queue"],
       ["default\nunknown", "no host has this worker"],
     ]);
   });
 
-  afterEach(() => room.stop());
+  afterEach(() => fixture.stop());
 
   function waiting(worker: string, queue: string, state: "available" | "scheduled" | "retryable" = "available"): Relay {
-    const relay = room.inserted(worker, queue);
-    room.table.put(relay.ref, null, state, 0);
+    const relay = fixture.inserted(worker, queue);
+    fixture.table.put(relay.ref, null, state, 0);
     return relay;
   }
 
-  it("where no host serves the queue, or has the worker, in one query for all", async () => {
+  it("is that no host serves the queue or has the worker, from one query for all", async () => {
     const relays = [
       waiting("double", "nowhere"),
       waiting("unknown", "default", "scheduled"),
       waiting("double", "default"),
       waiting("double", "nowhere", "retryable"),
     ];
-    const one = room.awaiter.awaitOne(waiting("double", "nowhere"), 0);
-    const results = [...(await room.awaiter.awaitMany(relays, 0)), await one];
+    const one = fixture.relays.await(waiting("double", "nowhere"), 0);
+    const results = [...(await fixture.relays.awaitMany(relays, 0)), await one];
     expect(results.map((result) => result.ok || result.reason)).to.deep.equal([
       "no host serves this queue",
       "no host has this worker",
@@ -39,14 +39,14 @@ describe("a timeout says why", () => {
       "no host serves this queue",
     ]);
     for (const result of results) expect(result).to.include({ ok: false, error: "timeout" });
-    expect(room.table.reasonCalls).to.have.length(1);
-    expect(room.table.reasonCalls[0]).to.have.length(3);
+    expect(fixture.table.reasonCalls).to.have.length(1);
+    expect(fixture.table.reasonCalls[0]).to.have.length(3);
   });
 
-  it("in the error of `call`, with what to do about it", async () => {
+  it("is in the error of `call`, with what to do about it", async () => {
     const errors = await Promise.all(
       [waiting("double", "nowhere"), waiting("unknown", "default"), waiting("double", "default")].map(async (relay) => {
-        const result = await room.awaiter.awaitOne(relay, 0);
+        const result = await fixture.relays.await(relay, 0);
         try {
           return unwrap(relay, result);
         } catch (error) {
@@ -61,22 +61,22 @@ describe("a timeout says why", () => {
     ]);
   });
 
-  it("without asking again within the second, and never of jobs that run", async () => {
-    expect(await room.awaiter.awaitOne(room.inserted("double", "nowhere"), 0)).not.to.have.property("reason");
-    expect(room.table.reasonCalls).to.have.length(0);
-    await room.awaiter.awaitOne(waiting("double", "nowhere"), 0);
-    const result = await room.awaiter.awaitOne(waiting("double", "nowhere"), 0);
+  it("is looked up once a second, and never for running jobs", async () => {
+    expect(await fixture.relays.await(fixture.inserted("double", "nowhere"), 0)).not.to.have.property("reason");
+    expect(fixture.table.reasonCalls).to.have.length(0);
+    await fixture.relays.await(waiting("double", "nowhere"), 0);
+    const result = await fixture.relays.await(waiting("double", "nowhere"), 0);
     expect(result).to.include({ reason: "no host serves this queue" });
-    expect(room.table.reasonCalls).to.have.length(1);
+    expect(fixture.table.reasonCalls).to.have.length(1);
   });
 
-  it("or not, a second later, where the database does not say", async () => {
-    room.table.reasons = undefined;
-    expect(await room.awaiter.awaitOne(waiting("double", "nowhere"), 0)).to.deep.equal({
+  it("is absent, a second later, if the database does not reply", async () => {
+    fixture.table.reasons = undefined;
+    expect(await fixture.relays.await(waiting("double", "nowhere"), 0)).to.deep.equal({
       ok: false,
       error: "timeout",
       job: { id: 1, state: "available", attempt: 0, host: "the host" },
     });
-    expect(room.awaiter.open).to.equal(0);
+    expect(fixture.relays.openCalls).to.equal(0);
   });
 });

@@ -1,15 +1,15 @@
 import { expect } from "chai";
 import { Acks } from "../../lib/runner/acks.js";
-import type { Ack } from "../../lib/engine/engine.js";
+import type { Ack } from "../../lib/engine/complete.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { completed, valueOf } from "../support/engines.js";
 import { until } from "../support/until.js";
 
 const MIB = 1_024 * 1_024;
 
-describe("outcomes to be written", () => {
+describe("acks", () => {
   let acks: Acks;
-  /** The statements under way: the ids that each writes, and what lets it come through. */
+  /** The statements under way: the ids that each writes, and what completes it. */
   let statements: { ids: number[]; done: () => void }[];
   let eased: number;
 
@@ -27,8 +27,8 @@ describe("outcomes to be written", () => {
         writable: async () => {},
       },
       telemetry: new Telemetry("test"),
-      leisurely: () => false,
-      onEased: () => (eased += 1),
+      hasBacklog: () => false,
+      onCapacity: () => (eased += 1),
     });
   });
 
@@ -36,7 +36,7 @@ describe("outcomes to be written", () => {
     return acks.push({ id, claim: 1, transition: completed(valueOf(Buffer.alloc(size))), awaited: true });
   }
 
-  it("go together when they are small, and one by one beside them when they are large", async () => {
+  it("write small outcomes together, and large ones one by one beside them", async () => {
     void push(1, 10);
     void push(2, MIB);
     void push(3, 20);
@@ -48,26 +48,26 @@ describe("outcomes to be written", () => {
     expect(statements[2]?.ids).to.deep.equal([4]);
   });
 
-  it("clog beyond 64 MiB, and say when that is over", async () => {
+  it("are congested beyond 64 MiB, and say when that is over", async () => {
     void push(1, 40 * MIB);
     const second = push(2, 40 * MIB);
-    expect(acks).to.include({ clogged: true, pending: 2 });
+    expect(acks).to.include({ congested: true, pending: 2 });
     await until(() => statements.length === 1, "the first statement");
     statements[0]?.done();
-    await until(() => eased > 0, "to be told");
-    expect(acks).to.include({ clogged: false, pending: 1 });
+    await until(() => eased > 0, "the end of the congestion");
+    expect(acks).to.include({ congested: false, pending: 1 });
     await until(() => statements.length === 2, "the second statement");
     statements[1]?.done();
     expect(await second).to.equal(true);
     expect(eased).to.equal(1);
   });
 
-  it("clog beyond a thousand", () => {
+  it("are congested beyond a thousand outcomes", () => {
     for (let id = 0; id <= 1_000; id += 1) void push(id, 0);
-    expect(acks.clogged).to.equal(true);
+    expect(acks.congested).to.equal(true);
   });
 
-  it("are let arrive on closing, in both lanes", async () => {
+  it("write what waits on closing, in both lanes", async () => {
     const written = [push(1, 10), push(2, MIB)];
     const closed = acks.close(10_000);
     await until(() => statements.length === 2, "both lanes");

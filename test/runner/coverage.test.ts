@@ -1,11 +1,11 @@
 import { expect } from "chai";
 import { Coverage } from "../../lib/runner/coverage.js";
-import type { Unserved } from "../../lib/engine/serving.js";
+import type { Unserved } from "../../lib/engine/unserved.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { until } from "../support/until.js";
 
 describe("coverage", () => {
-  it("reports a pair once, until it is served again", async () => {
+  it("reports a pair of queue and worker once, until it is served again", async () => {
     const telemetry = new Telemetry("test");
     const pair: Unserved = { queue: "a", worker: "b", reason: "no host has this worker" };
     let found: Unserved[] = [pair];

@@ -1,55 +1,59 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { Holds, type Opening } from "../../lib/runner/holds.js";
-import type { ClaimKey } from "../../lib/engine/census.js";
+import { type Claiming, Holds } from "../../lib/runner/holds.js";
+import type { ClaimKey } from "../../lib/engine/claim-key.js";
 
-describe("what a host holds", () => {
+describe("holds", () => {
   const row = { id: 1, claim: 3 };
 
-  it("is known by its very claim", () => {
+  it("know a job by its id and claim", () => {
     const holds = new Holds();
-    holds.take(row);
-    expect(holds.compare([row])).to.deep.equal([]);
-    expect(holds.compare([{ id: 1, claim: 4 }])).to.deep.equal([{ id: 1, claim: 4 }]);
-    holds.drop({ id: 1, claim: 2 });
+    holds.add(row);
+    expect(holds.findStrays([row])).to.deep.equal([]);
+    expect(holds.findStrays([{ id: 1, claim: 4 }])).to.deep.equal([{ id: 1, claim: 4 }]);
+    holds.remove({ id: 1, claim: 2 });
     expect(holds.size).to.equal(1);
-    holds.drop(row);
-    expect(holds.compare([row])).to.deep.equal([row]);
+    holds.remove(row);
+    expect(holds.findStrays([row])).to.deep.equal([row]);
   });
 
-  it("keeps a later claim that an older look does not show", () => {
+  it("keep a later claim that an older look does not show", () => {
     const holds = new Holds();
-    holds.take({ id: 1, claim: 4 });
-    expect(holds.compare([row])).to.deep.equal([]);
-    holds.take(row);
-    holds.drop(row);
-    expect(holds.compare([{ id: 1, claim: 4 }])).to.deep.equal([]);
+    holds.add({ id: 1, claim: 4 });
+    expect(holds.findStrays([row])).to.deep.equal([]);
+    holds.add(row);
+    holds.remove(row);
+    expect(holds.findStrays([{ id: 1, claim: 4 }])).to.deep.equal([]);
   });
 
-  it("may come with any statement that was under way when the look was answered, and no other", () => {
+  it("wait for every statement that was under way when the look was answered, and for no other", () => {
     const holds = new Holds();
-    const [first, second] = [holds.open(), holds.open()];
-    expect(holds.compare([row])).to.deep.equal([]);
-    const third = holds.open();
-    holds.settle(first);
-    expect(holds.compare([row])).to.deep.equal([]);
-    holds.settle(second);
-    expect(holds.compare([row]), "the third was sent later").to.deep.equal([row]);
-    holds.settle(third);
+    const [first, second, third] = [Symbol("first"), Symbol("second"), Symbol("third")];
+    holds.sent(first);
+    holds.sent(second);
+    expect(holds.findStrays([row])).to.deep.equal([]);
+    holds.sent(third);
+    holds.settled(first);
+    expect(holds.findStrays([row])).to.deep.equal([]);
+    holds.settled(second);
+    expect(holds.findStrays([row]), "the third was sent later").to.deep.equal([row]);
+    holds.settled(third);
   });
 
-  /** The table and its host: statements are sent, committed, answered or given up, and may commit after that. */
+  /** A table and its host. Statements are sent, committed, and answered or given up. */
   class World {
     readonly holds = new Holds();
     readonly rows = new Map<number, ClaimKey>();
     readonly running = new Map<number, ClaimKey>();
-    readonly #flying: { opening: Opening; committed: ClaimKey | null; answered: boolean }[] = [];
-    /** Looks that have read the table and are not answered yet. */
+    readonly #flying: { claiming: Claiming; committed: ClaimKey | null; answered: boolean }[] = [];
+    /** What looks have read whose replies are still to come. */
     readonly #looks: ClaimKey[][] = [];
     #next = 1;
 
     send(): void {
-      this.#flying.push({ opening: this.holds.open(), committed: null, answered: false });
+      const claiming = Symbol("claim");
+      this.holds.sent(claiming);
+      this.#flying.push({ claiming, committed: null, answered: false });
     }
 
     commit(which: number): void {
@@ -65,17 +69,17 @@ describe("what a host holds", () => {
       const statement = this.#flying[which % Math.max(1, this.#flying.length)];
       if (statement === undefined || statement.committed === null || statement.answered) return;
       statement.answered = true;
-      this.holds.take(statement.committed);
+      this.holds.add(statement.committed);
       this.running.set(statement.committed.id, statement.committed);
-      this.holds.settle(statement.opening);
+      this.holds.settled(statement.claiming);
     }
 
-    /** The reply is lost, or never comes: it may commit all the same, now or later. */
+    /** The reply is lost. The statement may commit all the same, now or later. */
     giveUp(which: number): void {
       const statement = this.#flying[which % Math.max(1, this.#flying.length)];
       if (statement === undefined || statement.answered) return;
       statement.answered = true;
-      this.holds.settle(statement.opening);
+      this.holds.settled(statement.claiming);
     }
 
     end(which: number): void {
@@ -84,7 +88,7 @@ describe("what a host holds", () => {
       if (row === undefined) return;
       this.rows.delete(row.id);
       this.running.delete(row.id);
-      this.holds.drop(row);
+      this.holds.remove(row);
     }
 
     read(): void {
@@ -94,7 +98,7 @@ describe("what a host holds", () => {
     look(): void {
       const held = this.#looks.shift();
       if (held === undefined) return;
-      for (const stray of this.holds.compare(held)) {
+      for (const stray of this.holds.findStrays(held)) {
         expect(this.running.has(stray.id), "a job that runs is taken from it").to.equal(false);
         const pending = this.#flying.some(({ committed, answered }) => committed?.id === stray.id && !answered);
         expect(pending, "a claim whose reply is still to come").to.equal(false);
@@ -102,7 +106,7 @@ describe("what a host holds", () => {
       }
     }
 
-    /** Nothing is under way any more, and two looks have passed. */
+    /** Gives up what is under way, and looks twice. */
     settle(): void {
       for (const at of this.#flying.keys()) this.giveUp(at);
       while (this.#looks.length > 0) this.look();
@@ -114,7 +118,7 @@ describe("what a host holds", () => {
     }
   }
 
-  it("is all that the table says, two looks after its statements have settled, in any order of events", () => {
+  it("agree with the table two looks after all statements have settled, in any order of events", () => {
     const events = fc.oneof(
       fc.constant((world: World) => world.send()),
       fc.constant((world: World) => world.read()),

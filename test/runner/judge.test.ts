@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { CALM, Judge, LEASE } from "../../lib/runner/judge.js";
-import type { Sighting } from "../../lib/engine/census.js";
+import type { Sighting } from "../../lib/engine/tend.js";
 
 /** ms between looks, and between heartbeats. */
 const LOOK = 800;
@@ -10,7 +10,7 @@ const BEAT = 2_500;
 interface Peer extends Sighting {
   beat: number;
   free: boolean;
-  /** When it beat last; null for one that beats no more. */
+  /** When it last beat; null if it no longer does. */
   beatAt: number | null;
 }
 
@@ -18,10 +18,10 @@ interface Peer extends Sighting {
 class World {
   readonly judge = new Judge();
   readonly peers: Peer[];
-  /** Hosts by their verdicts, with the time of the first. */
+  /** The first verdict about each host, and its time. */
   readonly lost = new Map<string, { kind: string; at: number }>();
   now = 0;
-  /** How many beats the table that the judge reads is behind. */
+  /** How many of the judge's own beats its table is behind. */
   lag = 0;
   own = { host: "me", upSince: 0 as number | null, ackedAt: 0, beat: 0 };
 
@@ -35,7 +35,7 @@ class World {
     return peer;
   }
 
-  /** Everybody who lives beats when it is time. */
+  /** Every live host whose heartbeat is due sends it. */
   beat(): void {
     for (const peer of this.peers) {
       if (peer.beatAt === null || this.now - peer.beatAt < BEAT) continue;
@@ -45,7 +45,7 @@ class World {
     if (this.now - this.own.ackedAt >= BEAT) this.own = { ...this.own, ackedAt: this.now, beat: this.own.beat + 1 };
   }
 
-  /** One look that is answered after so many ms. */
+  /** One look, answered after `took` ms. */
   look(took = 5): void {
     const sentAt = this.now;
     const hosts: Sighting[] = this.peers.map(({ id, beat, seen, lockKey, free }) => ({
@@ -62,12 +62,12 @@ class World {
     }
   }
 
-  /** Good service for so many ms. */
+  /** `ms` of good service. */
   run(ms: number): void {
     for (const end = this.now + ms; this.now < end; ) {
       this.beat();
       this.look();
-      this.now += this.judge.suspects ? 520 : LOOK;
+      this.now += this.judge.needsSecondLook ? 520 : LOOK;
     }
   }
 
@@ -76,14 +76,14 @@ class World {
     Object.assign(this.peer(id), { beatAt: null, free: true });
   }
 
-  /** The database answers nobody for so many ms, and a look that was under way comes back then. */
+  /** The database answers nobody for `ms`, then answers the look under way. */
   silence(ms: number): void {
     this.look(ms);
   }
 }
 
-describe("the judge of hosts", () => {
-  it("finds a killed host gone at the second look at its free lock", () => {
+describe("the judge", () => {
+  it("finds a killed host gone with the second look at its free lock", () => {
     const world = new World(["a", "b"]);
     world.run(10_000);
     const killed = world.now;
@@ -94,7 +94,7 @@ describe("the judge of hosts", () => {
     expect(world.lost.has("b")).to.equal(false);
   });
 
-  it("finds a host silent that stands still for the lease, though its session lives", () => {
+  it("finds a host silent after a lease without a heartbeat, though its session lives", () => {
     const world = new World(["a"]);
     world.run(10_000);
     world.peer("a").beatAt = null;
@@ -104,7 +104,7 @@ describe("the judge of hosts", () => {
     expect((world.lost.get("a")?.at ?? 0) - still).to.be.within(LEASE - BEAT, LEASE + 1_000);
   });
 
-  it("finds a host absent at the first look at its free lock, or after a missed heartbeat, and no live one", () => {
+  it("finds a host absent at the first look at its free lock, or after a missed heartbeat, but no live host", () => {
     const world = new World(["dead", "frozen", "alive"]);
     world.run(10_000);
     world.kill("dead");
@@ -121,7 +121,7 @@ describe("the judge of hosts", () => {
   });
 
   for (const ms of [1_500, 20_000, 40_000, 300_000]) {
-    it(`takes nobody for lost while the database is silent for ${ms / 1_000} s, nor after it`, () => {
+    it(`finds no host lost during or after a silence of the database of ${ms / 1_000} s`, () => {
       const world = new World(["a", "b"]);
       world.run(10_000);
       world.silence(ms);
@@ -130,7 +130,7 @@ describe("the judge of hosts", () => {
     });
   }
 
-  it("finds those that died in a silence soon after it", () => {
+  it("finds a host that died during a silence soon after it", () => {
     const world = new World(["a", "b"]);
     world.run(10_000);
     world.kill("a");
@@ -141,7 +141,7 @@ describe("the judge of hosts", () => {
     expect((world.lost.get("a")?.at ?? 0) - back).to.be.within(CALM, CALM + 2_000);
   });
 
-  it("gives hosts time to take up their locks again after a failover: all are free, and all beats old", () => {
+  it("gives hosts time to retake their locks after a failover, when all are free and all beats are old", () => {
     const world = new World(["a", "b"]);
     world.run(10_000);
     for (const peer of world.peers) Object.assign(peer, { free: true, beat: peer.beat - 1, beatAt: null });
@@ -154,7 +154,7 @@ describe("the judge of hosts", () => {
     expect([...world.lost.keys()]).to.deep.equal([]);
   });
 
-  it("judges by no clock but its own: signs of life that step by an hour, either way, are signs of life", () => {
+  it("judges by its own clock: a `seen` that steps by an hour, either way, is a sign of life", () => {
     const world = new World(["a"]);
     world.run(10_000);
     for (const seen of [3_600_000, -3_600_000, 0]) {
@@ -164,7 +164,7 @@ describe("the judge of hosts", () => {
     expect([...world.lost.keys()]).to.deep.equal([]);
   });
 
-  it("judges nobody while its own heartbeats are not answered, as where the table of hosts is locked", () => {
+  it("judges no host while its own heartbeats are not answered, as when the table of hosts is locked", () => {
     const world = new World(["a"]);
     world.run(10_000);
     for (let looks = 0; looks < 40; looks += 1) {
@@ -174,7 +174,7 @@ describe("the judge of hosts", () => {
     expect([...world.lost.keys()]).to.deep.equal([]);
   });
 
-  it("judges nobody by a table that is behind what it knows, as on a standby that lags", () => {
+  it("judges no host by a table that is behind what it knows, as on a lagging standby", () => {
     const world = new World(["a"]);
     world.run(10_000);
     world.lag = 1;
@@ -201,7 +201,7 @@ describe("the judge of hosts", () => {
             world.silence(ms),
       ),
     },
-    // The judge's own process stands still.
+    // The judge's own process is suspended.
     {
       weight: 1,
       arbitrary: fc.integer({ min: 3_000, max: 60_000 }).map(
@@ -222,7 +222,7 @@ describe("the judge of hosts", () => {
         world.now += 400;
       }),
     },
-    // A peer's loop stalls.
+    // A peer's event loop stalls.
     {
       weight: 1,
       arbitrary: fc.integer({ min: 1_000, max: 9_000 }).map(
@@ -237,7 +237,7 @@ describe("the judge of hosts", () => {
     },
   );
 
-  it("never loses a host that beats within 12 s of good service, whatever befalls the database and the judge", () => {
+  it("never finds a host lost that beats within 12 s of good service, whatever happens to database and judge", () => {
     fc.assert(
       fc.property(fc.array(living, { maxLength: 30 }), (events) => {
         const world = new World(["a", "b"]);
@@ -248,7 +248,7 @@ describe("the judge of hosts", () => {
     );
   });
 
-  it("always finds the dead once it has been served well for a while, whatever came before", () => {
+  it("finds every dead host after a while of good service, whatever came before", () => {
     fc.assert(
       fc.property(fc.array(living, { maxLength: 15 }), fc.boolean(), (events, session) => {
         const world = new World(["a", "b"]);

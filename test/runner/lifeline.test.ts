@@ -3,7 +3,9 @@ import { expect } from "chai";
 import { Holds } from "../../lib/runner/holds.js";
 import { Lifeline } from "../../lib/runner/lifeline.js";
 import type { Membership } from "../../lib/runner/membership.js";
-import type { ClaimKey, Loss, Rescued, Tended } from "../../lib/engine/census.js";
+import type { ClaimKey } from "../../lib/engine/claim-key.js";
+import type { Loss, Rescued } from "../../lib/engine/rescue.js";
+import type { Tended } from "../../lib/engine/tend.js";
 import type { Engine } from "../../lib/engine/engine.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { until } from "../support/until.js";
@@ -20,7 +22,7 @@ class Table {
   /** How many of the next looks fail. */
   failing = 0;
 
-  async tend(_limit: number, _queues: readonly string[], compare: boolean): Promise<Tended> {
+  async tend(_limit: number, _queues: readonly string[], { compare }: { compare: boolean }): Promise<Tended> {
     this.looks.push(compare);
     if (this.failing > 0) {
       this.failing -= 1;
@@ -66,20 +68,20 @@ describe("the lifeline", () => {
 
   afterEach(() => lifeline.stop());
 
-  it("takes the jobs of hosts that are not registered, counting nothing against them, and says so", async () => {
+  it("rescues the jobs of hosts that are not registered, counts nothing against them, and reports it", async () => {
     table.orphans = ["a", "b"];
     await until(() => table.rescued.length === 2, "two rescues");
     expect(table.rescued).to.deep.equal(["a", "b"].map((id) => ({ id, sighting: null, unlocked: false, died: false })));
     expect(telemetry.counts()).to.deep.equal({ rescue: 2 });
   });
 
-  it("tells of each queue that has jobs", async () => {
+  it("reports each queue that has jobs", async () => {
     table.waiting = ["a", "b"];
     await until(() => jobs.length > 0, "a look");
     expect(jobs).to.deep.equal(["a", "b"]);
   });
 
-  it("looks again at once where more jobs are due than it takes at a time, and says how many it took", async () => {
+  it("looks again at once if more jobs are due than one look makes available, and reports how many it did", async () => {
     const said: unknown[] = [];
     const listener = (event: unknown): void => void said.push((event as { jobs: number }).jobs);
     subscribe("pg-baton:stage", listener);
@@ -89,22 +91,22 @@ describe("the lifeline", () => {
     expect(said).to.deep.equal([5_000, 5_000, 7]);
   });
 
-  it("finds the jobs that this host holds by the table alone, and no others", async () => {
-    holds.take({ id: 1, claim: 1 });
+  it("finds the jobs that this host holds only according to the table, and no others", async () => {
+    holds.add({ id: 1, claim: 1 });
     table.held = [
       { id: 1, claim: 1 },
       { id: 2, claim: 5 },
     ];
-    lifeline.doubt();
+    lifeline.compareNow();
     await until(() => strays.length > 0, "a stray");
     expect(strays[0]).to.deep.equal({ id: 2, claim: 5 });
     expect(strays.some(({ id }) => id === 1)).to.equal(false);
   });
 
-  it("compares at once where there is doubt, and otherwise at some of its looks only", async () => {
+  it("compares at once when asked to, and otherwise at some of its looks only", async () => {
     await until(() => table.looks.length >= 3, "three looks");
     expect(table.looks.slice(0, 3)).to.deep.equal([true, false, false]);
-    lifeline.doubt();
+    lifeline.compareNow();
     const before = table.looks.length;
     await until(() => table.looks.slice(before).includes(true), "a look that compares");
   });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { Membership } from "../../lib/runner/membership.js";
-import type { Registration } from "../../lib/engine/census.js";
+import type { Registration } from "../../lib/engine/hosts.js";
 import { Engine } from "../../lib/engine/engine.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { Engines, registration } from "../support/engines.js";
@@ -9,7 +9,7 @@ import { until } from "../support/until.js";
 
 const HOST = Buffer.from("a host of sixteen").toString("base64url").slice(0, 22);
 
-describe("a host among the others", function () {
+describe("membership", function () {
   this.timeout(30_000);
   let test: Engines;
 
@@ -19,7 +19,7 @@ describe("a host among the others", function () {
 
   after(() => test.stop());
 
-  it("leaves though it registers anew just then: at once, and for good", async () => {
+  it("ends at once and for good, also while the host registers anew", async () => {
     await test.reset();
     let registrations = 0;
     let go = (): void => {};
@@ -39,7 +39,7 @@ describe("a host among the others", function () {
       engine: new SlowEngine(test.database, "baton", HOST),
       telemetry: new Telemetry("test"),
       onLost: () => {},
-      onFresh: () => {},
+      onCapacity: () => {},
     });
     await membership.start();
     await test.sql.query("delete from baton.hosts where id = $1", [HOST]);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { Acks } from "../../lib/runner/acks.js";
-import type { Ack } from "../../lib/engine/engine.js";
+import type { Ack } from "../../lib/engine/complete.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { completed } from "../support/engines.js";
 import { until } from "../support/until.js";
@@ -10,13 +10,14 @@ function raised(code: string): Error {
   return Object.assign(new Error(`raised ${code}`), { code, severity: "ERROR" });
 }
 
-const TOO_LONG = raised("57014");
+const TIMED_OUT = raised("57014");
 const REFUSED = raised("22001");
 
-describe("an outcome that the database does not take", () => {
+describe("an outcome that the database does not write", () => {
   let acks: Acks;
-  /** What a try to write a job's outcome fails with. */
+  /** The error with which each write of a job's outcome fails, by the job's id. */
   let faults: Map<number, Error>;
+  /** How often each outcome was tried, by the job's id. */
   let tries: Map<number, number>;
   let writable: boolean;
 
@@ -34,12 +35,12 @@ describe("an outcome that the database does not take", () => {
         complete,
         interrupt: () => Promise.reject(new Error("nothing is interrupted here")),
         writable: async () => {
-          if (!writable) throw TOO_LONG;
+          if (!writable) throw TIMED_OUT;
         },
       },
       telemetry: new Telemetry("test"),
-      leisurely: () => false,
-      onEased: () => {},
+      hasBacklog: () => false,
+      onCapacity: () => {},
       pause: 5,
     });
   });
@@ -50,37 +51,37 @@ describe("an outcome that the database does not take", () => {
     return { id, claim: 1, transition: completed(), awaited: true };
   }
 
-  it("for time is given up after three tries of its own, and holds nobody up", async () => {
-    faults.set(77, TOO_LONG);
+  it("is given up after three time-outs of its own, and holds up no other", async () => {
+    faults.set(77, TIMED_OUT);
     const others = Array.from({ length: 100 }, (_, at) => at).filter((id) => id !== 77);
     const written = others.map((id) => acks.push(ack(id)));
     const faulty = acks.push(ack(77)).catch((error: unknown) => error);
     expect(await Promise.all(written)).to.deep.equal(others.map(() => true));
     const before = tries.get(77) ?? 0;
-    expect(await faulty).to.equal(TOO_LONG);
+    expect(await faulty).to.equal(TIMED_OUT);
     expect(await acks.push(ack(200))).to.equal(true);
     expect((tries.get(77) ?? 0) - before, "the last try in a batch was its first alone").to.be.within(1, 2);
   });
 
-  it("for time is tried on while the database takes nobody's", async () => {
+  it("is retried after any number of time-outs while the database can write nothing", async () => {
     writable = false;
-    faults.set(1, TOO_LONG);
+    faults.set(1, TIMED_OUT);
     const written = acks.push(ack(1));
     await until(() => (tries.get(1) ?? 0) > 10, "many tries");
-    expect(acks).to.include({ pending: 1, clogged: false });
+    expect(acks).to.include({ pending: 1, congested: false });
     faults.clear();
     expect(await written).to.equal(true);
   });
 
-  it("for good is given up at once", async () => {
+  it("is given up at once if the database refuses it for good", async () => {
     faults.set(1, REFUSED);
     expect(await acks.push(ack(1)).catch((error: unknown) => error)).to.equal(REFUSED);
     expect(tries.get(1)).to.equal(1);
   });
 
-  it("is never given up where it stands for one that was", async () => {
+  it("is never given up if it takes the place of one that was", async () => {
     faults.set(1, REFUSED);
-    const written = acks.insist(ack(1));
+    const written = acks.pushSubstitute(ack(1));
     await until(() => (tries.get(1) ?? 0) > 5, "many tries");
     faults.clear();
     expect(await written).to.equal(true);

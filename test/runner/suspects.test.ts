@@ -1,18 +1,18 @@
 import { expect } from "chai";
 import { unpack } from "../../lib/codec/codec.js";
-import type { Isolation, Solitary } from "../../lib/runner/threads/isolation.js";
+import type { Isolation, IsolationResult } from "../../lib/runner/threads/isolation.js";
 import { Suspects } from "../../lib/runner/suspects.js";
 import type { Outcome } from "../../lib/job/outcome.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { claimedJob } from "../support/claimed.js";
 
-describe("a suspect's run in a process of its own", () => {
+describe("a suspect in a process of its own", () => {
   const job = claimedJob("a");
-  let ending: Solitary;
+  let ending: IsolationResult;
   let survived: boolean;
-  /** What the row counts; null where it is another host's. */
+  /** The count on the row; null if the job is another host's. */
   let counted: number | null;
-  /** Of the writes to come, those whose replies are lost. */
+  /** Errors that take the place of the next replies, though the writes went through. */
   let failures: Error[];
   let absolved: number;
   let suspects: Suspects;
@@ -22,11 +22,11 @@ describe("a suspect's run in a process of its own", () => {
     counted = 0;
     failures = [];
     absolved = 0;
-    const isolation: Pick<Isolation, "run" | "abort" | "kill" | "runs"> = {
+    const isolation: Pick<Isolation, "run" | "abort" | "kill" | "isRunning"> = {
       run: async () => ending,
       abort: () => {},
       kill: async () => {},
-      runs: () => true,
+      isRunning: () => true,
     };
     suspects = new Suspects({
       isolation: isolation as Isolation,
@@ -48,7 +48,7 @@ describe("a suspect's run in a process of its own", () => {
     });
   });
 
-  function ended(outcome: Outcome): Solitary {
+  function ended(outcome: Outcome): IsolationResult {
     return { run: { outcome, duration: 1, threadId: -1 } };
   }
 
@@ -56,13 +56,20 @@ describe("a suspect's run in a process of its own", () => {
     return (await suspects.run(job, "file:///a.js")).outcome;
   }
 
-  it("clears it, whatever the outcome is", async () => {
+  it("is cleared by any outcome", async () => {
     ending = ended({ type: "completed", result: null });
     expect(await outcome()).to.deep.equal({ type: "completed", result: null });
     expect(absolved).to.equal(1);
   });
 
-  it("clears nothing where it was interrupted", async () => {
+  it("is the very job of its run", async () => {
+    ending = ended({ type: "completed", result: null });
+    expect((await suspects.run(job, "file:///a.js")).job).to.equal(job);
+    ending = { death: "SIGKILL" };
+    expect((await suspects.run(job, "file:///a.js")).job).to.equal(job);
+  });
+
+  it("is not cleared if it was interrupted", async () => {
     for (const type of ["released", "interrupted"] as const) {
       ending = ended({ type });
       expect(await outcome()).to.deep.equal({ type });
@@ -73,7 +80,7 @@ describe("a suspect's run in a process of its own", () => {
     expect(absolved).to.equal(0);
   });
 
-  it("fails its attempt where its process dies and its host lives on, and quarantines it the second time", async () => {
+  it("fails if its process dies and its host lives on, and is quarantined the second time", async () => {
     ending = { death: "SIGKILL" };
     expect((await outcome()).type).to.equal("failed");
     const second = await outcome();
@@ -82,7 +89,7 @@ describe("a suspect's run in a process of its own", () => {
     expect(absolved).to.equal(0);
   });
 
-  it("gives it back, accused of nothing, where its host dies too, or the job is no longer its host's", async () => {
+  it("is released, accused of nothing, if its host dies too, or if it is no longer its host's", async () => {
     ending = { death: "SIGKILL" };
     survived = false;
     expect(await outcome()).to.deep.equal({ type: "released" });
@@ -91,7 +98,7 @@ describe("a suspect's run in a process of its own", () => {
     expect(await outcome()).to.deep.equal({ type: "released" });
   });
 
-  it("accuses it again where the database was away or its reply was lost, and counts one death once", async () => {
+  it("is accused again after the database was away or a reply was lost, and one death counts once", async () => {
     ending = { death: "SIGKILL" };
     failures = [new Error("away"), new Error("away")];
     expect((await outcome()).type).to.equal("failed");

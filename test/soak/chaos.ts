@@ -11,14 +11,14 @@ const QUEUES = { default: 20 };
 /** Hosts of each release. */
 export const HOSTS = 2;
 
-/** Whose connections: by what they did last. */
+/** Connections by owner, told by their last statement. */
 const WHOSE = {
   "cut all connections": "true",
   "cut who listens": "query ~* '^listen|advisory|stat_get_activity'",
   "cut statements": "query !~* '^listen|advisory|stat_get_activity'",
 } as const;
 
-/** Does to hosts and their database what a plan says, and keeps a record of it. */
+/** Applies the faults of a plan to hosts and their database, and records them. */
 export class Chaos implements Mishaps {
   readonly killed = new Map<number, number>();
   readonly stopped = new Map<number, number>();
@@ -26,17 +26,17 @@ export class Chaos implements Mishaps {
   readonly crashed: { from: number; until: number }[] = [];
   readonly stalled: { kind: string; from: number; until: number }[] = [];
   readonly cut: number[] = [];
-  /** The processes of another release. */
+  /** The processes that run another release. */
   readonly others = new Set<number>();
   readonly counts = new Map<Fault["kind"], number>();
   readonly #hosts: Hosts;
   readonly #server: Embedded;
   readonly #say: (line: string) => void;
-  /** What mends by itself while other things go wrong. */
+  /** Repairs under way while other faults go on. */
   readonly #repairs: Promise<void>[] = [];
-  /** The hosts by their places; undefined where one is not up again yet. */
+  /** The hosts by place; undefined where one is not up again yet. */
   readonly #running: (NodeProcess | undefined)[] = [];
-  /** Resolves once the database works on. */
+  /** Resolves once the database works again. */
   #stall: Promise<void> = Promise.resolve();
 
   constructor(hosts: Hosts, server: Embedded, say: (line: string) => void) {
@@ -46,15 +46,15 @@ export class Chaos implements Mishaps {
   }
 
   /**
-   * Starts the hosts. Those of another release come first, as in a rolling deploy: they would refuse the schema that this one
-   * leaves. One of them that ends is followed by one of this release.
+   * Starts the hosts. Those of another release start first, as in a rolling deploy, since they
+   * would refuse the schema of this one. When one of them ends, a host of this release replaces it.
    */
   async start(other: URL | undefined): Promise<void> {
     if (other !== undefined) await Promise.all(places(HOSTS, HOSTS).map((place) => this.#spawn(place, other)));
     await Promise.all(places(0, HOSTS).map((place) => this.#spawn(place)));
   }
 
-  /** Resolves when all that was planned is done, and as many hosts live as at its beginning. */
+  /** Applies all faults of the plan. Resolves once as many hosts live as at its beginning. */
   async run(plan: readonly Fault[]): Promise<void> {
     const start = performance.now();
     for (const fault of plan) {
@@ -98,7 +98,7 @@ export class Chaos implements Mishaps {
     this.#repairs.push(this.#spawn(place));
   }
 
-  /** As a deploy does: in order, and not waited for. */
+  /** Stops a host as a deploy does: gracefully, and without waiting for it. */
   async #restart(place: number): Promise<void> {
     const host = this.#take(place);
     if (host === undefined) return;
@@ -134,7 +134,7 @@ export class Chaos implements Mishaps {
     crash.until = Date.now();
   }
 
-  /** Goes on meanwhile: what befalls hosts while the database stalls is the point. */
+  /** Does not wait for the end of the stall, since faults of hosts during a stall are the point. */
   #stalling(kind: string, stall: Promise<void>): void {
     const record = { kind, from: Date.now(), until: Number.POSITIVE_INFINITY };
     this.stalled.push(record);
@@ -147,7 +147,7 @@ export class Chaos implements Mishaps {
     this.#repairs.push(this.#stall);
   }
 
-  /** The host at a place, which is empty then; undefined where it is not up again yet since the last time. */
+  /** Removes and returns the host at a place; undefined if it is not up again yet. */
   #take(place: number): NodeProcess | undefined {
     const host = this.#running[place];
     this.#running[place] = undefined;
@@ -155,7 +155,7 @@ export class Chaos implements Mishaps {
   }
 
   async #spawn(place: number, script?: URL): Promise<void> {
-    // It cannot start while the database is away; then as a supervisor would.
+    // It cannot start while the database is away. Retries, as a supervisor would.
     for (;;) {
       try {
         const { process } = await this.#hosts.spawn({ queues: QUEUES, threads: 2 }, {}, script);

@@ -4,7 +4,7 @@ import { type Entry, type Mishaps, unexplained } from "./ledger.js";
 const HOST = 1;
 const QUIET: Mishaps = { killed: new Map(), stopped: new Map(), frozen: [], crashed: [], stalled: [], cut: [] };
 
-/** A run on a host, at so many seconds. */
+/** A run on a host, from and to in seconds. */
 function run(startedAt: number, endedAt: number | null, failed = false): Entry {
   const ms = (seconds: number): number => seconds * 1_000;
   return { job: 7, attempt: 1, pid: HOST, ppid: 0, startedAt: ms(startedAt), endedAt: endedAt && ms(endedAt), failed };

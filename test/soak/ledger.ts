@@ -1,45 +1,45 @@
 import { readFileSync } from "node:fs";
 
-/** One run of a job, as it wrote it down itself. */
+/** One run of a job, as the job logged it. */
 export interface Entry {
   readonly job: number;
   readonly attempt: number;
   readonly pid: number;
-  /** Its process' parent: the host, where the job ran in a process of its own. */
+  /** The parent of its process: the host, if the job ran in a process of its own. */
   readonly ppid: number;
   readonly startedAt: number;
-  /** When it came to its end, or failed as it should; null where it did neither. */
+  /** When it ended, or failed as it should; null if it did neither. */
   endedAt: number | null;
   failed: boolean;
 }
 
-/** What befell hosts and the database: ms since the epoch. */
+/** The faults of hosts and the database, in ms since the epoch. */
 export interface Mishaps {
   /** When each process was killed. */
   readonly killed: ReadonlyMap<number, number>;
-  /** When each process that was told to end had ended. */
+  /** When each process that was stopped gracefully had ended. */
   readonly stopped: ReadonlyMap<number, number>;
-  /** Which processes were stopped, and when they went on. */
+  /** The processes that were frozen, from and to. */
   readonly frozen: readonly { readonly pid: number; readonly from: number; readonly until: number }[];
-  /** When the database crashed, and when it was back. */
+  /** Crashes of the database, from and to. */
   readonly crashed: readonly { readonly from: number; readonly until: number }[];
-  /** When the database was there and did nothing. */
+  /** Stalls of the database. */
   readonly stalled: readonly { readonly from: number; readonly until: number }[];
   /** When connections were cut. */
   readonly cut: readonly number[];
 }
 
-/** What was done has reached the row by then, when nothing is wrong, in ms. */
+/** ms in which an outcome reaches its row when nothing is wrong. */
 const WRITTEN = 3_000;
 /**
- * Claims do not wait for the disk: a server that crashes loses those of its last moments, in ms; and what was only held begins
- * when it has been away, and until its host has been told.
+ * ms of claims that a crash can lose, since claims are not flushed to disk;
+ * held jobs may also begin during an outage, until the host learns of the loss.
  */
 const UNFLUSHED = 1_500;
-/** A host whose connections are cut has not come back before, in ms; so a freeze near a cut leaves it cut off. */
+/** ms that a host needs to reconnect after a cut. A freeze within that time leaves it cut off. */
 const RETURN = 2_000;
 
-/** Reads the runs in the order in which they began. */
+/** Reads the runs, in the order of their starts. */
 export function readLedger(path: string): Entry[] {
   const entries: Entry[] = [];
   const open = new Map<string, Entry>();
@@ -60,7 +60,10 @@ export function readLedger(path: string): Entry[] {
   return entries;
 }
 
-/** The runs that came after another of the same job, which neither failed nor was cut short by a mishap: there must be none. */
+/**
+ * Repeated runs of a job whose earlier run neither failed nor was cut
+ * short by a fault. There must be none.
+ */
 export function unexplained(entries: readonly Entry[], mishaps: Mishaps): { again: Entry; before: Entry }[] {
   const last = new Map<number, Entry>();
   const found: { again: Entry; before: Entry }[] = [];
@@ -72,7 +75,7 @@ export function unexplained(entries: readonly Entry[], mishaps: Mishaps): { agai
   return found;
 }
 
-/** How many runs came after another of the same job that had not failed. */
+/** The number of runs after an earlier one of the same job that had not failed. */
 export function doubles(entries: readonly Entry[]): number {
   const last = new Map<number, Entry>();
   let count = 0;
@@ -83,16 +86,16 @@ export function doubles(entries: readonly Entry[]): number {
   return count;
 }
 
-/** When a run's outcome is in its row at the latest. */
+/** The latest time at which the outcome of a run reaches its row. */
 function writtenAt({ endedAt }: Entry, { stalled, crashed }: Mishaps): number {
   let at = (endedAt ?? Number.POSITIVE_INFINITY) + WRITTEN;
-  // What the database does not take before it stalls, it takes afterwards.
+  // Outcomes that the database has not written before a stall, it writes afterwards.
   for (const { from, until } of [...stalled, ...crashed].sort((a, b) => a.from - b.from))
     if (at > from && (endedAt ?? 0) < until) at = Math.max(at, until + WRITTEN);
   return at;
 }
 
-/** Whether the database stalled or was away when an outcome was to be written. */
+/** Whether the database was stalled or away when an outcome had to be written. */
 function delayed(endedAt: number, { stalled, crashed }: Mishaps): boolean {
   return [...stalled, ...crashed].some(({ from, until }) => endedAt + WRITTEN > from && endedAt < until);
 }
@@ -102,7 +105,8 @@ function explains(before: Entry, mishaps: Mishaps): boolean {
   if (before.failed) return true;
   const kill = killed.get(before.pid) ?? killed.get(before.ppid);
   if (kill !== undefined && writtenAt(before, mishaps) > kill) return true;
-  // Its grace period is longer than any job: only outcomes that the database did not take are left behind.
+  // The grace period is longer than any job, so only outcomes that the
+  // database did not write are lost.
   const stop = stopped.get(before.pid) ?? stopped.get(before.ppid);
   if (
     stop !== undefined &&
@@ -115,7 +119,7 @@ function explains(before: Entry, mishaps: Mishaps): boolean {
     at > from - UNFLUSHED && at < until + UNFLUSHED;
   if (crashed.some((crash) => during(crash, before.startedAt))) return true;
   const cuts = [...cut, ...crashed.map(({ from }) => from)];
-  // A host that is frozen while its connections are gone is taken for dead, and learns of it when it goes on.
+  // A host that is frozen without connections is declared lost, and learns of it when it resumes.
   return frozen.some(
     (freeze) =>
       (freeze.pid === before.pid || freeze.pid === before.ppid) &&

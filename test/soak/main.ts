@@ -1,11 +1,16 @@
 /**
- * The soak as a command: `npm run soak -- --seconds 60 --seed 1 --jobs 10000`. Exit status 1 where a promise was broken.
+ * The soak as a command. Exits with 1 if a promise was broken.
  *
- * `--faults` names what may go wrong, several times for more of it: `--faults "freeze PostgreSQL" --faults "kill a host"`. By
- * default it is everything.
+ * ```sh
+ * npm run soak -- --seconds 60 --seed 1 --jobs 10000
+ * ```
  *
- * `--beside previous`, or a commit, runs two hosts of that release beside those of this one. By default the database does not
- * stall then: the release before this one takes hosts for dead that only wait for it.
+ * `--faults` names a fault that may happen, such as `"kill a host"`, and
+ * is repeatable. By default all of them may.
+ *
+ * `--beside previous`, or a commit, runs two hosts of that release beside
+ * those of this one. By default the database does not stall then, since
+ * the previous release declares hosts lost that only wait for it.
  */
 import { parseArgs } from "node:util";
 import { ALL, type FaultKind } from "./plan.js";

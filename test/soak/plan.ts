@@ -1,15 +1,15 @@
-/** What goes wrong in a soak, and when: the same for the same seed. Pure. */
+/** The faults of a soak and their times. Pure, and the same for the same seed. */
 
 /** Faults of one host. */
 type HostFault = "kill a host" | "freeze a host" | "restart a host";
 /** Faults of connections. */
 type Cut = "cut all connections" | "cut who listens" | "cut statements";
-/** Faults during which the database is there and does nothing. */
+/** Faults during which the database is up and does nothing. */
 type Stall = "freeze PostgreSQL" | "lock the jobs";
 
 export type FaultKind = HostFault | Cut | Stall | "crash PostgreSQL";
 
-/** What goes wrong, `at` so many ms after the start. `host` is the place of a host among those that run. */
+/** A fault, `at` so many ms after the start. `host` is the place of a host among those that run. */
 export type Fault = { readonly at: number } & (
   | { readonly kind: "kill a host" | "restart a host"; readonly host: number }
   | { readonly kind: "freeze a host"; readonly host: number; readonly ms: number }
@@ -17,7 +17,7 @@ export type Fault = { readonly at: number } & (
   | { readonly kind: Stall | "crash PostgreSQL"; readonly ms: number }
 );
 
-/** Ordinary trouble of a short run. A kind that is listed several times is as many times as frequent. */
+/** The faults of a short run. A kind that is listed several times is as many times as frequent. */
 export const SHORT: readonly FaultKind[] = [
   "kill a host",
   "kill a host",
@@ -29,10 +29,10 @@ export const SHORT: readonly FaultKind[] = [
   "crash PostgreSQL",
 ];
 
-/** All that can go wrong. Stalls take 5 to 20 s each: for runs of a minute or more. */
+/** All faults. Stalls take 5 to 20 s each, for runs of a minute or more. */
 export const ALL: readonly FaultKind[] = [...SHORT, "restart a host", "freeze PostgreSQL", "lock the jobs"];
 
-/** From and up to how many ms a stall lasts. */
+/** The shortest and longest stall, in ms. */
 const STALLS: Readonly<Record<Stall, readonly [number, number]>> = {
   "freeze PostgreSQL": [5_000, 20_000],
   "lock the jobs": [6_000, 18_000],
@@ -42,17 +42,20 @@ const STALLS: Readonly<Record<Stall, readonly [number, number]>> = {
 const CALM = 1_000;
 const CALM_END = 2_000;
 
-/** How a soak goes wrong. */
+/** The options of a plan. */
 export interface PlanOptions {
   readonly seed: number;
-  /** How long it lasts, in ms. */
+  /** Its duration, in ms. */
   readonly lasts: number;
   readonly kinds: readonly FaultKind[];
-  /** How many hosts there are. */
+  /** The number of hosts. */
   readonly hosts: number;
 }
 
-/** Faults in order, about one in two seconds. While the database stalls, only hosts have faults. */
+/**
+ * Plans faults in order, about one every two seconds. While the database
+ * stalls, only hosts have faults.
+ */
 export function planFaults({ seed, lasts, kinds, hosts }: PlanOptions): Fault[] {
   const random = generator(seed);
   const faults: Fault[] = [];
@@ -76,7 +79,7 @@ export function planFaults({ seed, lasts, kinds, hosts }: PlanOptions): Fault[] 
   return faults;
 }
 
-/** Numbers in [0, 1) that a seed decides (mulberry32). */
+/** A seeded generator of numbers in [0, 1) (mulberry32). */
 export function generator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -13,12 +13,15 @@ const run = promisify(execFile);
 
 /** Another release of this repository, built in a temporary folder. */
 export interface Release {
-  /** The script of its hosts, as `Hosts.spawn` takes it. */
+  /** The script of its hosts, for `Hosts.spawn`. */
   readonly script: URL;
   remove(): void;
 }
 
-/** Builds the release of a commit with the packages that are installed here. Rejects where the commit or git is missing. */
+/**
+ * Builds the release of a commit with the installed packages. Rejects if
+ * the commit or git is missing.
+ */
 export async function buildRelease(commit: string): Promise<Release> {
   const folder = mkdtempSync(join(tmpdir(), "baton-release-"));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });

@@ -16,47 +16,50 @@ import { buildRelease } from "./release.js";
 export interface SoakOptions {
   readonly seed: number;
   readonly jobs: number;
-  /** ms over which jobs fall due and things go wrong. */
+  /** ms over which jobs become due and faults happen. */
   readonly lasts: number;
-  /** What can go wrong. */
+  /** The faults to choose from. */
   readonly kinds: readonly FaultKind[];
-  /** The commit of another release whose hosts run beside those of this one. */
+  /** The commit of another release, whose hosts run beside those of this one. */
   readonly beside?: string | undefined;
-  /** Whether the end waits until all slots are given up, to see what memory is left over. */
+  /** Whether to wait until all slots are evicted, and then measure memory. */
   readonly memory: boolean;
   readonly say: (line: string) => void;
 }
 
-/** What a soak has counted. */
+/** The counts of a soak. */
 export interface SoakReport {
   readonly jobs: number;
   readonly right: number;
   readonly wrong: number;
-  /** Awaits that had not ended when they should have, long after all was well again. */
+  /** Awaits that had not ended long after the last fault. */
   readonly hung: number;
   readonly unfinishedRows: number;
-  /** Runs after another one of the same job that had not failed, and how many of these nothing explains. */
+  /**
+   * Runs after an earlier one of the same job that had not failed, and how
+   * many of these no fault explains.
+   */
   readonly doubles: number;
   readonly unexplained: readonly string[];
   /** Runs on hosts of another release. */
   readonly elsewhere: number;
-  /** What befell whom, with the times, to hold the unexplained against. */
+  /** The faults with their times, to compare unexplained runs with. */
   readonly mishaps: object;
   readonly faults: Readonly<Record<string, number>>;
-  /** ms from the end of the faults to the last result. */
+  /** ms from the last fault to the last result. */
   readonly settled: number;
-  /** MB of the caller's heap: before, at the peak, and after; after is null where it was not waited for. */
+  /** MB of the caller's heap before, at its peak, and after; null if the end was not awaited. */
   readonly heap: { readonly before: number; readonly peak: number; readonly after: number | null };
   readonly events: Partial<Record<TelemetryEvent, number>>;
 }
 
-/** ms that results may take after the last fault, before they count as hung. */
+/** ms after the last fault until missing results count as hung. */
 const PATIENCE = 60_000;
 const CHUNK = 500;
 
 /**
- * One caller with all its awaits open, two hosts, perhaps two more of another release, and everything going wrong: counts what
- * comes of it.
+ * Runs a soak: one caller with all its awaits open, two hosts, optionally
+ * two more of another release, and faults. Counts the results.
  */
 export async function soak(options: SoakOptions): Promise<SoakReport> {
   const { seed, jobs, lasts, kinds, beside, memory, say } = options;
@@ -73,7 +76,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     const before = heap();
     let done = 0;
     let right = 0;
-    // Keeps no result: what memory is left over is the caller's.
+    // Keeps no result, so that the remaining memory is the caller's.
     const check = async (relay: Relay<{ number: number }>, number: number): Promise<void> => {
       const result = await caller.await(relay, { timeout: Number.POSITIVE_INFINITY, withRetries: true });
       done += 1;
@@ -121,7 +124,10 @@ function record({ killed, stopped, frozen, crashed, stalled, cut }: Chaos): obje
   return { killed: [...killed], stopped: [...stopped], frozen, crashed, stalled, cut };
 }
 
-/** Mostly a few ms of work, spread over the time; some wait, some fail once, some have large results. */
+/**
+ * Jobs spread over the time: most take a few ms, some wait, some fail
+ * once, some have large results.
+ */
 async function insert(caller: Baton, ledger: string, { seed, jobs, lasts, kinds }: SoakOptions) {
   const random = generator(seed + 1);
   const long = kinds.some((kind) => kind === "freeze PostgreSQL" || kind === "lock the jobs");
@@ -131,7 +137,7 @@ async function insert(caller: Baton, ledger: string, { seed, jobs, lasts, kinds 
       number,
       ledger,
       burn: Math.round(random() * 4),
-      // Where the database stalls, some are under way all the while.
+      // With stalls of the database, some jobs always run.
       wait: long && kind < 0.0005 ? 10_000 : kind < 0.01 ? 300 : 0,
       bytes: kind > 0.9 ? 6_000 : 20,
       fails: kind > 0.02 && kind < 0.07,
@@ -153,7 +159,7 @@ async function unfinished(url: string): Promise<number> {
   return rows[0]?.rows ?? -1;
 }
 
-/** Bytes in use, once all is collected that can be (with --expose-gc). */
+/** Bytes in use after garbage collection (with --expose-gc). */
 function heap(): number {
   for (let round = 0; round < 3; round += 1) globalThis.gc?.();
   return process.memoryUsage().heapUsed;

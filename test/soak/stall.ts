@@ -8,13 +8,13 @@ import pg from "pg";
 import type { Embedded } from "../../lib/embedded.js";
 
 /**
- * Stops all of a server's processes for so many ms, as a storage that hangs does. Done by a process of its own, so that the
- * server goes on even where this one is killed meanwhile.
+ * Freezes a server for so many ms, as storage that hangs does. A separate process
+ * does it, so that the server resumes even if this one is killed meanwhile.
  */
 export async function freezeServer({ directory }: Embedded, ms: number): Promise<void> {
   const [main = ""] = readFileSync(join(directory, "postmaster.pid"), "utf8").split("\n");
   process.kill(Number(main), "SIGSTOP");
-  // It starts no more of them now.
+  // The postmaster starts no more children now.
   const { stdout } = await promisify(execFile)("ps", ["-A", "-o", "pid=,ppid="]);
   const family = stdout
     .split("\n")
@@ -27,7 +27,10 @@ export async function freezeServer({ directory }: Embedded, ms: number): Promise
   await once(child, "exit");
 }
 
-/** Holds the lock of a plain `create index` on the table of jobs for so many ms, or until the server crashes. */
+/**
+ * Holds the lock of a plain `create index` on the table of jobs for so
+ * many ms, or until the server crashes.
+ */
 export async function lockJobs({ url }: Embedded, ms: number): Promise<void> {
   const sql = new pg.Client({ connectionString: url, application_name: "soak" });
   sql.on("error", () => {});

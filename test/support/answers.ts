@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ANSWER_KINDS, type Answer, type AnswerKind, answerWith, type StoredAnswer } from "../../lib/job/answer.js";
 import type { JobState } from "../../lib/job/job.js";
-import type { AnswerSource, QueueAndWorker, Unserved } from "../../lib/relay/answer-source.js";
+import type { AnswerSource, QueueAndWorker, UnservedReason } from "../../lib/relay/answer-source.js";
 
-/** An answer whose value is JSON text: what {@link decodeJson} reads. */
+/** An answer whose value is JSON, as {@link decodeJson} reads it. */
 export function answer(kind: AnswerKind, value: unknown): Answer {
   return answerWith(kind, { encoding: "b", bytes: Buffer.from(JSON.stringify(value)) });
 }
@@ -12,7 +12,7 @@ export function value(of: unknown): Answer {
   return answer(ANSWER_KINDS.value, of);
 }
 
-/** Stands in for the codec: the answers' values are JSON text. Errors are told apart by their one property. */
+/** Replaces the codec: values are JSON. An object with the property `error` becomes an Error. */
 export function decodeJson({ bytes }: { readonly bytes: Uint8Array }): unknown {
   const decoded = JSON.parse(Buffer.from(bytes).toString()) as unknown;
   return typeof decoded === "object" && decoded !== null && "error" in decoded
@@ -20,26 +20,26 @@ export function decodeJson({ bytes }: { readonly bytes: Uint8Array }): unknown {
     : decoded;
 }
 
-/** Stands in for the table: rows by ref, kept in memory. */
+/** Replaces the table: rows by ref, in memory. */
 export class MemoryAnswers implements AnswerSource {
   readonly #rows = new Map<string, StoredAnswer>();
-  /** The refs asked for, call by call, and whether to subscribe. */
+  /** The refs of each read, and whether it subscribed. */
   readonly calls: { readonly refs: readonly string[]; readonly subscribe: boolean }[] = [];
-  /** The refs of each call for large answers. */
+  /** The refs of each read of large answers. */
   readonly largeCalls: string[][] = [];
-  /** Says that a part of the large answers under way has arrived. */
+  /** Reports that a part of the large answers under way has arrived. */
   progress: () => void = () => {};
   /** Answers of more bytes than this are large. */
   inline = Number.POSITIVE_INFINITY;
-  /** What calls for large answers wait for. */
+  /** Reads of large answers wait for this. */
   gate: Promise<void> = Promise.resolve();
-  /** Whether every look-up hangs for ever, as with a database that is away. */
+  /** Whether every read hangs for ever, as while the database is away. */
   hangs = false;
-  /** ms that every look-up takes. */
+  /** ms that every read takes. */
   takes = 0;
-  /** What is said of queues and workers, keyed `${queue}\n${worker}`; undefined where it hangs. */
-  reasons: ReadonlyMap<string, Unserved> | undefined = new Map();
-  /** The pairs of each call for reasons. */
+  /** The replies of `unserved`, keyed `${queue}\n${worker}`; undefined to hang. */
+  reasons: ReadonlyMap<string, UnservedReason> | undefined = new Map();
+  /** The pairs of each call of `unserved`. */
   readonly reasonCalls: (readonly QueueAndWorker[])[] = [];
 
   put(ref: string, answer: Answer | null, state: JobState = "completed", attempt = 1, host = "the host"): void {
@@ -65,7 +65,7 @@ export class MemoryAnswers implements AnswerSource {
     return refs.flatMap((ref) => this.#rows.get(ref) ?? []);
   }
 
-  async unserved(pairs: readonly QueueAndWorker[]): Promise<ReadonlyMap<string, Unserved>> {
+  async unserved(pairs: readonly QueueAndWorker[]): Promise<ReadonlyMap<string, UnservedReason>> {
     this.reasonCalls.push(pairs);
     return this.reasons ?? new Promise(() => {});
   }

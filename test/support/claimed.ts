@@ -4,7 +4,7 @@ import type { Outcome } from "../../lib/job/outcome.js";
 
 let lastId = 0;
 
-/** A job as a claim carries it, made by hand. */
+/** A claimed job, without a database. */
 export function claimedJob(worker: string, args: unknown = {}, rest: Partial<ClaimedJob> = {}): ClaimedJob {
   lastId += 1;
   return {
@@ -29,17 +29,17 @@ export function claimedJob(worker: string, args: unknown = {}, rest: Partial<Cla
   };
 }
 
-/** The URL of a module under test/workers, compiled. */
+/** The URL of a compiled module in test/workers. */
 export function testModule(name: string): string {
   return new URL(`../workers/${name}`, import.meta.url).href;
 }
 
-/** The URL of a sample worker's module, compiled. */
+/** The URL of a compiled module in examples/workers. */
 export function sampleModule(name: string): string {
   return new URL(`../../examples/workers/${name}`, import.meta.url).href;
 }
 
-/** The value that an outcome carries, decoded; undefined where it has none. */
+/** The decoded value of an outcome; undefined if it has none. */
 export function valueIn(outcome: Outcome): unknown {
   const encoded =
     outcome.type === "completed"

@@ -5,7 +5,10 @@ import type { TestServer } from "./database.js";
 
 const IMAGE = "postgres:18-alpine";
 
-/** Whether a container engine answers. Asked first because testcontainers takes 0.7 s to load, engine or not. */
+/**
+ * Whether there is a container engine. Checked first, since testcontainers
+ * takes 0.7 s to load, engine or not.
+ */
 export async function engineAnswers(): Promise<boolean> {
   const { DOCKER_HOST, XDG_RUNTIME_DIR } = process.env;
   const desktop = [".docker/run/docker.sock", ".docker/desktop/docker.sock"].map((path) => join(homedir(), path));
@@ -15,7 +18,7 @@ export async function engineAnswers(): Promise<boolean> {
   return answers.includes(true);
 }
 
-/** A server in a container of its own. Loads testcontainers. */
+/** Starts PostgreSQL in a container. Loads testcontainers. */
 export async function startContainer(): Promise<TestServer> {
   const [{ PostgreSqlContainer }, { Wait }] = await Promise.all([
     import("@testcontainers/postgresql"),
@@ -42,7 +45,7 @@ function ping(address: string): Promise<boolean> {
     });
     request.once("timeout", () => request.destroy());
     request.once("close", () => resolve(false));
-    // No engine is an answer too: `close` follows.
+    // `close` follows, and reports that there is no engine.
     request.once("error", () => undefined);
   });
 }

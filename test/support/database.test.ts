@@ -19,7 +19,7 @@ describe("a test's database", () => {
     await other.drop();
   });
 
-  it("tells who forgot to disconnect when it is dropped", async () => {
+  it("names the connections that are still open when it is dropped", async () => {
     const database = await createDatabase();
     const client = new pg.Client({ connectionString: database.url, application_name: "forgetful" });
     client.on("error", () => undefined);

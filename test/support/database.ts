@@ -7,17 +7,19 @@ import { until } from "./until.js";
 /** The PostgreSQL server of one test run. */
 export interface TestServer {
   readonly url: string;
-  /** For people: `embedded`, `container postgres:18-alpine` or `DATABASE_URL`. */
+  /** A description for the log: `embedded`, `container postgres:18-alpine` or `DATABASE_URL`. */
   readonly kind: string;
-  /** Settles when it is gone. A server that we did not start stays. */
+  /** Stops the server, unless it is that of DATABASE_URL. */
   stop(): Promise<void>;
 }
 
-/** A database of one's own on that server. */
+/** A database for one test or suite. */
 export interface TestDatabase {
   readonly name: string;
   readonly url: string;
-  /** Drops it. Rejects if someone is still connected to it two seconds later: he forgot to close a connection. */
+  /**
+   * Drops the database. Rejects if connections are still open two seconds later, and names them.
+   */
   drop(): Promise<void>;
 }
 
@@ -25,15 +27,15 @@ const open = new Map<string, TestDatabase>();
 let server: Promise<TestServer> | undefined;
 
 /**
- * The server that this run's tests use, started when it is first asked for: that of DATABASE_URL if it is set, else one
- * in a container if an engine answers, else the embedded one.
+ * The server of this test run, started on first use: that of DATABASE_URL if
+ * set, else one in a container if there is an engine, else an embedded one.
  */
 export function testDatabase(): Promise<TestServer> {
   server ??= choose();
   return server;
 }
 
-/** A fresh and empty UTF8 database. Call it in `before`, and its `drop` in `after`, when all is stopped. */
+/** Creates an empty UTF8 database. Suites with hosts use `useSystem` instead, which drops it. */
 export async function createDatabase(): Promise<TestDatabase> {
   const { url: base } = await testDatabase();
   const name = `baton_test_${process.pid}_${randomBytes(6).toString("hex")}`;
@@ -48,7 +50,10 @@ export async function createDatabase(): Promise<TestDatabase> {
   return database;
 }
 
-/** Stops the server, if one was started, and names the databases that nobody dropped. For the root hooks. */
+/**
+ * Stops the server, if it was started, and names the databases that were
+ * not dropped. For the root hooks.
+ */
 export async function stopTestDatabase(): Promise<readonly string[]> {
   if (server === undefined) return [];
   const running = await server;
@@ -75,7 +80,7 @@ async function start(): Promise<TestServer> {
   const { DATABASE_URL } = process.env;
   if (DATABASE_URL) return { url: DATABASE_URL, kind: "the server of DATABASE_URL", stop: async () => undefined };
   if (await engineAnswers()) return await startContainer();
-  // Tests of what a crash leaves behind start a server of their own, with fsync.
+  // Tests of crashes start servers of their own, with fsync.
   const embedded = await startEmbedded({ fsync: false });
   const kind = "embedded (no DATABASE_URL, no container engine)";
   return { url: embedded.url, kind, stop: () => embedded.remove() };
@@ -90,7 +95,7 @@ async function dropDatabase(admin: pg.Client, name: string): Promise<void> {
     );
     return rows.map(({ who }) => who);
   };
-  // A closed socket takes the server a moment to notice.
+  // The server takes a moment to notice a closed socket.
   const free = await until(async () => (await connected()).length === 0, "disconnects", 2_000).catch(() => false);
   const leaked = free ? [] : await connected();
   await admin.query(`drop database ${name} with (force)`);

@@ -1,5 +1,6 @@
 /**
- * Run by the tests of the embedded server: starts one, tells where, and is then ended by the test or ends as told.
+ * Starts an embedded server for a test, and sends its address. Then it
+ * waits to be ended, or disconnects.
  */
 import { startEmbedded } from "../../lib/embedded.js";
 

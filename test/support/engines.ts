@@ -3,30 +3,33 @@ import { type Answer, ANSWER_KINDS, answerWith, bareAnswer } from "../../lib/job
 import type { ClaimedJob } from "../../lib/job/job.js";
 import type { Transition } from "../../lib/job/transition.js";
 import { Database } from "../../lib/postgres/database.js";
-import type { Loss, Registration } from "../../lib/engine/census.js";
+import type { Registration } from "../../lib/engine/hosts.js";
+import type { Loss } from "../../lib/engine/rescue.js";
 import { Engine } from "../../lib/engine/engine.js";
 import { migrate } from "../../lib/engine/migrations.js";
-import { type Statements, statements } from "../../lib/engine/statements.js";
+import { type Operations, operations } from "../../lib/engine/operations.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { createDatabase, type TestDatabase } from "./database.js";
 import { until } from "./until.js";
 
-/** What a host of the queue `default` registers as, whose sessions show nothing unless it has a lock. */
+/**
+ * The registration of a host of the queue `default`, with an advisory lock if it has a `lockKey`.
+ */
 export function registration(name: string, lockKey: string | null = null): Registration {
   return { name, queues: { default: 1 }, workers: ["double"], version: "0", lockKey };
 }
 
-/** Statements that are texts, not functions. */
-type StatementName = Exclude<keyof Statements, "large">;
+/** Operations with a prepared statement. */
+type OperationName = Exclude<keyof Operations, "largeAnswers">;
 
-/** The engines of two registered hosts on one database, and a listener who hears what they tell. */
+/** The engines of two registered hosts on one database, with a listener to their notifications. */
 export class Engines {
   readonly url: string;
   readonly database: Database;
   readonly sql: pg.Client;
   readonly one: Engine;
   readonly two: Engine;
-  /** What was sent over the channels of both and that of inserts, since the last `reset`. */
+  /** The notifications to both hosts, and those of inserts, since the last `reset`. */
   heard: { channel: string; payload: string }[] = [];
   readonly #test: TestDatabase;
 
@@ -66,23 +69,23 @@ export class Engines {
   }
 
   async claimOne(engine: Engine): Promise<ClaimedJob> {
-    const [job] = await engine.claim("default", 1);
+    const [job] = (await engine.claim("default", 1)).jobs;
     if (job === undefined) throw new Error("nothing to claim");
     return job;
   }
 
-  /** A host as it is on the list now, declared lost. */
+  /** Declares a host lost, as of its present row. */
   async lossOf(id: string, { died = true, unlocked = false } = {}): Promise<Loss> {
-    const { hosts } = await this.one.tend(0, [], false);
+    const { hosts } = await this.one.tend(0, []);
     return { id, sighting: hosts.find((host) => host.id === id) ?? null, unlocked, died };
   }
 
-  /** Shows life for a host. False where it is not on the list any more. */
+  /** Sends a heartbeat for a host; false if its row is gone. */
   async beat(engine: Engine, lockKey: string | null = null): Promise<boolean> {
     return (await this.sql.query(engine.heartbeat.text, [engine.host, lockKey])).rowCount === 1;
   }
 
-  /** The attempts that their rows count, by id. */
+  /** The attempts that are counted on the rows of jobs, in the order of ids. */
   async attempts(jobs: readonly ClaimedJob[]): Promise<number[]> {
     const ids = jobs.map(({ id }) => id);
     const { rows } = await this.sql.query<{ attempt: number }>(
@@ -92,13 +95,16 @@ export class Engines {
     return rows.map(({ attempt }) => attempt);
   }
 
-  /** Runs a statement as the hosts' connections plan it, and counts the pages that it touches. It changes nothing. */
-  async explain(name: StatementName, values: unknown[]): Promise<{ buffers: number }> {
+  /**
+   * Counts the pages that a statement touches, planned as on a host's
+   * connection. Rolls back its changes.
+   */
+  async explain(name: OperationName, values: unknown[]): Promise<{ buffers: number }> {
     await this.sql.query(
       "begin; set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off",
     );
     try {
-      const text = `explain (analyze, buffers, format json) ${statements("baton")[name].text}`;
+      const text = `explain (analyze, buffers, format json) ${operations("baton")[name].text}`;
       const { rows } = await this.sql.query<{ "QUERY PLAN": [{ Plan: Record<string, number> }] }>(text, values);
       const plan = rows[0]?.["QUERY PLAN"][0].Plan;
       return { buffers: (plan?.["Shared Hit Blocks"] ?? 0) + (plan?.["Shared Read Blocks"] ?? 0) };
@@ -107,7 +113,7 @@ export class Engines {
     }
   }
 
-  /** Resolves once every notification sent before has been heard. */
+  /** Resolves once every notification sent so far has arrived. */
   async settle(): Promise<void> {
     await this.sql.query("select pg_notify('baton.insert', 'settled')");
     await until(() => this.heard.some(({ payload }) => payload === "settled"), "the notifications");
@@ -115,12 +121,12 @@ export class Engines {
   }
 }
 
-/** The transition of a job that ends well. */
+/** The transition of a job that completes. */
 export function completed(answer: Answer = bareAnswer(ANSWER_KINDS.completed)): Transition {
   return { state: "completed", answer, delay: 0, counted: true, error: null };
 }
 
-/** That of one given back. */
+/** The transition of a job that is released. */
 export const RELEASED: Transition = { state: "available", answer: null, delay: 0, counted: false, error: null };
 
 export function valueOf(bytes: Uint8Array): Answer {

@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { Trickle } from "./trickle.js";
 
-/** Connections as faults tell them apart: those that listen, and those that statements run on. */
+/** The kinds of connections that a fault can hit. */
 export type Kind = "listeners" | "statements";
 
 const NOTIFICATION = "A".charCodeAt(0);
@@ -12,9 +12,9 @@ const ALL: readonly Kind[] = ["listeners", "statements"];
 /** One connection through the proxy. */
 interface Line {
   kind: Kind;
-  /** Has lost bytes: it never recovers, as no real connection does. */
+  /** Has lost bytes. It never recovers, as no real connection would. */
   dead: boolean;
-  /** What the server answers next is lost, and the connection then cut. */
+  /** The next reply is lost, and then the connection is cut. */
   losing: boolean;
   readonly client: Socket;
   readonly server: Socket;
@@ -25,24 +25,27 @@ interface Line {
 }
 
 /**
- * A way to the database on which things go wrong when they are told to: connections are cut, or swallow all bytes and show no
- * error; notifications do not arrive, as behind PgBouncer in transaction mode; the reply to one statement is lost; the line is
- * slow; it behaves in the handshake as poolers do.
+ * A proxy to the database with faults on demand: it cuts connections, swallows bytes
+ * without an error, drops notifications as PgBouncer in transaction mode does, loses
+ * the reply to a statement, slows lines down, and shakes hands as poolers do.
  */
 export class FaultyProxy {
-  /** Takes notifications out of what the server sends. */
+  /** Drops notifications. */
   deaf = false;
-  /** Makes up the process of the handshake, as poolers do. */
+  /** Reports an invented server process in the handshake, as poolers do. */
   inventsProcesses = false;
-  /** Ends new connections at once, as a server does that has no room for them. */
+  /** Refuses new connections, as a server at its limit does. */
   full = false;
-  /** A connection that is sent such a statement swallows that, and whatever follows. Then null again. */
+  /**
+   * The next connection that sends this statement swallows it and
+   * everything after it. Null again then.
+   */
   numbAt: string | null = null;
-  /** Refuses connections with startup options, with this message. */
+  /** Refuses connections that set startup options, with this message. */
   refusesOptions: string | null = null;
-  /** Bytes a second and direction that a line passes. */
+  /** Bytes a second that each line passes in each direction. */
   rate = Number.POSITIVE_INFINITY;
-  /** How many connections it has refused. */
+  /** Connections that were refused. */
   refusals = 0;
   readonly #target: URL;
   readonly #server: Server;
@@ -55,7 +58,7 @@ export class FaultyProxy {
     this.#server = createServer((client) => this.#join(client));
   }
 
-  /** Starts it; the URL of the same database by way of it. */
+  /** Starts the proxy, and returns the URL of the database through it. */
   async start(): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
     const url = new URL(this.#target);
@@ -64,7 +67,7 @@ export class FaultyProxy {
     return url.href;
   }
 
-  /** How many connections there are. */
+  /** Open connections. */
   get lines(): number {
     return this.#lines.size;
   }
@@ -75,17 +78,17 @@ export class FaultyProxy {
     await closed;
   }
 
-  /** Closes connections. */
+  /** Cuts open connections. */
   cut(kinds = ALL): void {
     for (const { kind, client } of this.#lines) if (kinds.includes(kind)) client.destroy();
   }
 
-  /** Connections that there are lose all bytes from now on, and stay open. New ones pass. */
+  /** Makes open connections swallow all bytes from now on. New ones work. */
   numb(kinds = ALL): void {
     for (const line of this.#lines) if (kinds.includes(line.kind)) line.dead = true;
   }
 
-  /** Every connection loses all bytes and stays open, until {@link heal}; then new ones pass. */
+  /** Makes every connection swallow all bytes, new ones too until {@link heal}. */
   swallow(): void {
     this.#swallowing = true;
     this.numb();
@@ -95,7 +98,10 @@ export class FaultyProxy {
     this.#swallowing = false;
   }
 
-  /** The next such statement (`baton_insert`, say) goes through, and its reply is lost with its connection. Resolves then. */
+  /**
+   * Lets the next such statement (such as `baton_insert`) commit, then
+   * loses its reply and cuts its connection. Resolves then.
+   */
   loseReplyTo(statement: string): Promise<void> {
     return new Promise((done) => {
       this.#lost = { statement, done };
@@ -160,7 +166,7 @@ export class FaultyProxy {
   #onReply(line: Line, message: Buffer): void {
     if (line.dead) return;
     if (line.losing) {
-      // "Z": ready for the next, so this one is through and committed.
+      // "Z": ready for query, so the statement has committed.
       if (message[0] !== "Z".charCodeAt(0)) return;
       line.client.destroy();
       this.#lost?.done();

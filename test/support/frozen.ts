@@ -3,12 +3,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Embedded } from "../../lib/embedded.js";
 
-/** Stops every process of a server (SIGSTOP): it keeps its sockets and answers nobody, as on storage that stalls. */
+/**
+ * Freezes a server (SIGSTOP): it keeps its sockets and does not reply, as on storage that stalls.
+ */
 export function freeze(server: Embedded): void {
   signal(server, "SIGSTOP");
 }
 
-/** Lets it go on. */
+/** Resumes a frozen server. */
 export function thaw(server: Embedded): void {
   signal(server, "SIGCONT");
 }
@@ -16,13 +18,13 @@ export function thaw(server: Embedded): void {
 function signal({ directory }: Embedded, name: "SIGSTOP" | "SIGCONT"): void {
   const [line = ""] = readFileSync(join(directory, "postmaster.pid"), "utf8").split("\n");
   const postmaster = Number(line);
-  // The postmaster first, so that it starts no more of them.
+  // The postmaster first, so that it starts no more children.
   process.kill(postmaster, name);
   for (const pid of childrenOf(postmaster)) {
     try {
       process.kill(pid, name);
     } catch (error) {
-      // It has ended meanwhile.
+      // It has exited meanwhile.
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
   }

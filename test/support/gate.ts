@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "./until.js";
 
-// A run that a test leaves behind may log once more after its gate has gone. All gates therefore share one folder, which
-// is removed when the process of the tests ends, after the last host.
+// A run that outlives its test may still write to its log. So all gates share
+// one folder, which is removed when the test process exits, after the last host.
 const folder = mkdtempSync(join(tmpdir(), "baton-gates-"));
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 
-/** One line of a gate's log: `start`, `stop` or `abort`, of which job and attempt. */
+/** A line of a gate's log: `start`, `stop` or `abort`, with the job's label and attempt. */
 export interface GateEvent {
   readonly word: string;
   readonly label: string;
@@ -17,11 +17,11 @@ export interface GateEvent {
 }
 
 /**
- * Holds jobs of the workers in workers/gated.ts, in whatever thread and process they run, until the test opens it, and
- * tells what they did. Files are what all of them can reach.
+ * Blocks jobs of the workers in `workers/gated.ts`, in any thread and process, until
+ * the test opens it, and logs what they do. It is a file, which all of them can reach.
  */
 export class Gate implements Disposable {
-  /** For the args of the job. */
+  /** Belongs in the args of the job. */
   readonly path = join(folder, randomUUID());
 
   constructor() {
@@ -37,17 +37,21 @@ export class Gate implements Disposable {
     });
   }
 
+  /** The runs that have begun, in their order. */
+  get starts(): readonly GateEvent[] {
+    return this.events.filter(({ word }) => word === "start");
+  }
+
   /** Resolves once so many runs have begun. */
   async started(count = 1): Promise<void> {
-    const begun = (): boolean => this.events.filter(({ word }) => word === "start").length >= count;
-    await until(begun, `${count} runs to begin`, 20_000);
+    await until(() => this.starts.length >= count, `${count} runs to begin`, 20_000);
   }
 
   open(): void {
     rmSync(this.path, { force: true });
   }
 
-  /** How many ran at a time at most. */
+  /** The most runs at a time. */
   get most(): number {
     let running = 0;
     let most = 0;

@@ -3,10 +3,10 @@ import { engineAnswers } from "./container.js";
 import { stopTestDatabase, testDatabase } from "./database.js";
 import { endStrayProcesses } from "./process.js";
 
-/** What happens around the whole run; named in .mocharc.json. */
+/** The hooks of the whole test run, named in .mocharc.json. */
 export const mochaHooks: RootHookObject = {
   async beforeAll(this: Context) {
-    // Otherwise the server starts with the first test that asks for it, but pulling an image can outlast a test's time.
+    // Pulling an image can take longer than a test may. Other servers start with the first test.
     if (process.env.DATABASE_URL || !(await engineAnswers())) return;
     this.timeout(300_000);
     await testDatabase();

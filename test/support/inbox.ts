@@ -1,4 +1,4 @@
-/** What comes in one by one, and those who wait for it. Each item is taken once; what nobody waits for is kept. */
+/** A queue of items, and of those who wait for one. Each item is taken once. */
 export class Inbox<T> {
   readonly #kept: T[] = [];
   readonly #waiting: Waiting<T>[] = [];
@@ -10,7 +10,7 @@ export class Inbox<T> {
     else this.#waiting.splice(index, 1)[0]?.resolve(item);
   }
 
-  /** The first item that is wanted, kept or still to come. Rejects once nothing more can come. */
+  /** Takes the first wanted item, present or future. Rejects once it is closed. */
   take(wanted: (item: T) => boolean): Promise<T> {
     const index = this.#kept.findIndex(wanted);
     const [kept] = index === -1 ? [] : this.#kept.splice(index, 1);

@@ -14,7 +14,7 @@ type HostName = (typeof HOSTS)[number];
 const MAX_ATTEMPTS = 3;
 const FINAL: ReadonlySet<JobState> = new Set(["completed", "discarded", "cancelled"]);
 
-/** What is to be true of the row. */
+/** The expected row. */
 interface Model {
   state: JobState;
   claim: number;
@@ -40,15 +40,15 @@ interface Row {
   readonly finished: boolean;
 }
 
-/** One job in the table, three hosts that do things to it, and beside it what by the rules must come of that. */
+/** One job in the table, three hosts that act on it, and a model of the row that must result. */
 export class Machine {
-  /** The kinds of what its awaiter, host one, must have been told by notification. */
+  /** The kinds of the answers that must have been notified to the awaiter, host one. */
   readonly told: string[] = [];
   readonly row = newRow({ replyTo: "one", maxAttempts: MAX_ATTEMPTS });
   readonly #engines: Engines;
   readonly #hosts: Record<HostName, Engine>;
   readonly #registered = new Set<HostName>(HOSTS);
-  /** All claims that each host ever had, the late ones too. */
+  /** Every claim of each host, past ones too. */
   readonly #claims: Record<HostName, ClaimedJob[]> = { one: [], two: [], three: [] };
   readonly #model: Model = {
     state: "available",
@@ -82,7 +82,8 @@ export class Machine {
 
   async claim(host: HostName, begin: boolean): Promise<void> {
     const model = this.#model;
-    const [job] = await this.#hosts[host].claim("default", 1, begin ? 1 : 0);
+    const { jobs } = await this.#hosts[host].claim("default", 1, begin ? 1 : 0);
+    const [job] = jobs;
     const expected = model.state === "available" && this.#registered.has(host);
     expect(job !== undefined, "claimed").to.equal(expected);
     if (job === undefined) return;
@@ -93,7 +94,7 @@ export class Machine {
     this.#claims[host].push(job);
   }
 
-  /** `old`: how many claims ago this host had it. */
+  /** @param old 0 for the host's last claim, 1 for the one before. */
   async begin(host: HostName, old: number): Promise<void> {
     const job = this.#claims[host].at(-1 - old);
     if (job === undefined) return;
@@ -117,11 +118,11 @@ export class Machine {
     Object.assign(model, { state: to.state, attempt: to.counted ? counted : counted - 1, holder: null });
     if (to.answer === null) return;
     Object.assign(model, { answer: to.answer, interruptions: 0 });
-    // Host one delivers to itself.
+    // Host one delivers to itself, without a notification.
     if (host !== "one") this.told.push(to.answer.kind);
   }
 
-  /** A stop of this host gives it back, though it had begun. */
+  /** The host stops, and releases the job although it had begun. */
   async interrupt(host: HostName, old: number, twice: boolean): Promise<void> {
     const model = this.#model;
     const job = this.#claims[host].at(-1 - old);
@@ -142,7 +143,7 @@ export class Machine {
     if (host !== "one") this.told.push(answer.kind);
   }
 
-  /** Another host finds this one lost, rightly or not. */
+  /** Another host declares this one lost, rightly or not. */
   async rescue(host: HostName, died: boolean): Promise<void> {
     const model = this.#model;
     const answer = answerWith(ANSWER_KINDS.exhausted, { encoding: "b", bytes: Buffer.from("lost") });
@@ -162,7 +163,7 @@ export class Machine {
     this.told.push(answer.kind);
   }
 
-  /** A look found it lost, and it shows life before it is rescued. */
+  /** A look finds the host lost, but it sends a heartbeat before the rescue. */
   async rescueTooLate(host: HostName): Promise<void> {
     if (!this.#registered.has(host)) return;
     const loss = await this.#engines.lossOf(host);
@@ -172,7 +173,7 @@ export class Machine {
     expect(rescued, "rescued though it lives").to.deep.equal({ jobs: 0, discarded: 0, gone: false });
   }
 
-  /** It came through alone. */
+  /** The job survived a process of its own. */
   async absolve(host: HostName, old: number): Promise<void> {
     const job = this.#claims[host].at(-1 - old);
     if (job === undefined) return;
@@ -191,14 +192,14 @@ export class Machine {
     expect(await this.#hosts.one.insert([this.row]), "the same ref").to.deep.equal([{ id: this.#id, claimed: null }]);
   }
 
-  /** The time of a scheduled or retryable job comes. */
+  /** A scheduled or retryable job becomes due. */
   async makeDue(): Promise<void> {
     await this.#engines.sql.query("update baton.jobs set scheduled_at = now() where state in (0, 3)");
-    await this.#hosts.two.tend(10, [], false);
+    await this.#hosts.two.tend(10, []);
     if (["scheduled", "retryable"].includes(this.#model.state)) this.#model.state = "available";
   }
 
-  /** As an operator may, whoever holds it. */
+  /** An operator cancels the job, whoever holds it. */
   async cancel(): Promise<void> {
     await this.#engines.sql.query(
       "update baton.jobs set state = 6, finished_at = now(), result = 'c-' where state < 4",
@@ -212,7 +213,7 @@ export class Machine {
     if (due && this.ended) this.#model.gone = true;
   }
 
-  /** The row is as it must be, and says to those who ask by its ref what it must. */
+  /** Compares the row and its stored answer with the model. */
   async check(): Promise<void> {
     const { gone, state, claim, attempt, crashes, deaths, interruptions, holder, begun, answer } = this.#model;
     const { rows } = await this.#engines.sql.query<Row>(
@@ -238,7 +239,7 @@ export class Machine {
     return crashes > 0 && deaths > 1 ? 2 : 1;
   }
 
-  /** Whether this host holds the job now, by this very claim. */
+  /** Whether this host holds the job by this claim. */
   #holds(host: HostName, { claim }: ClaimedJob): boolean {
     const model = this.#model;
     return model.state === "executing" && model.holder === host && model.claim === claim;

@@ -1,14 +1,11 @@
 import type { Notifier, NotifierMode } from "../../lib/notifier.js";
 
-/**
- * A notifier within one process: for tests, which run the same statements on it as on the one over
- * Postgres.
- */
+/** A notifier within one process. */
 export class MemoryNotifier implements Notifier {
   readonly #handlers = new Map<string, ((payload: string, sender: number) => void)[]>();
   readonly #restored: (() => void)[] = [];
   #mode: NotifierMode = "notify";
-  /** How often it was doubted. */
+  /** Calls of {@link doubt}. */
   doubts = 0;
 
   get mode(): NotifierMode {
@@ -40,7 +37,7 @@ export class MemoryNotifier implements Notifier {
     this.doubts += 1;
   }
 
-  /** Loses everything from now on (`polling`), or works again, as a real one may. */
+  /** Loses every notification (`polling`), or works again (`notify`). */
   setMode(mode: NotifierMode): void {
     this.#mode = mode;
     for (const handler of this.#restored) handler();

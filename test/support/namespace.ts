@@ -2,14 +2,17 @@ import { execFileSync, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { NodeProcess } from "./process.js";
 
-/** A machine of its own, as far as the network shows: a namespace, linked to this one by a pair of virtual cards (Linux, as root). */
+/**
+ * A network namespace (Linux, as root): to the network a machine of its
+ * own, linked to this one by a pair of virtual cards.
+ */
 export class Namespace implements Disposable {
-  /** Where processes inside reach those outside. */
+  /** The address at which processes inside reach this machine. */
   readonly outside: string;
   readonly #name = `baton-${process.pid}`;
   readonly #cards = [`bo${process.pid}`, `bi${process.pid}`] as const;
 
-  /** Throws where the system does not allow it. */
+  /** Throws if the system does not allow it. */
   constructor() {
     const net = `10.219.${process.pid % 256}`;
     const [outer, inner] = this.#cards;
@@ -27,7 +30,7 @@ export class Namespace implements Disposable {
     }
   }
 
-  /** The link ends: each side hears nothing of the other any more, not even that. */
+  /** Takes the link down. Neither side is notified. */
   down(): void {
     ip("-n", this.#name, "link", "set", this.#cards[1], "down");
   }
@@ -36,7 +39,7 @@ export class Namespace implements Disposable {
     ip("-n", this.#name, "link", "set", this.#cards[1], "up");
   }
 
-  /** Starts a Node.js process inside. */
+  /** Starts a Node.js process in the namespace. */
   spawn(script: URL, args: readonly string[]): NodeProcess {
     const path = fileURLToPath(script);
     const command = ["netns", "exec", this.#name, process.execPath, "--enable-source-maps", path, ...args];
@@ -51,7 +54,7 @@ export class Namespace implements Disposable {
       try {
         ip(...what);
       } catch {
-        // It was not made.
+        // It was not created.
       }
     }
   }

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 
 const exec = promisify(execFile);
 
-/** The Node.js releases that are supported, each at the version that tests run on. */
+/** The supported releases of Node.js, with the versions that tests run on. */
 export const NODES: Readonly<Record<string, string>> = {
   20: "20.20.2",
   22: "22.23.3",
@@ -15,7 +15,10 @@ export const NODES: Readonly<Record<string, string>> = {
   26: "26.10.0",
 };
 
-/** The path of a Node.js binary of that major version: this very one, or that of npm's package `node`. */
+/**
+ * The path of a Node.js binary of a major version: the running one, or
+ * that of the npm package `node`.
+ */
 export async function nodeBinary(major: string): Promise<string> {
   const version = NODES[major];
   if (version === undefined)
@@ -30,13 +33,13 @@ export async function nodeBinary(major: string): Promise<string> {
   );
 }
 
-/** The folder in which a package is installed, shared by all runs on this machine. Installs it the first time. */
+/** Installs a package once for all test runs on this machine, and returns its folder. */
 export async function installed(spec: string): Promise<string> {
   const folder = join(tmpdir(), `pg-baton-${spec.replaceAll(/[^\w.-]+/g, "-")}`);
   if (existsSync(folder)) return folder;
   const draft = await mkdtemp(`${folder}.`);
   try {
-    // Its install script puts the binary in place, also where npm's settings turn such scripts off.
+    // The install script puts the binary in place. npm's settings may disable such scripts.
     const flags = ["--prefer-offline", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts=false"];
     await exec("npm", ["install", ...flags, "--prefix", draft, spec], { shell: process.platform === "win32" });
     await rename(draft, folder);

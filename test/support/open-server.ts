@@ -8,7 +8,7 @@ import { unprivilegedAccount } from "../../lib/embedded/account.js";
 import { findInstallation } from "../../lib/embedded/installation.js";
 import { Kit, PASSWORD_FILE } from "../../lib/embedded/kit.js";
 
-/** PostgreSQL that other machines reach as well; `startEmbedded` never listens to them. */
+/** A PostgreSQL that accepts connections of other machines, which `startEmbedded` never does. */
 export class OpenServer {
   readonly #process: ChildProcess;
   readonly #directory: string;
@@ -46,7 +46,7 @@ export class OpenServer {
     return new OpenServer(child, directory, new URL(`postgres://postgres:${password}@127.0.0.1:${port}/postgres`));
   }
 
-  /** Its URL, as seen from where this machine has that address. */
+  /** The URL for clients that reach this machine at `address`. */
   url(address = "127.0.0.1"): string {
     const url = new URL(this.#url);
     url.hostname = address;

@@ -8,20 +8,20 @@ import pg from "pg";
 import { NodeProcess } from "./process.js";
 import { until } from "./until.js";
 
-/** Settings of pgbouncer.ini, by their names there. */
+/** Settings of pgbouncer.ini. */
 export type PgBouncerSettings = Readonly<Record<string, string | number>>;
 
-/** A program of this machine, and what it says that it is. */
+/** An installed PgBouncer. */
 export interface PgBouncerProgram {
   readonly path: string;
-  /** Such as `[1, 25, 2]`. */
+  /** For example `[1, 25, 2]`. */
   readonly version: readonly number[];
 }
 
-/** PgBouncer refuses to run as root. */
+/** The user to run as instead of root, which PgBouncer refuses. */
 const NOBODY = 65_534;
 
-/** The PgBouncer of this machine: that of PGBOUNCER if it is set, else one on the PATH or in /usr/sbin; null if there is none. */
+/** Finds PgBouncer: that of PGBOUNCER if set, else one on the PATH or in /usr/sbin, else null. */
 export function findPgBouncer(): PgBouncerProgram | null {
   const { PGBOUNCER, PATH = "" } = process.env;
   const folders = [...PATH.split(delimiter), "/usr/sbin"].map((folder) => join(folder, "pgbouncer"));
@@ -31,14 +31,14 @@ export function findPgBouncer(): PgBouncerProgram | null {
   return { path, version: version.split(".").map(Number) };
 }
 
-/** Whether it knows how to carry prepared statements over from one server connection to another, which came with 1.21. */
+/** Whether it keeps prepared statements across server connections, as it does from 1.21 on. */
 function keepsStatements({ version: [major = 0, minor = 0] }: PgBouncerProgram): boolean {
   return major > 1 || minor >= 21;
 }
 
-/** A PgBouncer between a test and its database, which lets everybody in as the user of the database's URL. */
+/** A PgBouncer in front of a database. It accepts any client as the user of the database's URL. */
 export class PgBouncer implements AsyncDisposable {
-  /** What to connect to instead of the database. */
+  /** The URL of the database through PgBouncer. */
   readonly url: string;
   readonly #program: PgBouncerProgram;
   readonly #folder: string;
@@ -62,20 +62,20 @@ export class PgBouncer implements AsyncDisposable {
     writeFileSync(this.#ini, `[databases]\n* = ${target(database)}\n[pgbouncer]\n${lines(all)}\n`);
   }
 
-  /** Settings that the program is too old for are left out. */
+  /** Starts it, without settings that the program is too old for. */
   static async start(program: PgBouncerProgram, database: string, settings: PgBouncerSettings): Promise<PgBouncer> {
     const bouncer = new PgBouncer(program, database, settings, await freePort());
     await bouncer.#run();
     return bouncer;
   }
 
-  /** Kills it, with all connections, and starts it again at the same address. */
+  /** Kills it, and starts it again at the same address. */
   async restart(): Promise<void> {
     await this.#process?.[Symbol.asyncDispose]();
     await this.#run();
   }
 
-  /** The names that its clients connected with, less our own. */
+  /** The application names of its clients. */
   async clients(): Promise<string[]> {
     const url = new URL(this.url);
     url.pathname = "/pgbouncer";
@@ -107,7 +107,7 @@ export class PgBouncer implements AsyncDisposable {
   }
 }
 
-/** A connection string of pgbouncer.ini, without the database: that is whichever the client asks for. */
+/** A connection string for pgbouncer.ini, without the database, which the client chooses. */
 function target(database: string): string {
   const { host, port, user, password } = new pg.Client(database);
   return Object.entries({ host, port, user, password })

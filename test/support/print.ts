@@ -1,4 +1,4 @@
-/** Says what a test has counted or measured, beside the reporter's own lines. */
+/** Prints a count or measurement of a test, beside the reporter's lines. */
 export function print(line: string): void {
   process.stderr.write(`      ${line}\n`);
 }

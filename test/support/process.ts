@@ -4,14 +4,17 @@ import { fileURLToPath } from "node:url";
 import { Inbox } from "./inbox.js";
 
 export interface SpawnNodeOptions {
-  /** Added to this process's own. */
+  /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Flags for node itself. */
+  /** Flags of `node`. */
   readonly flags?: readonly string[];
   readonly cwd?: string;
   readonly uid?: number;
   readonly gid?: number;
-  /** In a process group of its own, so that `process.kill(-pid)` reaches it and its children, as Ctrl-C does. */
+  /**
+   * Starts a process group, so that `process.kill(-pid)` reaches the
+   * process and its children, as Ctrl-C does.
+   */
   readonly detached?: boolean;
 }
 
@@ -22,7 +25,7 @@ export interface Exit {
 
 const running = new Set<NodeProcess>();
 
-/** Starts another Node.js process, to be killed, stopped or asked. The root hooks fail the run if it is left behind. */
+/** Starts a Node.js process. The root hooks fail the test run if it is left behind. */
 export function spawnNode(
   script: URL | string,
   args: readonly string[] = [],
@@ -38,9 +41,9 @@ export function spawnNode(
   return new NodeProcess(child, path);
 }
 
-/** Another Node.js process, its lines and its messages. What is awaited of it rejects with its stderr once it has ended. */
+/** A child process. Pending reads of its lines and messages reject with its stderr when it ends. */
 export class NodeProcess implements AsyncDisposable {
-  /** Resolves when it has ended, however that was, and all that it wrote was read. */
+  /** Resolves once it has ended in any way, and all its output has been read. */
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #lines = new Inbox<string>();
@@ -76,17 +79,17 @@ export class NodeProcess implements AsyncDisposable {
     return this.#child.pid ?? 0;
   }
 
-  /** All that it wrote there so far. */
+  /** Its stderr so far. */
   get stderr(): string {
     return this.#stderr;
   }
 
-  /** The next line of its stdout that the predicate wants; lines that it does not want stay for others. */
+  /** Takes the next wanted line of its stdout. Other lines stay. */
   nextLine(wanted: (line: string) => boolean = () => true): Promise<string> {
     return this.#lines.take(wanted);
   }
 
-  /** The next message that it sends with `process.send`. */
+  /** Takes the next wanted message that it sends with `process.send`. Others stay. */
   receive<T>(wanted: (message: T) => boolean = () => true): Promise<T> {
     return this.#messages.take((message) => wanted(message as T)) as Promise<T>;
   }
@@ -105,7 +108,7 @@ export class NodeProcess implements AsyncDisposable {
   }
 }
 
-/** Kills what still runs, and says what that was. For the root hooks. */
+/** Kills the processes that are left behind, and names them. For the root hooks. */
 export async function endStrayProcesses(): Promise<readonly string[]> {
   const strays = [...running];
   await Promise.all(strays.map((stray) => stray[Symbol.asyncDispose]()));

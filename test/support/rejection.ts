@@ -1,4 +1,4 @@
-/** What a promise rejects with. Rejects itself if it does not. */
+/** Resolves to the error with which a promise rejects, and rejects if it resolves. */
 export async function rejection(promise: Promise<unknown>): Promise<Error & { readonly code?: unknown }> {
   let value: unknown;
   try {

@@ -1,7 +1,7 @@
-import type { InsertRow } from "../../lib/engine/rows.js";
+import type { InsertRow } from "../../lib/engine/insert.js";
 import { newRef } from "../../lib/relay/relay.js";
 
-/** A row to insert, made by hand. */
+/** A row to insert. */
 export function newRow(rest: Partial<InsertRow> = {}): InsertRow {
   return {
     worker: "double",

@@ -4,18 +4,18 @@ import { sources } from "./sources.js";
 
 const root = new URL("../../../", import.meta.url);
 
-/** The types of our columns, parameters and constants. */
+/** The types of columns, parameters and constants in Baton's statements. */
 const TYPES = "int2 int4 int8 float8 numeric text text[] int8[] bool bytea jsonb uuid timestamptz interval"
   .split(" ")
   .map((type) => `pg_catalog.${type}`);
 
-/** Functions that take what they are given, as our statements call them. */
+/** Variadic functions, with the arguments that Baton's statements pass. */
 const VARIADIC = ["jsonb_build_object(text, timestamptz, text, int4, text, text)"];
 
 const BODY =
   "language plpgsql as $$ begin perform pg_catalog.nextval('public.shadows'); raise exception 'a shadow was called'; end $$";
 
-/** The names of PostgreSQL's functions that the sources call. */
+/** The names of the PostgreSQL functions that the sources call. */
 function called(): string[] {
   const texts = sources(root, ["lib/engine", "lib/postgres"]).map((path) => readFileSync(new URL(path, root), "utf8"));
   return [
@@ -24,8 +24,8 @@ function called(): string[] {
 }
 
 /**
- * Functions and operators in schema `public`, made by whoever that connection is, that PostgreSQL takes for its own where a
- * statement does not name the schema: of the same name and of types that fit exactly.
+ * Functions and operators in schema `public` that shadow those of PostgreSQL wherever a
+ * statement does not name the schema: they have the same names, and types that fit exactly.
  */
 export class Shadows {
   readonly #client: pg.Client;
@@ -34,14 +34,17 @@ export class Shadows {
     this.#client = client;
   }
 
-  /** `exact`: operators that PostgreSQL has for just these types are shadowed too: only a search path guards from that. */
+  /**
+   * @param exact whether to shadow operators that PostgreSQL has for just
+   * these types too, against which only a search path guards.
+   */
   async cast(exact: boolean): Promise<void> {
     await this.#client.query("create sequence public.shadows");
     await this.#functions();
     await this.#operators(exact);
   }
 
-  /** Whether any of them was called, whatever became of the transaction. */
+  /** Whether any shadow was called, even in a transaction that was rolled back. */
   async called(): Promise<boolean> {
     const { rows } = await this.#client.query<{ is_called: boolean }>("select is_called from public.shadows");
     return rows[0]?.is_called === true;
@@ -85,7 +88,7 @@ export class Shadows {
   }
 }
 
-/** A type that a parameter of a polymorphic function can have here. */
+/** A concrete type for a parameter of a polymorphic function. */
 function concrete(type: string): string {
   if (/^any(compatible)?array$/.test(type)) return "text[]";
   return type.startsWith("any") ? "text" : type;

@@ -1,6 +1,6 @@
 /**
- * Puts this realm's clock CLOCK_SHIFT ms off. To be given to node as `--import`, which its threads and the processes that it
- * forks take over.
+ * Shifts the clock of this realm by CLOCK_SHIFT ms. Pass it to node as
+ * `--import`, which its threads and forked processes inherit.
  */
 const shift = Number(process.env.CLOCK_SHIFT ?? 0);
 const rightNow = Date.now;
@@ -12,5 +12,5 @@ globalThis.Date = new Proxy(Date, {
     Reflect.construct(target, given.length === 0 ? [Date.now()] : given, newTarget) as Date,
   apply: () => new Date().toString(),
 });
-// oxlint-disable-next-line no-extend-native -- dates are to know the shifted constructor
+// oxlint-disable-next-line no-extend-native -- dates must know the shifted constructor
 Object.defineProperty(Date.prototype, "constructor", { value: Date, configurable: true, writable: true });

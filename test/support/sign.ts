@@ -1,12 +1,14 @@
 import { BroadcastChannel } from "node:worker_threads";
 
-/** Says from within a job that it is where a test wants it. Arrives even if the thread never turns its event loop again. */
+/**
+ * Signals from a job that it has reached a point. Arrives even if the thread then blocks for ever.
+ */
 export function giveSign(name: string): void {
   // oxlint-disable-next-line require-post-message-target-origin -- that is for windows
   new BroadcastChannel(name).postMessage(name);
 }
 
-/** Resolves when a job gives that sign. */
+/** Resolves when a job gives this sign. */
 export function signOf(name: string): Promise<void> {
   const channel = new BroadcastChannel(name);
   return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 
-/** The TypeScript sources below some folders, as paths from the root. */
+/** The TypeScript sources in these folders, as paths from the root. */
 export function sources(root: URL, folders: readonly string[]): string[] {
   return folders.flatMap((folder) =>
     readdirSync(new URL(folder, root), { recursive: true, encoding: "utf8" })

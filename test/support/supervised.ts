@@ -1,4 +1,6 @@
-/** Comes up, and ends with the status that it is given; `stay`: with 7, at SIGTERM. */
+/**
+ * Reports that it is up, then exits with the given status; with `stay`, exits with 7 at SIGTERM.
+ */
 import { UP } from "../../lib/cli/supervisor.js";
 
 const [status] = process.argv.slice(2);

@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
 
-/** ms between two portions. */
+/** ms between portions. */
 const STEP = 10;
-/** Bytes that wait for their turn before no more are taken from where they come from. */
+/** Bytes that may wait before the source is paused. */
 const BACKLOG = 65_536;
 
-/** One direction of a slow line: passes bytes on at a limited rate. */
+/** One direction of a slow line: forwards bytes at a limited rate. */
 export class Trickle {
   readonly #to: Socket;
   readonly #rate: () => number;
@@ -14,14 +14,17 @@ export class Trickle {
   #source: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param rate bytes a second, asked anew for each portion. */
+  /** @param rate returns the bytes a second, for each portion anew. */
   constructor(to: Socket, rate: () => number) {
     this.#to = to;
     this.#rate = rate;
     to.once("close", () => clearInterval(this.#timer));
   }
 
-  /** Passes bytes on. `source` is paused while many wait; without it, they are kept here, as a proxy with large buffers does. */
+  /**
+   * Forwards bytes. Pauses `source` while many wait; without it buffers
+   * them, as a proxy with large buffers does.
+   */
   write(bytes: Buffer, source?: Socket): void {
     if (this.#size === 0 && this.#rate() === Number.POSITIVE_INFINITY) {
       this.#to.write(bytes);

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Waits for what has no event to wait for: asks every 10 ms until the answer is truthy, and resolves to it. `what` ends
- * the sentence "waited in vain for ..." that the error says. What the condition throws is thrown at once.
+ * Polls a condition every 10 ms until it is truthy, and resolves to its value.
+ * Rejects after `timeout` ms, or at once with an error of the condition.
+ *
+ * @param what completes the message "Waited in vain for ...".
  */
 export async function until<T>(
   condition: () => T | Promise<T>,

@@ -13,7 +13,7 @@ import { poison, whereabouts } from "../workers/poison.js";
 import { inspecting, returning } from "../workers/results.js";
 import { bulky, cramped, roomy, sized, verbose } from "../workers/sizes.js";
 
-/** What the hosts of system tests run. */
+/** The workers of hosts in system tests. */
 export const WORKERS: readonly AnyWorker[] = [
   batched,
   clock,

@@ -2,31 +2,22 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import pg from "pg";
-import { createDatabase, type TestDatabase } from "../support/database.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { batched, type BatchedArgs } from "../workers/batched.js";
 
 const JOBS = 300;
 
 describe("workers with a batch:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
+  const { hosts, sql } = useSystem("test");
   let folder: string;
 
-  beforeEach(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
+  beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "baton-batches-"));
   });
 
-  afterEach(async () => {
-    await hosts.stop();
-    await database.drop();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** Runs the jobs on a host with two threads, and returns how often each of them ran. */
+  /** Runs the jobs on a host with two threads, and returns how often each ran. */
   async function runAll(faults: Readonly<Record<number, BatchedArgs["fault"]>>): Promise<number[]> {
     const log = join(folder, "log");
     const host = await hosts.start({ queues: { default: 2 }, threads: 2 });
@@ -46,11 +37,8 @@ describe("workers with a batch:", () => {
   }
 
   async function attempts(): Promise<number[]> {
-    const sql = new pg.Client(database.url);
-    await sql.connect();
     const text = "select attempt from baton.jobs where state = 4 order by id";
     const { rows } = await sql.query<{ attempt: number }>(text);
-    await sql.end();
     return rows.map(({ attempt }) => attempt);
   }
 
@@ -58,7 +46,7 @@ describe("workers with a batch:", () => {
     expect(await runAll({})).to.deep.equal(Array.from({ length: JOBS }, () => 1));
   });
 
-  it("one that throws fails alone", async () => {
+  it("a job that throws fails alone", async () => {
     const runs = await runAll({ 100: "throw", 105: "throw" });
     expect(runs.map((count, int) => (count === 1 ? null : int)).filter((int) => int !== null)).to.deep.equal([
       100, 105,
@@ -68,7 +56,7 @@ describe("workers with a batch:", () => {
     );
   });
 
-  it("one that ends its thread fails alone: those with it lose no attempt, and all come to their results", async () => {
+  it("a job that ends its thread fails alone: the others lose no attempt, and get their results", async () => {
     const guilty = [50, 101, 152, 203, 254];
     const runs = await runAll(Object.fromEntries(guilty.map((int) => [int, "exit" as const])));
     expect(await attempts()).to.deep.equal(Array.from({ length: JOBS }, (_, int) => (guilty.includes(int) ? 2 : 1)));

@@ -2,26 +2,22 @@ import { expect } from "chai";
 import type { Baton, BatonOptions } from "../../lib/index.js";
 import { Engine } from "../../lib/engine/engine.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated } from "../workers/gated.js";
 
-/** Jobs of as many callers: each is a server process of its own, which calls the hosts in its own order. */
+/** Callers, and jobs: each caller ranks the hosts in an order of its own. */
 const CALLERS = 8;
 
-describe("without looks that find jobs, calls alone bring each job to a host that is idle:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  // oxlint-disable-next-line typescript/unbound-method -- applied to the engine that it is called on
-  const { take, tend } = Engine.prototype;
-  /** How many hosts of its queue a host knows, by its id. */
+describe("without looks, calls alone bring each job to an idle host:", () => {
+  const { hosts } = useSystem("test");
+  // oxlint-disable-next-line typescript/unbound-method -- applied to the engine it is called on
+  const { claim, tend } = Engine.prototype;
+  /** The number of hosts that a host knows in its queue, by its id. */
   let known: Map<string, number>;
 
-  beforeEach(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
+  beforeEach(() => {
     known = new Map();
     Engine.prototype.tend = async function blind(...values) {
       const tended = await tend.apply(this, values);
@@ -30,11 +26,7 @@ describe("without looks that find jobs, calls alone bring each job to a host tha
     };
   });
 
-  afterEach(async () => {
-    Object.assign(Engine.prototype, { take, tend });
-    await hosts.stop();
-    await database.drop();
-  });
+  afterEach(() => Object.assign(Engine.prototype, { claim, tend }));
 
   /** Starts hosts that know each other. */
   async function startHosts(count: number, options: Partial<BatonOptions>): Promise<Baton[]> {
@@ -62,7 +54,7 @@ describe("without looks that find jobs, calls alone bring each job to a host tha
     for (const [int, caller] of callers.entries()) expect(await caller.call(double.new({ int }))).to.equal(2 * int);
   }
 
-  it("a job that comes while a claim is under way, which misses it", async () => {
+  it("a job that is inserted during a claim, which misses it", async () => {
     const [caller] = [await hosts.start(), await hosts.start({ queues: { default: 2 } })];
     using gate = new Gate();
     const busy = await caller.asyncMany([1, 2].map(() => gated.new({ gate: gate.path })));
@@ -71,15 +63,15 @@ describe("without looks that find jobs, calls alone bring each job to a host tha
     await knownEach(2);
     let release = (): void => {};
     const released = new Promise<void>((resolve) => (release = resolve));
-    Engine.prototype.take = async function late(...values) {
-      const claim = await take.apply(this, values);
+    Engine.prototype.claim = async function late(...values) {
+      const result = await claim.apply(this, values);
       await released;
-      return claim;
+      return result;
     };
     const first = await caller.async(gated.new({ gate: gate.path, label: "first" }));
     await until(async () => (await executing(caller)) === 3, "its claim");
     const second = await caller.async(gated.new({ gate: gate.path, label: "second" }));
-    // What comes of the call for it happens meanwhile: the hosts pass it on to each other.
+    // Meanwhile the hosts pass its call on to each other.
     await caller.await(second, 300);
     release();
     await gate.started(4);
@@ -87,7 +79,7 @@ describe("without looks that find jobs, calls alone bring each job to a host tha
     await caller.awaitMany([...busy, first, second]);
   });
 
-  it("a job whose host gets room as a job of another queue ends", async () => {
+  it("a job whose host gets a free thread from another queue", async () => {
     const options = { queues: { default: 1, other: 1 }, threads: 1 };
     const [caller] = [await hosts.start(), ...(await startHosts(2, options))];
     using gate = new Gate();
@@ -102,7 +94,7 @@ describe("without looks that find jobs, calls alone bring each job to a host tha
     for (const result of await caller.awaitMany(waiting)) expect(result).to.include({ ok: true });
   });
 
-  it("jobs after a burst that all hosts have shared", async () => {
+  it("jobs after a burst on all hosts", async () => {
     const callers = await startCallers();
     await startHosts(4, { queues: { default: 1 }, threads: 1 });
     const [caller] = callers as [Baton];
@@ -113,7 +105,7 @@ describe("without looks that find jobs, calls alone bring each job to a host tha
     }
   });
 
-  it("jobs that come while a host stops, and right after", async () => {
+  it("jobs that are inserted while a host stops, and right after", async () => {
     const callers = await startCallers();
     const [first] = (await startHosts(2, { queues: { default: 3 }, threads: 3 })) as [Baton];
     using gate = new Gate();
@@ -127,7 +119,7 @@ describe("without looks that find jobs, calls alone bring each job to a host tha
     await (callers[0] as Baton).awaitMany(held);
   });
 
-  it("jobs of a queue that one of its hosts has paused", async () => {
+  it("jobs of a queue that one host has paused", async () => {
     const callers = await startCallers();
     await hosts.start({ queues: { default: { limit: 1, paused: true } } });
     await hosts.start({ queues: { default: 1 } });

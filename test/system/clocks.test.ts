@@ -1,10 +1,9 @@
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton, BatonStatus, NewJob, Relay } from "../../lib/index.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { statusOf } from "../support/hosts.js";
 import type { NodeProcess } from "../support/process.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { clock } from "../workers/clocks.js";
 import { gated } from "../workers/gated.js";
@@ -15,11 +14,11 @@ const SHIFTS = { fast: HOUR, slow: -HOUR } as const;
 const OFF = ["fast", "slow"] as const;
 type Off = (typeof OFF)[number];
 
-/** How much the clocks of this machine and the time that things take may blur a shift of an hour. */
+/** ms by which delays may blur a shift of an hour. */
 const BLUR = HOUR / 4;
-/** Between what a wrong clock would make of it and what the test takes. */
+/** Longer than the test takes, and shorter than a wrong clock would make it. */
 const RETENTION = HOUR / 2;
-/** ms that something is put off. */
+/** ms by which a job is delayed. */
 const DELAY = 1_000;
 
 interface Times {
@@ -30,31 +29,19 @@ interface Times {
   readonly now: number;
 }
 
-describe("all times are the database's: of hosts and callers whose clock is an hour off", function () {
+describe("all times are the database's, though the clocks of hosts and callers are an hour off", function () {
   this.timeout(60_000);
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
+  const { hosts, sql } = useSystem("suite");
   let right: Baton;
   let processes: Readonly<
     Record<Off, { readonly host: NodeProcess; readonly id: string; readonly caller: NodeProcess }>
   >;
 
   before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client(database.url);
-    await sql.connect();
     right = await hosts.start({ queues: { right: 1 }, threads: 1, retention: RETENTION });
     const [fast, slow] = await Promise.all(OFF.map(start));
     if (fast === undefined || slow === undefined) throw new Error("they were to start");
     processes = { fast, slow };
-  });
-
-  after(async () => {
-    await hosts.stop();
-    await sql.end();
-    await database.drop();
   });
 
   async function start(off: Off) {
@@ -77,7 +64,7 @@ describe("all times are the database's: of hosts and callers whose clock is an h
     return processes[caller].caller.receive<Reply>(({ ref }) => ref === relay.ref);
   }
 
-  /** Of the row, in ms, and the database's now. */
+  /** The times of a row and the present time of the database, in ms. */
   async function timesOf({ job }: Relay): Promise<Times> {
     const ms = (time: string) => `trunc(extract(epoch from ${time}) * 1000)::float8`;
     const { rows } = await sql.query<Times>(
@@ -89,17 +76,14 @@ describe("all times are the database's: of hosts and callers whose clock is an h
   }
 
   async function statuses(): Promise<BatonStatus[]> {
-    const others = OFF.map(async (off) => {
-      processes[off].host.send({ status: true });
-      return (await processes[off].host.receive<{ status: BatonStatus }>((message) => "status" in message)).status;
-    });
+    const others = OFF.map((off) => statusOf(processes[off].host));
     return [right.status(), ...(await Promise.all(others))];
   }
 
   for (const caller of OFF) {
     for (const host of OFF) {
       describe(`a ${caller} caller and a ${host} host:`, () => {
-        it("a job runs at once, and sees the database's times beside its own", async () => {
+        it("a job runs at once, and sees the times of the database", async () => {
           const relay = await insert(caller, clock.new({}, { queue: host }));
           const { ok, value } = await awaited(caller, relay, 20_000);
           expect(ok).to.equal(true);
@@ -115,7 +99,7 @@ describe("all times are the database's: of hosts and callers whose clock is an h
           expect(finished).to.be.within(attempted, now);
         });
 
-        it("what is scheduled, snoozed or retried waits as long as it is to, and no longer", async () => {
+        it("scheduled, snoozed and retried jobs wait exactly as long as they should", async () => {
           const queue = host;
           const kept = await insert(caller, clock.new({}, { queue, scheduleIn: RETENTION }));
           const put = {
@@ -135,7 +119,7 @@ describe("all times are the database's: of hosts and callers whose clock is an h
           expect(await timesOf(kept), "what is due in half an hour").to.include({ attempted: null });
         });
 
-        it("an await ends at its timeout, and the next one with the result", async () => {
+        it("an await times out on time, and the next one gets the result", async () => {
           using gate = new Gate();
           const relay = await insert(caller, gated.new({ gate: gate.path }, { queue: host }));
           await gate.started();
@@ -148,9 +132,9 @@ describe("all times are the database's: of hosts and callers whose clock is an h
     }
   }
 
-  it("nobody is taken for lost, though leases are judged", async () => {
+  it("no host is declared lost, though leases are judged", async () => {
     const signs = new Map<string, Set<number>>();
-    // A lease is three signs long; a newcomer judges none before he was there for one.
+    // A new host judges no other before it has run for one lease.
     await until(
       async () => {
         const { rows } = await sql.query<{ id: string; seen_at: Date }>("select id, seen_at from baton.hosts");
@@ -166,7 +150,7 @@ describe("all times are the database's: of hosts and callers whose clock is an h
     }
   });
 
-  it("rows are removed when their retention is over, and not before", async () => {
+  it("rows are pruned after their retention, and not before", async () => {
     const fresh = await right.async(clock.new({}, { queue: "right" }));
     await right.await(fresh, 20_000);
     async function end(tag: string, minutesAgo: number): Promise<void> {
@@ -180,7 +164,7 @@ describe("all times are the database's: of hosts and callers whose clock is an h
       return (await sql.query("select from baton.jobs where tags = array[$1]", [tag])).rowCount;
     }
     await end("young", 28);
-    // Each of them is to find something old enough.
+    // Each host must find a row that is old enough.
     await until(
       async () => {
         if ((await left("old")) === 0) await end("old", 31);

@@ -14,7 +14,7 @@ import { gated } from "../workers/gated.js";
 const QUEUES = { default: 10 };
 const JOBS = 100;
 
-describe("connections that fail, with 100 awaits open and jobs running:", () => {
+describe("with 100 open awaits and running jobs, connections fail:", () => {
   let server: Embedded;
   let proxy: FaultyProxy;
   let hosts: Hosts;
@@ -61,7 +61,10 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
     );
   }
 
-  /** ms that the fault lasts, and with it how often the jobs may begin: more than once only where their host died. */
+  /**
+   * Lets a fault last so many ms while jobs run. Every job must run once,
+   * and every await must get its result.
+   */
   async function survive(
     fault: () => Promise<void> | void,
     heal: () => Promise<void> | void,
@@ -80,11 +83,11 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
     const healed = performance.now();
     for (const result of await results) expect(result).to.include({ ok: true, value: "through on attempt 1" });
     print(`all ${JOBS} results ${Math.round(performance.now() - healed)} ms after the fault was over`);
-    const starts = gate.events.filter(({ word }) => word === "start").map(({ label }) => label);
+    const starts = gate.starts.map(({ label }) => label);
     expect(new Set(starts).size, "jobs begun").to.equal(JOBS);
     expect(starts, "runs").to.have.length(JOBS);
     expect(host.status().events).to.not.have.any.keys("rescue", "claim:lost", "host:lost");
-    // A host of these is as good as new.
+    // The hosts work as before.
     expect(await caller.call(double.new({ int: 4 }))).to.equal(8);
   }
 
@@ -94,7 +97,7 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
       () => {},
       0,
     ));
-  it("only those that listen terminated", () =>
+  it("only listening ones terminated", () =>
     survive(
       () => terminate("query ~* '^listen|advisory'"),
       () => {},
@@ -112,13 +115,13 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
       () => {},
       0,
     ));
-  it("all half-open: they swallow bytes and show no error, and new ones pass", () =>
+  it("all half-open: they swallow bytes without an error, and new ones work", () =>
     survive(
       () => proxy.numb(),
       () => {},
       0,
     ));
-  it("only those that listen half-open", () =>
+  it("only listening ones half-open", () =>
     survive(
       () => proxy.numb(["listeners"]),
       () => {},
@@ -144,7 +147,8 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
     it(what, () =>
       survive(
         async () => {
-          // Claims do not wait for the disk; the server loses those of its last moments. This does, and so all before it.
+          // Claims are not flushed to disk, and a crash loses the last of
+          // them. This update is flushed, with all that came before it.
           await sql.query("update baton.hosts set name = name");
           await server.stop("immediate");
         },
@@ -170,7 +174,7 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
     expect((await sql.query("select args from baton.jobs")).rows).to.deep.equal([{ args: { int: 2 } }]);
   }).timeout(60_000);
 
-  it("stopping while the database is away: awaits are rejected, a process ends by itself, all in bounded time", async () => {
+  it("stopping while the database is away rejects awaits and ends the process, in bounded time", async () => {
     using gate = new Gate();
     const relays = await caller.asyncMany(Array.from({ length: 10 }, () => gated.new({ gate: gate.path })));
     const awaiting = rejection(caller.awaitMany(relays, { timeout: Number.POSITIVE_INFINITY }));
@@ -186,18 +190,18 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
     expect(await child.process.exited).to.deep.equal({ code: 0, signal: null });
     await server.start();
     sql = await connect();
-    // What they could not write is not lost: others run it.
+    // Outcomes that they could not write are not lost: others run the jobs.
     const next = await hosts.start();
     const results = await next.awaitMany(relays, { timeout: 40_000, withRetries: true });
     for (const result of results) expect(result).to.include({ ok: true });
   }).timeout(90_000);
 
   for (const by of ["another host", "the caller itself"]) {
-    describe(`a reply is lost with its connection, and the job is run by ${by}:`, () => {
+    describe(`a reply is lost with its connection, the job runs on ${by}:`, () => {
       for (const statement of ["baton_insert", "baton_claim", "baton_complete"]) {
-        it(`that to ${statement}: one row, one run, one result`, async () => {
+        it(`the reply to ${statement}: one row, one run, one result`, async () => {
           const own = by === "the caller itself";
-          // Nobody else may take it.
+          // Without another host that could run it.
           const solo = { queues: { solo: 1 }, threads: 1 };
           const runner = await hosts.start(solo);
           const awaiter = own ? runner : caller;
@@ -210,7 +214,7 @@ describe("connections that fail, with 100 awaits open and jobs running:", () => 
           await lost;
           const { rows } = await sql.query("select state, attempt from baton.jobs where id = $1", [relay.job.id]);
           expect(rows).to.deep.equal([{ state: 4, attempt: 1 }]);
-          expect(gate.events.filter(({ word }) => word === "start")).to.have.length(1);
+          expect(gate.starts).to.have.length(1);
           expect(runner.status().events).to.not.have.any.keys("claim:lost", "rescue");
         });
       }

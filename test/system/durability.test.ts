@@ -3,10 +3,10 @@ import pg from "pg";
 import { type Embedded, startEmbedded } from "../../lib/embedded.js";
 import type { BatonOptions } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
 import { Hosts } from "../support/hosts.js";
 import { print } from "../support/print.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated } from "../workers/gated.js";
 
@@ -36,10 +36,10 @@ describe("durability:", () => {
     return rows;
   }
 
-  /** Has the jobs run, crashes the server at once, and says how many of their rows it had forgotten the end of. */
+  /** Runs jobs, crashes the server at once, and returns how many of their ends it had forgotten. */
   async function crashAfter(options: Pick<BatonOptions, "durability">): Promise<number> {
     const caller = await hosts.start({ ...options, queues: QUEUES });
-    // What does not wait for the disk is there after 10 s only, unless something that does takes it along.
+    // Relaxed commits reach the disk after 10 s, or together with a commit that waits for it.
     await ask("alter system set wal_writer_delay = '10s'", "select pg_reload_conf()");
     const relays = await caller.asyncMany(Array.from({ length: JOBS }, (_, int) => double.new({ int })));
     const results = await caller.awaitMany(relays, 20_000);
@@ -57,11 +57,11 @@ describe("durability:", () => {
     return forgotten?.jobs ?? 0;
   }
 
-  it("by default, a crash of the database forgets nothing that anybody was told of", async () => {
+  it("by default, a crash of the database loses no delivered result", async () => {
     expect(await crashAfter({})).to.equal(0);
   });
 
-  it("relaxed, it may forget the end of jobs: they run again, and none is left behind", async () => {
+  it("relaxed, a crash may lose the ends of jobs: they run again, and none is left behind", async () => {
     const forgotten = await crashAfter({ durability: "relaxed" });
     print(`${forgotten} of ${JOBS} jobs ran again`);
     expect(forgotten).to.be.above(0);
@@ -69,23 +69,7 @@ describe("durability:", () => {
 });
 
 describe("delivery:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
-
-  before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  afterEach(() => hosts.stop());
-
-  after(async () => {
-    await sql.end();
-    await database.drop();
-  });
+  const { hosts, sql } = useSystem("suite, with resets");
 
   for (const [delivery, first] of [
     ["committed", "the row"],
@@ -101,7 +85,7 @@ describe("delivery:", () => {
         told.push("the result");
         return answer;
       });
-      // Whoever writes the row waits for us.
+      // The lock makes every write of the row wait.
       await sql.query("begin");
       await sql.query("select from baton.jobs where id = $1 for update", [relay.job.id]);
       gate.open();

@@ -11,7 +11,7 @@ import { until } from "../support/until.js";
 
 const WRITE = { name: "write", text: "insert into public.notes values ($1)" };
 
-describe("servers of which one takes writes:", () => {
+describe("two servers, one of them writable:", () => {
   let servers: Embedded[];
   let admins: pg.Client[];
   let both: string;
@@ -23,7 +23,7 @@ describe("servers of which one takes writes:", () => {
       await admin.connect();
       await admin.query("create table public.notes (note text)");
     }
-    // Both have the password of the first, so that one URL names both.
+    // Both use the password of the first, so that one URL can name both.
     const [first, second] = servers.map(({ url }) => new URL(url)) as [URL, URL];
     await admins[1]?.query(`alter role postgres password '${decodeURIComponent(first.password)}'`);
     both = first.href.replace(first.host, `${first.host},${second.host}`);
@@ -36,7 +36,7 @@ describe("servers of which one takes writes:", () => {
     await Promise.all(servers.map((server) => server.remove()));
   });
 
-  /** Has only that server take writes. Its sessions stay, as they do when a primary is demoted. */
+  /** Makes only this server writable. Sessions stay open, as when a primary is demoted. */
   async function writable(server: number): Promise<void> {
     for (const [index, admin] of admins.entries()) {
       await admin.query(`alter system set default_transaction_read_only = ${index === server ? "off" : "on"}`);
@@ -61,7 +61,7 @@ describe("servers of which one takes writes:", () => {
   }
 
   for (const server of [0, 1]) {
-    it(`a URL of both leads to the one that does, the ${server === 0 ? "first" : "second"}`, async () => {
+    it(`a URL of both connects to the writable one, the ${server === 0 ? "first" : "second"}`, async () => {
       await writable(server);
       const database = await opened(`${both}?target_session_attrs=read-write`);
       await database.query(WRITE, [`found ${server}`]);
@@ -70,7 +70,7 @@ describe("servers of which one takes writes:", () => {
     });
   }
 
-  it("where one is gone, the other is found", async () => {
+  it("if one is away, the other is found", async () => {
     await writable(1);
     const { port } = new URL(servers[0]?.url ?? "");
     const database = await opened(both.replace(`:${port},`, ":1,"));
@@ -79,7 +79,7 @@ describe("servers of which one takes writes:", () => {
     expect(await notes(1, "other")).to.equal(1);
   });
 
-  it("where none does, start says so and names them", async () => {
+  it("if neither is writable, start fails and names both", async () => {
     await writable(2);
     const error: unknown = await new Baton({ connection: both }).start().catch((failure: unknown) => failure);
     expect(error).to.be.instanceOf(DatabaseError);
@@ -87,19 +87,19 @@ describe("servers of which one takes writes:", () => {
     expect(String(error)).to.include("takes no writes");
   });
 
-  it("the connection that is refused a write is given up, and the next goes to the other server", async () => {
+  it("a connection whose write is refused is closed, and the next goes to the other server", async () => {
     const database = await opened(both);
     await Promise.all(["a", "b", "c"].map((note) => database.query(WRITE, [note])));
     await writable(1);
     const error: unknown = await database.query(WRITE, ["late"]).catch((failure: unknown) => failure);
     expect(sqlState(error)).to.equal("25006");
-    // Of all connections: none asks the old server again.
+    // On every connection: none uses the old server again.
     await Promise.all(["d", "e", "f", "g"].map((note) => database.query(WRITE, [`next ${note}`])));
     expect(await notes(1, "next g")).to.equal(1);
     await database.stop();
   });
 
-  it("with one server, a new connection is made each time until it takes writes again", async () => {
+  it("with one server, each retry uses a new connection until it is writable again", async () => {
     const [{ url }] = servers as [Embedded];
     const database = await opened(url);
     await database.query(WRITE, ["before"]);
@@ -113,7 +113,7 @@ describe("servers of which one takes writes:", () => {
     await database.stop();
   });
 
-  it("a host and its callers follow to the server that does, with what they listen on", async () => {
+  it("a host and its callers follow to the writable server, and listen there", async () => {
     const hosts = new Hosts(both);
     try {
       await (await hosts.start()).stop();

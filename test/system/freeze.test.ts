@@ -1,12 +1,9 @@
 import { expect } from "chai";
-import pg from "pg";
-import type { BatonStatus } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { statusOf } from "../support/hosts.js";
 import { print } from "../support/print.js";
-import type { NodeProcess } from "../support/process.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated, stubborn } from "../workers/gated.js";
 
@@ -14,29 +11,9 @@ const QUEUES = { default: 2 };
 
 describe("a host that is frozen for longer than its lease", function () {
   this.timeout(90_000);
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
+  const { hosts, sql } = useSystem("suite");
 
-  before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  after(async () => {
-    await hosts.stop();
-    await sql.end();
-    await database.drop();
-  });
-
-  async function statusOf(process: NodeProcess): Promise<BatonStatus> {
-    process.send({ status: true });
-    return (await process.receive<{ status: BatonStatus }>((message) => "status" in message)).status;
-  }
-
-  it("loses its jobs to others, and when it thaws ends what it runs, tells nobody, and goes on as a healthy host", async () => {
+  it("loses its jobs to others; when it thaws, it ends its runs, reports no outcome, and goes on as a healthy host", async () => {
     using gate = new Gate();
     const caller = await hosts.start();
     const { process, host } = await hosts.spawn({ queues: QUEUES });
@@ -49,15 +26,12 @@ describe("a host that is frozen for longer than its lease", function () {
     const frozen = performance.now();
     process.kill("SIGSTOP");
     const results = caller.awaitMany(relays, { timeout: Number.POSITIVE_INFINITY });
-    await until(
-      () => gate.events.filter(({ word }) => word === "start").length === 4,
-      "the jobs to run elsewhere",
-      60_000,
-    );
+    await until(() => gate.starts.length === 4, "the jobs to run elsewhere", 60_000);
     print(`its jobs ran elsewhere ${Math.round(performance.now() - frozen)} ms after it was frozen`);
 
     process.kill("SIGCONT");
-    // It ends its own runs though nothing opens their gate: the one that heeds its signal, and the one that does not.
+    // It ends its own runs although their gate is closed: the one that
+    // heeds its signal, and the one that does not.
     const status = await until(async () => {
       const now = await statusOf(process);
       return now.events["host:lost"] === 1 && now.queues[0]?.running === 0 && now.unwritten === 0 ? now : null;

@@ -3,53 +3,44 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect } from "chai";
-import pg from "pg";
 import { Isolation } from "../../lib/runner/threads/isolation.js";
 import { Threads } from "../../lib/runner/threads/threads.js";
 import type { Outcome } from "../../lib/job/outcome.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { claimedJob, valueIn } from "../support/claimed.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { spawnNode } from "../support/process.js";
+import { useSystem } from "../support/system.js";
 
 const SCRIPT = new URL("./processes/unguarded.js", import.meta.url);
 const root = new URL("../../../", import.meta.url);
 const GUARD = /if \(isMainThread\) \{/;
 
 describe("start() in one of Baton's own threads", () => {
-  let database: TestDatabase;
-  let sql: pg.Client;
-
-  before(async () => {
-    database = await createDatabase();
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
+  const system = useSystem("suite");
+  const { sql } = system;
 
   afterEach(() => sql.query("drop schema if exists baton cascade"));
 
-  after(async () => {
-    await sql.end();
-    await database.drop();
-  });
-
-  /** What the one-file program writes, once it has ended by itself. Its main thread alone has inserted a job. */
+  /**
+   * The output of the one-file program, which must exit by itself. Only
+   * its main thread must insert a job.
+   */
   async function outputOf(how: string): Promise<Record<string, unknown>> {
-    await using program = spawnNode(SCRIPT, [], { env: { UNGUARDED: how, DATABASE_URL: database.url } });
+    await using program = spawnNode(SCRIPT, [], { env: { UNGUARDED: how, DATABASE_URL: system.url } });
     const output = JSON.parse(await program.nextLine()) as Record<string, unknown>;
     expect((await sql.query("select from baton.jobs")).rowCount, "jobs").to.equal(1);
     expect(await program.exited).to.deep.equal({ code: 0, signal: null });
     return output;
   }
 
-  it("rejects where the module awaits it: its jobs fail with the guard in the message, and nothing hangs", async () => {
+  it("rejects if the module awaits it: its jobs fail with the guard in the message, and nothing hangs", async () => {
     const { error } = await outputOf("awaited");
     expect(error)
-      .to.match(/^UnknownWorkerError: .*does not import: InsideThreadError: .*/)
+      .to.match(/^UnknownWorkerError: .*failed to import: InsideThreadError: .*/)
       .and.match(GUARD);
   });
 
-  it("rejects where the module does not await it: it is reported, and its jobs run", async () => {
+  it("rejects if the module does not await it: the rejection is reported, and its jobs run", async () => {
     const { value, stray } = await outputOf("floating");
     expect(value).to.equal(4);
     expect(stray)
@@ -67,7 +58,7 @@ describe("start() in one of Baton's own threads", () => {
       await writeFile(
         join(folder, "other.mjs"),
         `import { Baton, defineWorker } from "./lib/index.js";
-         await new Baton({ connection: ${JSON.stringify(database.url)} }).start();
+         await new Baton({ connection: ${JSON.stringify(system.url)} }).start();
          export default defineWorker(import.meta.url, { name: "other", perform: () => 1 });`,
       );
     });

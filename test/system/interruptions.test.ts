@@ -1,46 +1,22 @@
 import { expect } from "chai";
-import pg from "pg";
-import { Baton, InterruptedError, type JobRow, StoppedError } from "../../lib/index.js";
+import { Baton, InterruptedError, StoppedError } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
-import { FaultyProxy } from "../support/faulty-proxy.js";
+import type { FaultyProxy } from "../support/faulty-proxy.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { type Hosts, rowOf } from "../support/hosts.js";
 import { rejection } from "../support/rejection.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { captive, gated, parked, stubborn } from "../workers/gated.js";
 
 const HOST = { queues: { default: 2 }, shutdownGracePeriod: 0 };
 
 describe("stop is bounded:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
-
-  before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  afterEach(async () => {
-    await hosts.stop();
-    await sql.query("truncate baton.jobs, baton.hosts");
-  });
-
-  after(async () => {
-    await sql.end();
-    await database.drop();
-  });
-
-  async function rowOf(baton: Baton, id: number): Promise<JobRow> {
-    for await (const row of baton.jobs({ ids: [id] })) return row;
-    throw new Error(`There is no job ${id}`);
-  }
+  const system = useSystem("suite, with resets");
+  const { hosts, sql } = system;
 
   describe("a job in native code", () => {
-    it("does not hold it up, is given back, and run by another host; its late outcome is never written", async () => {
+    it("does not delay it, is released and run by another host; its late outcome is never written", async () => {
       using gate = new Gate();
       const [caller, host] = await Promise.all([hosts.start(), hosts.start(HOST)]);
       const relay = await caller.async(captive.new({ gate: gate.path }, { maxAttempts: 1 }));
@@ -57,7 +33,7 @@ describe("stop is bounded:", () => {
       expect(host.status().events).to.not.have.any.keys("claim:lost", "service:error");
     });
 
-    it("lets the same instance start again meanwhile", async () => {
+    it("lets the same Baton start again meanwhile", async () => {
       using gate = new Gate();
       const baton = await hosts.start(HOST);
       await baton.async(captive.new({ gate: gate.path, label: "first" }));
@@ -69,7 +45,7 @@ describe("stop is bounded:", () => {
       gate.open();
     });
 
-    it("keeps its process from ending by itself, but not a signal from ending it", async () => {
+    it("keeps its process alive, except for a signal", async () => {
       using gate = new Gate();
       const [caller, { process }] = await Promise.all([hosts.start(), hosts.spawn(HOST)]);
       const relay = await caller.async(captive.new({ gate: gate.path }));
@@ -83,7 +59,7 @@ describe("stop is bounded:", () => {
     });
   });
 
-  it("a job that sleeps in Atomics.wait is ended and given back", async () => {
+  it("a job that sleeps in Atomics.wait is ended and released", async () => {
     using gate = new Gate();
     const [caller, host] = await Promise.all([hosts.start(), hosts.start(HOST)]);
     const relay = await caller.async(parked.new({ gate: gate.path }));
@@ -93,24 +69,16 @@ describe("stop is bounded:", () => {
     expect(await rowOf(caller, relay.job.id)).to.include({ state: "available", attempt: 0 });
   });
 
-  describe("while the database does not answer", () => {
+  describe("while the database does not reply", () => {
     let proxy: FaultyProxy;
     let far: Hosts;
     let url: string;
 
     beforeEach(async () => {
-      proxy = new FaultyProxy(database.url);
-      url = await proxy.start();
-      far = new Hosts(url);
+      ({ proxy, hosts: far, url } = await system.openProxy());
     });
 
-    afterEach(async () => {
-      proxy.heal();
-      await far.stop();
-      await proxy.stop();
-    });
-
-    it("with a job that runs and an insert under way", async () => {
+    it("with a running job and an insert under way", async () => {
       using gate = new Gate();
       const host = await far.start(HOST);
       await host.async(stubborn.new({ gate: gate.path }));
@@ -119,14 +87,15 @@ describe("stop is bounded:", () => {
       const insert = rejection(host.async(double.new({ int: 1 })));
       const begin = performance.now();
       await host.stop();
-      // 5 s for the database, 1 s for the threads, 2 s for the connections; the rest is for a slow machine.
+      // 5 s for the database, 1 s for the threads, 2 s for the
+      // connections; the rest for slow machines.
       expect(performance.now() - begin).to.be.below(14_000);
       expect(await insert).to.be.instanceOf(Error);
     });
 
     it("during start, which then rejects", async () => {
       proxy.swallow();
-      // Connecting has no time limit of its own.
+      // Connecting has no time limit.
       const connection = { connectionString: url, connectionTimeoutMillis: 0 };
       const baton = new Baton({ ...HOST, connection, workers: [double] });
       const starting = rejection(baton.start());
@@ -141,7 +110,7 @@ describe("stop is bounded:", () => {
 
     it("during a start that waits for a lock, which then rejects with StoppedError", async () => {
       await hosts.start();
-      // A step that may be done again, and has to wait.
+      // A step that is repeatable, and has to wait.
       await sql.query("delete from baton.additions where step = 4");
       await sql.query("begin; lock table baton.jobs in access share mode");
       try {
@@ -155,14 +124,14 @@ describe("stop is bounded:", () => {
     });
   });
 
-  describe("what stops interrupt", () => {
+  describe("an interrupted job", () => {
     async function interrupt(gate: Gate, run: number): Promise<void> {
       const host = await hosts.start(HOST);
       await gate.started(run);
       await host.stop();
     }
 
-    it("loses no attempt four times in a row; from the fifth on it does, and ends when it has no other", async () => {
+    it("loses no attempt for four stops in a row, one for each from the fifth on, and is discarded after the last", async () => {
       using gate = new Gate();
       const caller = await hosts.start();
       const relay = await caller.async(stubborn.new({ gate: gate.path }, { maxAttempts: 2 }));
@@ -180,7 +149,7 @@ describe("stop is bounded:", () => {
       expect(error).to.be.instanceOf(InterruptedError).and.include({ code: "ERR_BATON_INTERRUPTED" });
     });
 
-    it("counts from the start again once an attempt has ended", async () => {
+    it("starts over once an attempt has ended", async () => {
       using gate = new Gate();
       const caller = await hosts.start();
       const relay = await caller.async(gated.new({ gate: gate.path }));

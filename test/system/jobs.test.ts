@@ -1,10 +1,9 @@
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton, JobRow, NewJob } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { rowOf } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { fail } from "../workers/fail.js";
 import { bytes, defaulted, drowsy, flaky } from "../workers/flaky.js";
@@ -14,32 +13,15 @@ import { inspecting, returning } from "../workers/results.js";
 const FINAL = { withRetries: true, timeout: 25_000 } as const;
 
 describe("jobs:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
+  const { hosts, sql } = useSystem("suite");
   let baton: Baton;
-  let sql: pg.Client;
 
   before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
     baton = await hosts.start({
       threads: 4,
       queues: { default: 4, one: 1, two: 2, paused: { limit: 4, paused: true } },
     });
-    sql = new pg.Client(database.url);
-    await sql.connect();
   });
-
-  after(async () => {
-    await hosts.stop();
-    await sql.end();
-    await database.drop();
-  });
-
-  async function rowOf(id: number): Promise<JobRow> {
-    for await (const row of baton.jobs({ ids: [id] })) return row;
-    throw new Error(`There is no job ${id}`);
-  }
 
   async function idsBy(filter: Parameters<Baton["jobs"]>[0]): Promise<number[]> {
     const ids: number[] = [];
@@ -62,7 +44,7 @@ describe("jobs:", () => {
       for (const [state, job] of ends) {
         const { id } = (await baton.async(job)).job;
         const row = await until(async () => {
-          const row = await rowOf(id);
+          const row = await rowOf(baton, id);
           return row.state === state && row;
         }, `job ${id} to be ${state}`);
         const over = ["completed", "discarded", "cancelled"].includes(state);
@@ -75,7 +57,7 @@ describe("jobs:", () => {
       }
     });
 
-    it("counts says how many wait or run, by queue", async () => {
+    it("counts returns how many wait or run, by queue", async () => {
       await baton.insertMany([1, 2].map((int) => double.new({ int }, { queue: "counted" })));
       expect(await baton.counts()).to.deep.include({ queue: "counted", state: "available", jobs: 2 });
     });
@@ -99,7 +81,7 @@ describe("jobs:", () => {
       gate.open();
       await hosts.start({ threads: 1, queues: { [queue]: 1 } });
       await baton.awaitMany(relays, 20_000);
-      const starts = gate.events.filter(({ word }) => word === "start");
+      const starts = gate.starts;
       expect(starts.map(({ label }) => label)).to.deep.equal(["first", "second", "third", "fourth", "fifth"]);
     });
   });
@@ -107,9 +89,9 @@ describe("jobs:", () => {
   describe("time", () => {
     it("scheduleIn: not before so many ms by the database's clock", async () => {
       const relay = await baton.async(double.new({ int: 1 }, { scheduleIn: 700 }));
-      expect(await rowOf(relay.job.id)).to.include({ state: "scheduled", attempt: 0 });
+      expect(await rowOf(baton, relay.job.id)).to.include({ state: "scheduled", attempt: 0 });
       expect(await baton.await(relay, 20_000)).to.include({ ok: true, value: 2 });
-      const { scheduledAt, insertedAt, attemptedAt } = await rowOf(relay.job.id);
+      const { scheduledAt, insertedAt, attemptedAt } = await rowOf(baton, relay.job.id);
       expect(scheduledAt.getTime() - insertedAt.getTime()).to.equal(700);
       expect(attemptedAt?.getTime()).to.be.at.least(scheduledAt.getTime());
     });
@@ -118,7 +100,7 @@ describe("jobs:", () => {
       const scheduledAt = new Date(Date.now() + 700);
       const relay = await baton.async(double.new({ int: 1 }, { scheduledAt }));
       expect(await baton.await(relay, 20_000)).to.include({ ok: true, value: 2 });
-      const row = await rowOf(relay.job.id);
+      const row = await rowOf(baton, relay.job.id);
       expect(row.scheduledAt).to.deep.equal(scheduledAt);
       expect(row.attemptedAt?.getTime()).to.be.at.least(scheduledAt.getTime());
     });
@@ -140,7 +122,7 @@ describe("jobs:", () => {
     it("go on until an attempt succeeds, each failure in the row's history", async () => {
       const relay = await baton.async(flaky.new({ failures: 2 }));
       expect(await baton.await(relay, FINAL)).to.include({ ok: true, value: "attempt 3 succeeds" });
-      const row = await rowOf(relay.job.id);
+      const row = await rowOf(baton, relay.job.id);
       expect(row).to.include({ state: "completed", attempt: 3 });
       expect(row.errors.map(({ attempt }) => attempt)).to.deep.equal([1, 2]);
       for (const { at, attempt, error } of row.errors) {
@@ -149,11 +131,11 @@ describe("jobs:", () => {
       }
     });
 
-    it("end after maxAttempts: discarded, the last error told", async () => {
+    it("end after maxAttempts: the job is discarded, and its awaiter gets the last error", async () => {
       const relay = await baton.async(flaky.new({ failures: 9 }, { maxAttempts: 3 }));
       const result = await baton.await(relay, FINAL);
       expect(result).to.have.nested.property("error.message", "attempt 3 fails");
-      const row = await rowOf(relay.job.id);
+      const row = await rowOf(baton, relay.job.id);
       expect(row).to.include({ state: "discarded", attempt: 3, maxAttempts: 3 });
       expect(row.errors).to.have.length(3);
     });
@@ -161,15 +143,15 @@ describe("jobs:", () => {
     it("wait for the backoff, Oban's by default", async () => {
       const relay = await baton.async(fail.new({ what: "error" }));
       await baton.await(relay);
-      const { scheduledAt, attemptedAt, state } = await rowOf(relay.job.id);
+      const { scheduledAt, attemptedAt, state } = await rowOf(baton, relay.job.id);
       expect(state).to.equal("retryable");
-      // Counted from the moment it failed, which is a little after its start.
+      // From the moment it failed, which is a little after its start.
       expect(scheduledAt.getTime() - (attemptedAt?.getTime() ?? 0)).to.be.within(17_000, 18_700 + 20_000);
     });
 
     it("keep the newest ten errors on the row", async () => {
       const relay = await baton.async(flaky.new({ failures: 99 }, { maxAttempts: 12 }));
-      // Twelve attempts without waiting for the stager between them.
+      // Twelve attempts, without waiting for the look between them.
       const done = baton.await(relay, FINAL);
       let over = false;
       void done.finally(() => {
@@ -185,14 +167,14 @@ describe("jobs:", () => {
         25_000,
       );
       expect(await done).to.have.nested.property("error.message", "attempt 12 fails");
-      const { errors } = await rowOf(relay.job.id);
+      const { errors } = await rowOf(baton, relay.job.id);
       expect(errors.map(({ attempt }) => attempt)).to.deep.equal([3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     });
 
     it("keep at most 4,000 characters of each", async () => {
       const relay = await baton.async(fail.new({ what: "long" }));
       await baton.await(relay);
-      const { errors } = await rowOf(relay.job.id);
+      const { errors } = await rowOf(baton, relay.job.id);
       expect(errors[0]?.error.length).to.be.within(3_000, 4_000);
     });
   });
@@ -202,15 +184,15 @@ describe("jobs:", () => {
       const relay = await baton.async(drowsy.new({}, { maxAttempts: 1, queue: "one" }));
       expect(await baton.await(relay)).to.include({ ok: false, error: "snoozed", seconds: 0 });
       expect(await baton.await(relay, FINAL)).to.include({ ok: true, value: 1 });
-      const row = await rowOf(relay.job.id);
+      const row = await rowOf(baton, relay.job.id);
       expect(row).to.include({ state: "completed", attempt: 1 });
       expect(row.errors).to.deep.equal([]);
     });
 
-    it("snooze puts the job off by its seconds", async () => {
+    it("snooze delays the job by its seconds", async () => {
       const relay = await baton.async(returning.new({ what: "snooze" }));
       await baton.await(relay);
-      const row = await rowOf(relay.job.id);
+      const row = await rowOf(baton, relay.job.id);
       expect(row).to.include({ state: "scheduled", attempt: 0 });
       expect(row.scheduledAt.getTime() - (row.attemptedAt?.getTime() ?? 0)).to.be.at.least(7_000);
     });
@@ -223,14 +205,14 @@ describe("jobs:", () => {
       it(`${what} ends the job at its first attempt, the reason in its history`, async () => {
         const relay = await baton.async(returning.new({ what }));
         await baton.await(relay, FINAL);
-        const row = await rowOf(relay.job.id);
+        const row = await rowOf(baton, relay.job.id);
         expect(row).to.include({ state, attempt: 1 });
         expect(row.errors).to.have.length(1);
         expect(row.errors[0]?.error).to.match(reason);
       });
     }
 
-    it("a reason that cannot be sent does not undo the word", async () => {
+    it("a reason that cannot be encoded does not undo the outcome", async () => {
       const relays = await baton.asyncMany([
         returning.new({ what: "cancel for a function" }),
         returning.new({ what: "cancel for too much" }),
@@ -241,23 +223,29 @@ describe("jobs:", () => {
     });
   });
 
-  describe("what a job carries", () => {
-    it("perform sees it all", async () => {
+  describe("insertion", () => {
+    it("passes every option of the job to perform", async () => {
       const job = inspecting.new(
         { a: 1 },
         { priority: 3, maxAttempts: 5, tags: ["t", "ü"], meta: { m: [{ n: null }] } },
       );
       const { job: seen } = await baton.call(job);
       const [id] = await idsBy({ tag: "ü" });
-      const { state: _state, finishedAt: _end, attemptedBy: _by, errors: _errors, ...row } = await rowOf(id ?? 0);
+      const {
+        state: _state,
+        finishedAt: _end,
+        attemptedBy: _by,
+        errors: _errors,
+        ...row
+      } = await rowOf(baton, id ?? 0);
       expect(seen).to.deep.equal(row);
       expect(row).to.deep.include({ priority: 3, maxAttempts: 5, tags: ["t", "ü"], meta: { m: [{ n: null }] } });
     });
 
-    it("a worker's defaults hold where the job says nothing", async () => {
+    it("applies the defaults of the worker to options that the job leaves out", async () => {
       const { id, queue } = await baton.insert(defaulted.new());
       expect(queue).to.equal("special");
-      expect(await rowOf(id)).to.deep.include({
+      expect(await rowOf(baton, id)).to.deep.include({
         queue: "special",
         priority: 7,
         maxAttempts: 3,
@@ -266,9 +254,9 @@ describe("jobs:", () => {
       });
     });
 
-    it("and are overridden one by one", async () => {
+    it("lets a job override them one by one", async () => {
       const { id } = await baton.insert(defaulted.new({}, { queue: "paused", maxAttempts: 1, tags: [] }));
-      expect(await rowOf(id)).to.deep.include({
+      expect(await rowOf(baton, id)).to.deep.include({
         queue: "paused",
         priority: 7,
         maxAttempts: 1,
@@ -277,7 +265,7 @@ describe("jobs:", () => {
       });
     });
 
-    it("insertMany keeps the order and the ids rise with it", async () => {
+    it("keeps the order of insertMany, with rising ids", async () => {
       const jobs = Array.from({ length: 50 }, (_, int) => double.new({ int }, { queue: "paused", tags: ["many"] }));
       const inserted = await baton.insertMany(jobs);
       const ids = inserted.map(({ id }) => id);
@@ -287,7 +275,7 @@ describe("jobs:", () => {
       expect(listed).to.deep.equal(jobs.map(({ args }) => args));
     });
 
-    it("no job that nobody awaits has a way to be awaited, or a slot", async () => {
+    it("gives a job that is not awaited no awaiting host and no slot", async () => {
       const { held } = baton.status().relays;
       const { id } = await baton.insert(bytes.new({ size: 1 }, { queue: "paused" }));
       expect((await sql.query("select reply_to from baton.jobs where id = $1", [id])).rows).to.deep.equal([
@@ -308,7 +296,7 @@ describe("jobs:", () => {
           Array.from({ length: 12 }, () => gated.new({ gate: gate.path }, { queue, tags: ["limited"] })),
         );
         await gate.started(limit);
-        // Were there more to come, they would not be long: this job went round all of the machinery.
+        // Further events would have arrived by now: this job has run from insert to result.
         await baton.call(double.new({ int: 1 }));
         expect(await idsBy({ queue, state: "executing" })).to.have.length.at.least(limit);
         expect(gate.most).to.equal(limit);
@@ -318,16 +306,16 @@ describe("jobs:", () => {
       });
     }
 
-    it("that are paused run nothing; another host may run them", async () => {
+    it("run nothing while paused; another host may run their jobs", async () => {
       const relay = await baton.async(double.new({ int: 4 }, { queue: "paused" }));
       await baton.call(double.new({ int: 1 }));
-      expect(await rowOf(relay.job.id)).to.include({ state: "available", attempt: 0 });
+      expect(await rowOf(baton, relay.job.id)).to.include({ state: "available", attempt: 0 });
       const other = await hosts.start({ queues: { paused: 1 }, threads: 1 });
       expect(await baton.await(relay, 20_000)).to.include({ ok: true, value: 8 });
-      expect((await rowOf(relay.job.id)).attemptedBy).to.equal(other.status().host);
+      expect((await rowOf(baton, relay.job.id)).attemptedBy).to.equal(other.status().host);
     });
 
-    it("one that is full does not hold up another", async () => {
+    it("do not delay each other when full", async () => {
       using gate = new Gate();
       const held = await baton.asyncMany(
         Array.from({ length: 5 }, () => gated.new({ gate: gate.path }, { queue: "two" })),

@@ -1,37 +1,24 @@
 import { expect } from "chai";
-import pg from "pg";
 import { Baton, DatabaseError, InvalidOptionError, type JobFilter, NotStartedError } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
 import echo from "../../examples/workers/echo.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
-import { Hosts } from "../support/hosts.js";
 import { rejection } from "../support/rejection.js";
+import { useSystem } from "../support/system.js";
 
 const ROWS = 1_000;
 
 describe("baton.jobs", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
+  const system = useSystem("suite");
+  const { hosts, sql } = system;
   let baton: Baton;
-  let sql: pg.Client;
 
   before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
     baton = await hosts.start();
-    sql = new pg.Client(database.url);
-    await sql.connect();
     await baton.insertMany(Array.from({ length: ROWS }, (_, int) => double.new({ int }, { tags: ["many"] })));
     await baton.insertMany([
       echo.new({ value: { deep: [1, "ü", null] } }, { queue: "other", tags: ["a", "b"], meta: { m: 1 } }),
       echo.new({ value: 2 }, { queue: "other", scheduleIn: 3_600_000 }),
     ]);
-  });
-
-  after(async () => {
-    await hosts.stop();
-    await sql.end();
-    await database.drop();
   });
 
   async function listed(filter: Parameters<Baton["jobs"]>[0]): Promise<unknown[]> {
@@ -40,14 +27,14 @@ describe("baton.jobs", () => {
     return args;
   }
 
-  it("lists all jobs by id, more than it reads at a time", async () => {
+  it("lists all jobs by id, across pages", async () => {
     const ids: number[] = [];
     for await (const { id } of baton.jobs()) ids.push(id);
     expect(ids).to.have.length(ROWS + 2);
     expect(ids).to.deep.equal([...ids].sort((a, b) => a - b));
   });
 
-  it("filters by whatever is given, all of it at once", async () => {
+  it("combines all filters", async () => {
     const deep = { value: { deep: [1, "ü", null] } };
     expect(await listed({ worker: "echo" })).to.deep.equal([deep, { value: 2 }]);
     expect(await listed({ queue: "other", state: "available" })).to.deep.equal([deep]);
@@ -58,7 +45,7 @@ describe("baton.jobs", () => {
     expect(await listed({ tag: "many", worker: "echo" })).to.deep.equal([]);
   });
 
-  it("opens no connection, holds none while the loop body runs, and leaves none behind however the loop ends", async () => {
+  it("opens no connection, holds none during the loop body, and leaks none however the loop ends", async () => {
     const open = async (): Promise<unknown> => {
       const { rows } =
         await sql.query(`select count(*)::int as open, count(*) filter (where state <> 'idle')::int as busy
@@ -79,15 +66,15 @@ describe("baton.jobs", () => {
     expect(await open()).to.deep.equal(before);
   });
 
-  it("reports what is wrong when the loop begins, never when it is called", async () => {
-    const stopped = new Baton({ connection: database.url });
+  it("throws when the loop begins, never when it is called", async () => {
+    const stopped = new Baton({ connection: system.url });
     expect(await rejection(stopped.jobs().next())).to.be.instanceOf(NotStartedError);
     const filter = { state: "done" } as unknown as JobFilter;
     expect(await rejection(baton.jobs(filter).next())).to.be.instanceOf(InvalidOptionError);
   });
 
-  it("ends with a typed error where the instance is stopped in the middle", async () => {
-    const stopping = await new Baton({ connection: database.url }).start();
+  it("throws a typed error if the host is stopped in the middle", async () => {
+    const stopping = await new Baton({ connection: system.url }).start();
     const jobs = stopping.jobs();
     await jobs.next();
     await stopping.stop();

@@ -1,43 +1,27 @@
 import { expect } from "chai";
-import pg from "pg";
 import { JobNotFoundError } from "../../lib/errors.js";
 import type { AwaitResult, Baton } from "../../lib/index.js";
 import type { StoredAnswer } from "../../lib/job/answer.js";
 import { Engine } from "../../lib/engine/engine.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
-import { FaultyProxy } from "../support/faulty-proxy.js";
-import { Hosts } from "../support/hosts.js";
+import type { FaultyProxy } from "../support/faulty-proxy.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 
-/** ms: half of this is what it takes where nothing else runs, and less than it took before awaits had looks of their own. */
+/** ms. Twice what it takes on an idle machine. */
 const SOON = 3_000;
 const MANY = 100_000;
 
 describe("notifications that vanish without an error", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
+  const system = useSystem("test");
+  const { hosts, sql } = system;
   let proxy: FaultyProxy;
-  let far: Hosts;
-  let sql: pg.Client;
   let caller: Baton;
 
   beforeEach(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    proxy = new FaultyProxy(database.url);
-    far = new Hosts(await proxy.start());
-    sql = new pg.Client(database.url);
-    await sql.connect();
-    caller = await far.start();
-  });
-
-  afterEach(async () => {
-    await sql.end();
-    await far.stop();
-    await hosts.stop();
-    await proxy.stop();
-    await database.drop();
+    const far = await system.openProxy();
+    ({ proxy } = far);
+    caller = await far.hosts.start();
   });
 
   async function timed<Result>(work: Promise<Result>): Promise<{ result: Result; ms: number }> {
@@ -45,16 +29,16 @@ describe("notifications that vanish without an error", () => {
     return { result: await work, ms: performance.now() - start };
   }
 
-  /** The refs of each look at the table that this process makes until the test ends. */
-  async function looksDuring(work: () => Promise<unknown>): Promise<number[]> {
-    type Look = (this: Engine, refs: readonly string[]) => Promise<StoredAnswer[]>;
-    const engines: { readAnswers: Look; subscribe: Look } = Engine.prototype;
+  /** The number of refs of each lookup that this process makes during `work`. */
+  async function lookupsDuring(work: () => Promise<unknown>): Promise<number[]> {
+    type Read = (this: Engine, refs: readonly string[]) => Promise<StoredAnswer[]>;
+    const engines: { readAnswers: Read; subscribe: Read } = Engine.prototype;
     const { readAnswers, subscribe } = engines;
-    const looks: number[] = [];
-    const counted = (look: Look): Look => {
+    const lookups: number[] = [];
+    const counted = (read: Read): Read => {
       return function (refs) {
-        looks.push(refs.length);
-        return look.call(this, refs);
+        lookups.push(refs.length);
+        return read.call(this, refs);
       };
     };
     Object.assign(engines, { readAnswers: counted(readAnswers), subscribe: counted(subscribe) });
@@ -63,10 +47,10 @@ describe("notifications that vanish without an error", () => {
     } finally {
       Object.assign(engines, { readAnswers, subscribe });
     }
-    return looks;
+    return lookups;
   }
 
-  it("cost a quick job 1.5 s, and the next ones less: results are polled for until notifications are back", async () => {
+  it("delay a quick job by 1.5 s, and the next ones less: awaits poll until notifications are back", async () => {
     await hosts.start({ queues: { default: 1 } });
     proxy.deaf = true;
     const relay = await caller.async(double.new({ int: 1 }));
@@ -79,22 +63,21 @@ describe("notifications that vanish without an error", () => {
     await until(() => caller.status().notifier === "notify", "notifications to be back", 25_000);
   });
 
-  it("are looked for with back-off, and by no notification", async () => {
+  it("are made up for by lookups with backoff, and by no notification", async () => {
     const probes: string[] = [];
-    sql.on("notification", ({ payload = "" }) => probes.push(payload));
-    await sql.query(`listen ${pg.escapeIdentifier(`baton.relay.${caller.status().host}`)}`);
+    await sql.listen(`baton.relay.${caller.status().host}`, (payload) => probes.push(payload));
     const relays = await caller.asyncMany(Array.from({ length: 50 }, (_, int) => double.new({ int })));
-    const looks = await looksDuring(async () => {
+    const lookups = await lookupsDuring(async () => {
       const results = await Promise.all(relays.map((relay) => caller.await(relay, 8_500)));
       for (const result of results) expect(result).to.include({ ok: false, error: "timeout" });
     });
     // After 1.5 s, then 3 s, then at a multiple of 5 s, and at the deadline.
-    expect(looks.length).to.be.within(3, 5);
-    for (const refs of looks) expect(refs).to.equal(50);
+    expect(lookups.length).to.be.within(3, 5);
+    for (const refs of lookups) expect(refs).to.equal(50);
     expect(probes.length).to.be.at.most(1);
   });
 
-  it("do not hide from who inserted a job that its row is gone", async () => {
+  it("do not hide from a caller that the row of its job is gone", async () => {
     const relay = await caller.async(double.new({ int: 1 }));
     await sql.query("delete from baton.jobs");
     const { result, ms } = await timed(caller.await(relay, Infinity));
@@ -102,7 +85,7 @@ describe("notifications that vanish without an error", () => {
     expect(ms).to.be.below(SOON);
   });
 
-  it("make no stored result a timeout, of 100,000 with one deadline", async function () {
+  it("time out none of 100,000 stored results with one deadline", async function () {
     this.timeout(300_000);
     const jobs = Array.from({ length: MANY / 10 }, (_, int) => double.new({ int }));
     const relays = [];

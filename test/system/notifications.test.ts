@@ -1,42 +1,26 @@
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton, Relay } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { flaky } from "../workers/flaky.js";
 import { gated } from "../workers/gated.js";
 
-describe("notifications that nobody of ours sent, or twice:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
+describe("forged, repeated and lost notifications:", () => {
+  const { hosts, sql } = useSystem("suite");
   let caller: Baton;
   let host: Baton;
 
   before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
     host = await hosts.start({ queues: { default: 2 } });
   });
 
   beforeEach(async () => {
-    sql = new pg.Client(database.url);
-    await sql.connect();
     caller = await hosts.start();
   });
 
-  afterEach(async () => {
-    await caller.stop();
-    await sql.end();
-  });
-
-  after(async () => {
-    await hosts.stop();
-    await database.drop();
-  });
+  afterEach(() => caller.stop());
 
   function channel(): string {
     return `baton.relay.${caller.status().host}`;
@@ -44,11 +28,11 @@ describe("notifications that nobody of ours sent, or twice:", () => {
 
   async function notify(...payloads: string[]): Promise<void> {
     for (const payload of payloads) await sql.query("select pg_notify($1, $2)", [channel(), payload]);
-    // Notifications keep their order: with this one, those before have arrived.
+    // Notifications keep their order, so those before this result have arrived.
     expect(await caller.call(double.new({ int: 1 }))).to.equal(2);
   }
 
-  it("what is no envelope, or of another version or kind, is counted and changes nothing", async () => {
+  it("a malformed envelope, or one of another version or kind, is counted and changes nothing", async () => {
     using gate = new Gate();
     const relay = await caller.async(gated.new({ gate: gate.path }));
     const result = caller.await(relay, 20_000);
@@ -78,7 +62,7 @@ describe("notifications that nobody of ours sent, or twice:", () => {
     expect(caller.status().relays.awaited).to.equal(0);
   });
 
-  it("one that says to fetch a result which is not there yet finds nothing, and the await goes on", async () => {
+  it("an envelope for a result that is not stored yet finds nothing, and the await goes on", async () => {
     using gate = new Gate();
     const relay = await caller.async(gated.new({ gate: gate.path }));
     const result = caller.await(relay, 20_000);
@@ -88,7 +72,7 @@ describe("notifications that nobody of ours sent, or twice:", () => {
     expect(await result).to.include({ ok: true, value: "through on attempt 1" });
   });
 
-  it("a result that is sent again, before or after it was awaited, changes nothing", async () => {
+  it("a result that is repeated, before or after its await, changes nothing", async () => {
     const heard = await listen();
     const relay = await caller.async(double.new({ int: 21 }));
     const envelope = await heard(relay);
@@ -98,7 +82,7 @@ describe("notifications that nobody of ours sent, or twice:", () => {
     expect(await caller.await(relay)).to.include({ ok: true, value: 42 });
   });
 
-  it("an outcome of an earlier attempt that is sent again after the final one changes nothing", async () => {
+  it("an outcome of an earlier attempt that is repeated after the final one changes nothing", async () => {
     const heard = await listen();
     const relay = await caller.async(flaky.new({ failures: 1 }));
     const failure = await heard(relay);
@@ -109,7 +93,7 @@ describe("notifications that nobody of ours sent, or twice:", () => {
     expect(await caller.await(relay)).to.have.nested.property("error.message", "attempt 1 fails");
   });
 
-  it("a queue that there is not, or any text, wakes nobody", async () => {
+  it("an unknown queue, or any text, wakes no host", async () => {
     for (const payload of ["", "nobody", "__proto__", "x".repeat(7_999)]) {
       await sql.query("select pg_notify('baton.insert', $1)", [payload]);
     }
@@ -117,7 +101,7 @@ describe("notifications that nobody of ours sent, or twice:", () => {
     expect(host.status().events).not.to.have.property("service:error");
   });
 
-  it("a result whose notification is lost is found all the same", async () => {
+  it("a result whose notification is lost is found", async () => {
     using gate = new Gate();
     const relay = await caller.async(gated.new({ gate: gate.path }));
     const result = caller.await(relay, 25_000);
@@ -128,7 +112,7 @@ describe("notifications that nobody of ours sent, or twice:", () => {
     expect(caller.status().events.reconcile).to.equal(1);
   });
 
-  it("a hundred open awaits all resolve though every connection is cut", async () => {
+  it("a hundred open awaits resolve though every connection is cut", async () => {
     using gate = new Gate();
     await hosts.start({ queues: { many: 100 }, threads: 2 });
     const held = await caller.async(gated.new({ gate: gate.path }));
@@ -148,11 +132,10 @@ describe("notifications that nobody of ours sent, or twice:", () => {
     expect(await caller.call(double.new({ int: 4 }))).to.equal(8);
   });
 
-  /** Listens on the caller's own channel, as anybody in the database can, for the first envelope of a relay. */
+  /** Listens on the caller's channel, as any role can, for the first envelope of a relay. */
   async function listen(): Promise<(relay: Relay) => Promise<string>> {
     const payloads: string[] = [];
-    sql.on("notification", ({ payload }) => payloads.push(payload ?? ""));
-    await sql.query(`listen ${pg.escapeIdentifier(channel())}`);
+    await sql.listen(channel(), (payload) => payloads.push(payload));
     return async ({ ref }) => {
       const mine = (payload: string): boolean => payload.startsWith(`R1${ref}`);
       return until(() => payloads.find(mine), "an envelope");

@@ -1,6 +1,5 @@
 import { deflateRawSync } from "node:zlib";
 import { expect } from "chai";
-import pg from "pg";
 import { pack } from "../../lib/codec/codec.js";
 import { MAX_RESULT_LIMIT } from "../../lib/codec/limits.js";
 import { TAG } from "../../lib/codec/tag.js";
@@ -8,10 +7,9 @@ import { DecodeError, JobNotFoundError } from "../../lib/errors.js";
 import type { AwaitResult, Baton, Relay } from "../../lib/index.js";
 import type { StoredAnswer } from "../../lib/job/answer.js";
 import { Engine } from "../../lib/engine/engine.js";
-import { uuidFromRef } from "../../lib/engine/rows.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
-import { FaultyProxy } from "../support/faulty-proxy.js";
-import { Hosts, startWay, WAYS } from "../support/hosts.js";
+import { uuidFromRef } from "../../lib/engine/ref.js";
+import { startWay, WAYS } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { bulky, cramped, noise, roomy, sized, verbose } from "../workers/sizes.js";
 import type { Reply } from "./processes/host.js";
@@ -19,7 +17,7 @@ import type { Reply } from "./processes/host.js";
 const MINUTE = 60_000;
 const TEN_MB = 10_000_000;
 
-/** The size of noise that is stored in exactly so many bytes. */
+/** The size of noise that takes exactly this many bytes when stored. */
 function sizeStoredIn(length: number): number {
   const storedIn = (size: number): number =>
     pack(noise(size), { resultLimit: 2 * MAX_RESULT_LIMIT }).bytes?.length ?? 0;
@@ -28,7 +26,9 @@ function sizeStoredIn(length: number): number {
   return size;
 }
 
-/** Whether these are the bytes that the workers make. Not `deep.equal`, which takes seconds to compare megabytes. */
+/**
+ * Whether these are the bytes that the workers return. `deep.equal` takes seconds for megabytes.
+ */
 function isNoise(value: Buffer, seed = 0): boolean {
   return value.equals(noise(value.length, seed));
 }
@@ -37,31 +37,17 @@ function errorOf(result: AwaitResult): unknown {
   return result.ok ? undefined : result.error;
 }
 
-/** The codec's bytes of a list of so many empty Maps. */
+/** The encoded bytes of a list of empty Maps. */
 function emptyMaps(count: number): Buffer {
   const length = [(count & 0x7f) | 0x80, ((count >> 7) & 0x7f) | 0x80, count >> 14];
   return Buffer.concat([Buffer.from([TAG.ARRAY, ...length]), Buffer.alloc(2 * count, Buffer.from([TAG.MAP, 0]))]);
 }
 
 describe("large results", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
+  const system = useSystem("test");
+  const { hosts, sql } = system;
 
-  beforeEach(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client({ connectionString: database.url });
-    await sql.connect();
-  });
-
-  afterEach(async () => {
-    await sql.end();
-    await hosts.stop();
-    await database.drop();
-  });
-
-  /** Counts the reads of large results in this process until the test ends. */
+  /** Counts the reads of large results in this process during `work`. */
   async function readsDuring(work: () => Promise<unknown>): Promise<number> {
     const engines: { readLargeAnswers: (this: Engine, refs: readonly string[]) => Promise<StoredAnswer[]> } =
       Engine.prototype;
@@ -89,7 +75,7 @@ describe("large results", () => {
     describe(`${way}:`, () => {
       let caller: Baton;
 
-      // The host's own limit is the default: it is the worker's that counts.
+      // The host has the default limit: that of the worker counts.
       beforeEach(async () => {
         caller = await startWay(way, hosts, { queues: { default: 4 } });
       });
@@ -105,7 +91,7 @@ describe("large results", () => {
         }
       });
 
-      it("arrive up to 64 MiB; one byte more is too large, and it is said how much it was and how much may be", async () => {
+      it("arrive up to 64 MiB; one byte more is too large, and the result tells size and limit", async () => {
         const size = sizeStoredIn(MAX_RESULT_LIMIT);
         const [fits, over] = await caller.awaitMany(
           await caller.asyncMany([roomy.new({ size }), roomy.new({ size: size + 1 })]),
@@ -118,7 +104,7 @@ describe("large results", () => {
         expect(over.job).to.include({ state: "completed" });
       });
 
-      it("are limited by their worker, where it says so, and else by the host", async () => {
+      it("are limited by their worker, or else by the host", async () => {
         const [small, more, hosted] = await caller.awaitMany(
           await caller.asyncMany([cramped.new({ size: 50 }), cramped.new({ size: 101 }), sized.new({ size: 10_000 })]),
         );
@@ -127,7 +113,7 @@ describe("large results", () => {
         expect(hosted).to.include({ ok: false, error: "result_too_large", limit: 8_192 });
       });
 
-      it("are read from the row once in a process, and not at all where they were made", async () => {
+      it("are read from the row once a process, and not at all in that of the host", async () => {
         const reads = await readsDuring(async () => {
           const relay = await caller.async(roomy.new({ size: 1_000_000 }));
           const values = await Promise.all([valueOf(caller, relay), valueOf(caller, relay), valueOf(caller, relay)]);
@@ -137,7 +123,7 @@ describe("large results", () => {
         expect(reads).to.equal(way === "same process" ? 0 : 1);
       });
 
-      it("reach late awaiters, and those of other processes", async () => {
+      it("reach late awaiters, and awaiters in other processes", async () => {
         const relay = await caller.async(roomy.new({ size: 200_000 }));
         const { process } = await hosts.spawn();
         process.send({ await: relay });
@@ -147,7 +133,7 @@ describe("large results", () => {
         expect(isNoise(await valueOf(await hosts.start(), relay))).to.equal(true);
       });
 
-      it("come many at a time", async () => {
+      it("arrive many at a time", async () => {
         const relays = await caller.asyncMany(
           Array.from({ length: 20 }, (_, seed) => roomy.new({ size: 3_000_000, seed })),
         );
@@ -158,7 +144,7 @@ describe("large results", () => {
         expect(caller.status()).to.include({ unwritten: 0 });
       });
 
-      it("are those of success: an error keeps within 8,192 bytes, a reason does not have to", async () => {
+      it("need success: an error is limited to 8,192 bytes, but a reason is not", async () => {
         const [failed, cancelled] = await caller.awaitMany(
           await caller.asyncMany([bulky.new({ size: 100_000 }, { maxAttempts: 1 }), verbose.new({ size: 100_000 })]),
         );
@@ -174,23 +160,17 @@ describe("large results", () => {
     });
   }
 
-  it("are found where the notification was lost", async () => {
-    const proxy = new FaultyProxy(database.url);
-    const far = new Hosts(await proxy.start());
-    try {
-      const caller = await far.start();
-      await hosts.start({ queues: { default: 1 } });
-      proxy.deaf = true;
-      const result = await caller.await(await caller.async(roomy.new({ size: 1_000_000 })), MINUTE);
-      expect(result).to.include({ ok: true, via: "reconcile" });
-      expect(result.ok && isNoise(result.value)).to.equal(true);
-    } finally {
-      await far.stop();
-      await proxy.stop();
-    }
+  it("are found if the notification was lost", async () => {
+    const { proxy, hosts: far } = await system.openProxy();
+    const caller = await far.start();
+    await hosts.start({ queues: { default: 1 } });
+    proxy.deaf = true;
+    const result = await caller.await(await caller.async(roomy.new({ size: 1_000_000 })), MINUTE);
+    expect(result).to.include({ ok: true, via: "reconcile" });
+    expect(result.ok && isNoise(result.value)).to.equal(true);
   });
 
-  it("are not called a timeout where they are stored", async () => {
+  it("never time out once stored", async () => {
     const baton = await hosts.start({ queues: { default: 1 } });
     const relay = await baton.async(roomy.new({ size: TEN_MB }));
     await valueOf(baton, relay);
@@ -198,7 +178,7 @@ describe("large results", () => {
     expect(result.ok && isNoise(result.value)).to.equal(true);
   });
 
-  it("go with their row", async () => {
+  it("are deleted with their row", async () => {
     const baton = await hosts.start({ queues: { default: 1 }, retention: 0 });
     const relay = await baton.async(roomy.new({ size: 1_000_000 }));
     await valueOf(baton, relay);
@@ -210,7 +190,7 @@ describe("large results", () => {
     expect(errorOf(result)).to.be.instanceOf(JobNotFoundError);
   });
 
-  it("are stored as they are: no second compression, no other copy", async () => {
+  it("are stored without a second compression or copy", async () => {
     const baton = await hosts.start({ queues: { default: 1 } });
     await valueOf(baton, await baton.async(roomy.new({ size: 1_000_000 })));
     const { rows } = await sql.query(
@@ -220,21 +200,21 @@ describe("large results", () => {
     expect(rows).to.deep.equal([{ attstorage: "e", whole: true }]);
   });
 
-  describe("that somebody else has written", () => {
+  describe("written by somebody else", () => {
     let caller: Baton;
 
     beforeEach(async () => {
       caller = await hosts.start();
     });
 
-    /** Awaits a job as whose result these bytes were put into its row. */
+    /** Awaits a job whose row was given these bytes as its result. */
     async function planted(result: Buffer, timeout = MINUTE) {
       const relay = await caller.async(sized.new({ size: 1 }));
       await sql.query("update baton.jobs set state = 4, finished_at = now(), result = $2 where ref = $1", [
         uuidFromRef(relay.ref),
         result,
       ]);
-      // Another one, which has no slot for it and so looks at once.
+      // Another caller, without a slot, which therefore looks it up at once.
       return (await hosts.start()).await(relay, timeout);
     }
 
@@ -265,7 +245,7 @@ describe("large results", () => {
       });
     }
 
-    it("are no answer yet where their kind is not known", async () => {
+    it("are ignored if their kind is unknown", async () => {
       expect(await planted(Buffer.concat([Buffer.from("?b"), noise(1_000_000)]), 50)).to.include({ error: "timeout" });
     });
   });

@@ -1,13 +1,12 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
 import { Hosts } from "../support/hosts.js";
 import { findPgBouncer, PgBouncer, type PgBouncerProgram } from "../support/pgbouncer.js";
 import { print } from "../support/print.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { fail } from "../workers/fail.js";
 import { flaky } from "../workers/flaky.js";
@@ -25,32 +24,16 @@ if (program === null)
 else describe(`behind PgBouncer ${program.version.join(".")}`, () => suite(program));
 
 function suite(program: PgBouncerProgram): void {
-  let database: TestDatabase;
-  let sql: pg.Client;
+  const system = useSystem("suite, with resets");
+  const { sql } = system;
   let bouncer: PgBouncer;
   let hosts: Hosts;
 
-  before(async () => {
-    database = await createDatabase();
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  afterEach(async () => {
-    await hosts.stop();
-    await sql.query("truncate baton.jobs, baton.hosts");
-  });
-
-  after(async () => {
-    await sql.end();
-    await database.drop();
-  });
-
-  /** Has the tests around it run behind one with these settings. */
+  /** Runs the surrounding tests behind a PgBouncer with these settings. */
   function behind(settings: Readonly<Record<string, string | number>>): void {
     before(async () => {
-      bouncer = await PgBouncer.start(program, database.url, settings);
-      hosts = new Hosts(bouncer.url);
+      bouncer = await PgBouncer.start(program, system.url, settings);
+      hosts = system.hostsAt(bouncer.url);
     });
     after(() => bouncer[Symbol.asyncDispose]());
   }
@@ -76,7 +59,7 @@ function suite(program: PgBouncerProgram): void {
       describe(`where it ${how}:`, () => {
         behind(settings);
 
-        it("start finds out that notifications do not arrive, and says so", async () => {
+        it("start detects and reports that notifications do not arrive", async () => {
           const said: unknown[] = [];
           const listener = (event: unknown): void => void said.push(event);
           subscribe("pg-baton:notifier:mode", listener);
@@ -87,7 +70,7 @@ function suite(program: PgBouncerProgram): void {
           expect(said[0]).to.include({ instance: "told", mode: "polling" });
         });
 
-        it("a hundred results of another process come to those who await them", async () => {
+        it("a hundred results of another process arrive", async () => {
           const [caller] = await Promise.all([hosts.start(), hosts.spawn({ queues: QUEUES })]);
           await expectDoubled(caller, "reconcile");
           expect(await caller.call(double.new({ int: 4 }), 20_000)).to.equal(8);
@@ -100,25 +83,25 @@ function suite(program: PgBouncerProgram): void {
       });
     }
 
-    describe("in whatever else it does:", () => {
+    describe("with any other settings:", () => {
       behind({ ...TRANSACTION, ...OPTIONS_IGNORED });
 
       it("a host awaits its own jobs, and their errors", async () => {
         const host = await hosts.start({ queues: QUEUES });
-        // A look at the table may overtake what is handed over within the process.
+        // A lookup may overtake the delivery within the process.
         await expectDoubled(host, "local", "reconcile");
         const result = await host.await(await host.async(fail.new({ what: "error" })));
         expect(result).to.have.property("ok", false);
         expect(result.ok || String(result.error)).to.equal("OutOfPaperError: Tray 3 is empty");
       });
 
-      it("large results come whole", async () => {
+      it("large results arrive whole", async () => {
         const [caller] = await Promise.all([hosts.start(), hosts.spawn({ queues: QUEUES })]);
         const value = await caller.call(roomy.new({ size: 3_000_000 }), 20_000);
         expect(value.equals(noise(3_000_000))).to.equal(true);
       });
 
-      it("retries, schedules and a relay that another process awaits", async () => {
+      it("retries, schedules and awaits of other processes work", async () => {
         const host = await hosts.spawn({ queues: QUEUES });
         const [caller, other] = await Promise.all([hosts.start(), hosts.start()]);
         const retried = await caller.async(flaky.new({ failures: 2 }));
@@ -132,7 +115,7 @@ function suite(program: PgBouncerProgram): void {
         expect(await host.process.receive()).to.include({ ok: true, value: "attempt 3 succeeds" });
       });
 
-      it("any number of jobs is listed, through a cursor", async () => {
+      it("any number of jobs is listed", async () => {
         const caller = await hosts.start();
         const inserted = await caller.insertMany(doubles(450));
         const listed: number[] = [];
@@ -140,23 +123,21 @@ function suite(program: PgBouncerProgram): void {
         expect(listed).to.deep.equal(inserted.map(({ id }) => id));
       });
 
-      it("a caller that is connected to the database itself hears of the results by notification", async () => {
+      it("a caller that is connected to the database directly gets results by notification", async () => {
         await hosts.spawn({ queues: QUEUES });
-        const direct = new Hosts(database.url);
-        const caller = await direct.start();
+        const caller = await system.hosts.start();
         await expectDoubled(caller, "notify");
-        await direct.stop();
       });
 
-      it("more clients than it has connections to the database get their turns", async () => {
-        await using narrow = await PgBouncer.start(program, database.url, { ...TRANSACTION, default_pool_size: 2 });
+      it("more clients than server connections get their turns", async () => {
+        await using narrow = await PgBouncer.start(program, system.url, { ...TRANSACTION, default_pool_size: 2 });
         const crowd = new Hosts(narrow.url);
         const [one, two] = await Promise.all([crowd.start(), crowd.start(), crowd.start({ queues: QUEUES })]);
         await Promise.all([expectDoubled(one, "reconcile"), expectDoubled(two, "reconcile")]);
         await crowd.stop();
       });
 
-      it("a job that runs when its host stops is given back, and nobody stays connected", async () => {
+      it("a job that runs when its host stops is released, and no connection is left", async () => {
         using gate = new Gate();
         const host = await hosts.start({ queues: QUEUES, shutdownGracePeriod: 0 });
         const { job } = await host.async(gated.new({ gate: gate.path }));
@@ -169,7 +150,7 @@ function suite(program: PgBouncerProgram): void {
         await until(async () => (await bouncer.clients()).length === 0, "all to disconnect");
       });
 
-      it("it is killed and comes back: so do we, with all that was awaited", async () => {
+      it("it is killed and comes back: hosts and callers reconnect, and every await gets its result", async () => {
         using gate = new Gate();
         const [caller] = await Promise.all([hosts.start(), hosts.spawn({ queues: QUEUES })]);
         const relays = await caller.asyncMany([gated.new({ gate: gate.path }), gated.new({ gate: gate.path })]);
@@ -181,7 +162,7 @@ function suite(program: PgBouncerProgram): void {
         await expectDoubled(caller, "reconcile");
       });
 
-      it("a host is killed: another has its jobs when its lease has run out, and the living one keeps its own", async function () {
+      it("a host is killed: another runs its jobs after the lease, and the living one keeps its own", async function () {
         this.timeout(90_000);
         using doomed = new Gate();
         using long = new Gate();
@@ -200,7 +181,7 @@ function suite(program: PgBouncerProgram): void {
         const heir = await hosts.start({ queues: { doomed: 2 } });
         const killed = performance.now();
         process.kill("SIGKILL");
-        const begun = (): number => doomed.events.filter(({ word }) => word === "start").length;
+        const begun = (): number => doomed.starts.length;
         await until(() => begun() === 4, "its jobs to run elsewhere", 60_000);
         print(`its jobs ran elsewhere ${Math.round(performance.now() - killed)} ms after it was killed`);
         doomed.open();
@@ -223,13 +204,13 @@ function suite(program: PgBouncerProgram): void {
   describe("in session mode", () => {
     behind({ pool_mode: "session" });
 
-    it("notifications arrive: results come by them", async () => {
+    it("notifications arrive and bring results", async () => {
       const [caller] = await Promise.all([hosts.start(), hosts.spawn({ queues: QUEUES })]);
       expect(caller.status().notifier).to.equal("notify");
       await expectDoubled(caller, "notify");
     });
 
-    it("a host is killed: its sessions are the pooler's, so another has its jobs when its lease has run out", async () => {
+    it("a host is killed: its sessions are the pooler's, so another runs its jobs after the lease", async () => {
       using gate = new Gate();
       const [caller, { process }] = await Promise.all([hosts.start(), hosts.spawn({ queues: QUEUES })]);
       const relay = await caller.async(gated.new({ gate: gate.path }));

@@ -1,10 +1,8 @@
 import { expect } from "chai";
-import pg from "pg";
 import { type Baton, QuarantinedError } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { fail } from "../workers/fail.js";
 import { gated, stubborn } from "../workers/gated.js";
 import { poison, whereabouts } from "../workers/poison.js";
@@ -12,44 +10,28 @@ import { poison, whereabouts } from "../workers/poison.js";
 const QUEUES = { default: 4 };
 
 describe("jobs that take their process down:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
+  const { hosts, sql } = useSystem("suite, with resets");
   let caller: Baton;
 
-  before(async () => {
-    database = await createDatabase();
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
   beforeEach(async () => {
-    hosts = new Hosts(database.url);
     caller = await hosts.start();
   });
 
-  afterEach(async () => {
-    await hosts.stop();
-    await sql.query("truncate baton.jobs, baton.hosts");
-  });
-
-  after(async () => {
-    await sql.end();
-    await database.drop();
-  });
-
-  /** Retries come at once, as after a backoff that is over. */
-  async function hurryRetries(): Promise<void> {
+  /** Makes retries due, as if their backoff were over. */
+  async function makeRetriesDue(): Promise<void> {
     await sql.query("update baton.jobs set scheduled_at = now() where state = 3");
   }
 
-  /** What counts against a job. */
+  /** The deaths that count against a job. */
   async function blameOf(id: number): Promise<unknown> {
     const { rows } = await sql.query("select deaths, crashes, alone from baton.jobs where id = $1", [id]);
     return rows[0];
   }
 
-  /** Starts one host after the other, as a supervisor would, until one lives on; resolves to how many died. */
+  /**
+   * Starts hosts one after another, as a supervisor would, until one
+   * survives. Resolves to the number that died.
+   */
   async function untilOneLives(settled: Promise<unknown>): Promise<number> {
     for (let deaths = 0; ; deaths += 1) {
       const { process } = await hosts.spawn({ queues: QUEUES, threads: 4 });
@@ -58,7 +40,7 @@ describe("jobs that take their process down:", () => {
     }
   }
 
-  it("two hosts die with it, then two processes in which it runs alone, and it is quarantined; its neighbours come through", async function () {
+  it("two hosts die with it, then two processes of its own, and it is quarantined; its neighbours complete", async function () {
     this.timeout(120_000);
     using gate = new Gate();
     const neighbours = await caller.asyncMany(
@@ -66,7 +48,7 @@ describe("jobs that take their process down:", () => {
     );
     const bad = await caller.async(poison.new({}));
     const ending = caller.await(bad, { timeout: 100_000, withRetries: true });
-    const hurrying = setInterval(() => void hurryRetries(), 500);
+    const hurrying = setInterval(() => void makeRetriesDue(), 500);
     const deaths = await untilOneLives(ending);
     clearInterval(hurrying);
     const result = await ending;
@@ -94,7 +76,7 @@ describe("jobs that take their process down:", () => {
     }
   });
 
-  it("one whose hosts are killed from outside, four times, is healthy: it runs on, alone, and ends", async function () {
+  it("a job whose hosts are killed from outside four times is healthy: it runs alone, and completes", async function () {
     this.timeout(120_000);
     using gate = new Gate();
     const relay = await caller.async(stubborn.new({ gate: gate.path }, { maxAttempts: 20 }));
@@ -118,7 +100,7 @@ describe("jobs that take their process down:", () => {
       host = await hosts.start({ queues: { ...QUEUES, suspects: 2 }, shutdownGracePeriod: 0 });
     });
 
-    /** Options of a job that waits until the test has made it a suspect. */
+    /** Options of a job that is not due before the test has made it a suspect. */
     const LATER = { queue: "suspects", scheduleIn: 3_600_000 };
 
     async function suspect(): Promise<void> {
@@ -142,7 +124,7 @@ describe("jobs that take their process down:", () => {
       expect(String(error.error)).to.equal(String(elsewhere.error));
     });
 
-    it("a job hears that its host stops, and is given back", async () => {
+    it("a job is signalled that its host stops, and is released", async () => {
       using gate = new Gate();
       const relay = await caller.async(gated.new({ gate: gate.path }, LATER));
       await suspect();
@@ -155,7 +137,7 @@ describe("jobs that take their process down:", () => {
       expect(row).to.deep.equal({ state: 1, attempt: 0, deaths: 2, crashes: 1 });
     });
 
-    it("a job that heeds nothing is ended with its process, and given back", async () => {
+    it("a job that ignores its signal is ended with its process, and released", async () => {
       using gate = new Gate();
       const relay = await caller.async(stubborn.new({ gate: gate.path }, LATER));
       await suspect();

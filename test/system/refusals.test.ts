@@ -4,35 +4,27 @@ import { type Embedded, startEmbedded } from "../../lib/embedded.js";
 import { type Baton, DatabaseError } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated } from "../workers/gated.js";
 
 const QUEUES = { default: 10 };
 
-describe("what the database refuses:", () => {
+describe("refusals of the database:", () => {
   let server: Embedded;
-  let hosts: Hosts;
-  let sql: pg.Client;
   let caller: Baton;
   let host: Baton;
+  const { hosts, sql } = useSystem("suite", async () => {
+    // The smallest queue that PostgreSQL allows: 64 pages of 8 kB.
+    server = await startEmbedded({ fsync: false, settings: { max_notify_queue_pages: "64" } });
+    return { url: server.url, drop: () => server.remove() };
+  });
 
   before(async () => {
-    // As small as it gets: 64 pages of 8 kB.
-    server = await startEmbedded({ fsync: false, settings: { max_notify_queue_pages: "64" } });
-    sql = new pg.Client(server.url);
-    await sql.connect();
-    hosts = new Hosts(server.url);
     [caller, host] = await Promise.all([hosts.start(), hosts.start({ queues: QUEUES })]);
   });
 
-  after(async () => {
-    await hosts.stop();
-    await sql.end();
-    await server.remove();
-  });
-
-  /** Fills the queue of all notifications, for as long as somebody who listens reads none. */
+  /** Fills the server's notification queue, by a listener that does not read. */
   async function fill(): Promise<pg.Client> {
     const sleeper = new pg.Client(server.url);
     await sleeper.connect();
@@ -50,7 +42,7 @@ describe("what the database refuses:", () => {
     return sleeper;
   }
 
-  it("a full notification queue stops nothing: jobs are inserted, run, completed, and their results found", async () => {
+  it("a full notification queue stops nothing: jobs are inserted, run and completed, and results are found", async () => {
     using gate = new Gate();
     const before = await caller.async(gated.new({ gate: gate.path }));
     const first = caller.await(before, 25_000);
@@ -72,7 +64,7 @@ describe("what the database refuses:", () => {
     expect(await caller.await(after)).to.include({ ok: true, value: 14, via: "notify" });
   }).timeout(90_000);
 
-  it("one outcome that can never be written fails its own job, is reported, and holds up no neighbour", async () => {
+  it("an outcome that can never be written fails its own job, is reported, and delays no other", async () => {
     await sql.query(`
       create function refuse() returns trigger language plpgsql as
         $$ begin if new.state = 4 then raise exception 'not this one'; end if; return new; end $$;

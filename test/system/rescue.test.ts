@@ -1,47 +1,20 @@
 import { expect } from "chai";
-import pg from "pg";
-import { HostLostError, type JobRow, type Relay } from "../../lib/index.js";
+import { HostLostError, type Relay } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { rowsOf } from "../support/hosts.js";
 import { print } from "../support/print.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated, stubborn } from "../workers/gated.js";
 
 const QUEUES = { default: 2 };
 
 describe("rescue:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
-
-  before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  afterEach(async () => {
-    await hosts.stop();
-    await sql.query("truncate baton.jobs, baton.hosts");
-  });
-
-  after(async () => {
-    await sql.end();
-    await database.drop();
-  });
-
-  async function rowsOf(ids: readonly number[]): Promise<JobRow[]> {
-    const rows: JobRow[] = [];
-    const baton = await hosts.start();
-    for await (const row of baton.jobs({ ids })) rows.push(row);
-    return rows;
-  }
+  const { hosts, sql } = useSystem("suite, with resets");
 
   for (const worker of [gated, stubborn]) {
-    it(`a host killed with SIGKILL: another one runs its job (${worker.name}) again, and its awaiter gets one result`, async () => {
+    it(`a host is killed with SIGKILL: another runs its job (${worker.name}) again, and the awaiter gets one result`, async () => {
       using gate = new Gate();
       const [caller, { process, host }] = await Promise.all([hosts.start(), hosts.spawn({ queues: QUEUES })]);
       const relay = await caller.async(worker.new({ gate: gate.path }));
@@ -55,7 +28,7 @@ describe("rescue:", () => {
       gate.open();
       expect(await result).to.include({ ok: true, value: "through on attempt 2", via: "notify" });
 
-      const [row] = await rowsOf([relay.job.id]);
+      const [row] = await rowsOf(await hosts.start(), [relay.job.id]);
       expect(row).to.include({ state: "completed", attempt: 2, attemptedBy: second.status().host });
       expect(row?.errors.map(({ attempt, error }) => `${attempt} ${error}`)).to.deep.equal([
         `1 HostLostError: Host ${host} was lost while it ran this job`,
@@ -65,7 +38,7 @@ describe("rescue:", () => {
     });
   }
 
-  it("a job without an attempt left is discarded, and its awaiters told of a HostLostError", async () => {
+  it("a job without an attempt left is discarded, and its awaiters get a HostLostError", async () => {
     using gate = new Gate();
     const [caller, other, { process, host }] = await Promise.all([
       hosts.start(),
@@ -83,12 +56,12 @@ describe("rescue:", () => {
       expect(result.error).to.have.property("message").that.includes(host);
       expect(result.job).to.include({ id: relay.job.id, state: "discarded" });
     }
-    const [row] = await rowsOf([relay.job.id]);
+    const [row] = await rowsOf(await hosts.start(), [relay.job.id]);
     expect(row).to.include({ state: "discarded", attempt: 1 });
-    expect(gate.events.filter(({ word }) => word === "start")).to.have.length(1);
+    expect(gate.starts).to.have.length(1);
   });
 
-  it("takes jobs from the dead only: a living host keeps its own, however long they run", async () => {
+  it("takes jobs from dead hosts only: a living host keeps its own, however long they run", async () => {
     using doomed = new Gate();
     using long = new Gate();
     const caller = await hosts.start();
@@ -99,7 +72,7 @@ describe("rescue:", () => {
       await caller.async(gated.new({ gate: doomed.path }, { queue: "doomed" })),
     ];
     await Promise.all([long.started(), doomed.started()]);
-    // Begun long ago, by the row.
+    // By its row, the job began long ago.
     await sql.query("update baton.jobs set attempted_at = now() - interval '1 day' where id = $1", [relays[0]?.job.id]);
     process.kill("SIGKILL");
     await hosts.start({ queues: { doomed: 1 }, threads: 1 });
@@ -114,7 +87,7 @@ describe("rescue:", () => {
     expect(results[0]?.job.host ?? living.status().host).to.equal(living.status().host);
   });
 
-  it("every job that a killed host held is run again, and each result arrives once", async () => {
+  it("every job that a killed host held runs again, and each result arrives once", async () => {
     using gate = new Gate();
     const [caller, { process }] = await Promise.all([
       hosts.start(),
@@ -127,7 +100,10 @@ describe("rescue:", () => {
     gate.open();
     await hosts.start({ queues: { default: 4 }, threads: 4 });
     for (const result of await results) expect(result).to.include({ ok: true });
-    const rows = await rowsOf(relays.map(({ job }) => job.id));
+    const rows = await rowsOf(
+      await hosts.start(),
+      relays.map(({ job }) => job.id),
+    );
     expect(new Set(rows.map(({ state }) => state))).to.deep.equal(new Set(["completed"]));
   });
 
@@ -139,7 +115,7 @@ describe("rescue:", () => {
       hosts.start(),
       hosts.spawn({ queues: { default: 100 }, threads: 1 }),
     ]);
-    // Short jobs teach it to claim ahead.
+    // After short jobs, the host claims ahead.
     await caller.awaitMany(await caller.asyncMany(Array.from({ length: 50 }, (_, int) => double.new({ int }))));
     const running = await caller.async(gated.new({ gate: gate.path }));
     await gate.started();
@@ -154,16 +130,19 @@ describe("rescue:", () => {
     gate.open();
     await hosts.start({ queues: { default: 100 } });
     for (const result of await caller.awaitMany([running, ...relays], 25_000)) expect(result).to.include({ ok: true });
-    const rows = await rowsOf(relays.map(({ job }) => job.id));
+    const rows = await rowsOf(
+      await hosts.start(),
+      relays.map(({ job }) => job.id),
+    );
     expect(rows.map(({ attempt, errors }) => ({ attempt, errors }))).to.deep.equal(
       relays.map(() => ({ attempt: 1, errors: [] })),
     );
-    expect(log.events.filter(({ word }) => word === "start")).to.have.length(20);
-    expect((await rowsOf([running.job.id]))[0]).to.include({ attempt: 2 });
+    expect(log.starts).to.have.length(20);
+    expect((await rowsOf(await hosts.start(), [running.job.id]))[0]).to.include({ attempt: 2 });
     print(`${ahead} jobs were claimed ahead`);
   });
 
-  it("the process that inserted a job and awaits it is killed: the job goes on, and another gets its result", async () => {
+  it("the process that awaits a job is killed: the job goes on, and another process gets its result", async () => {
     using gate = new Gate();
     const [host, { process }] = await Promise.all([hosts.start({ queues: QUEUES }), hosts.spawn()]);
     process.send({ insert: gated.new({ gate: gate.path }) });
@@ -177,21 +156,22 @@ describe("rescue:", () => {
     expect(host.status().events).to.not.have.property("rescue");
   });
 
-  it("a host that lives but lost its job to another: its late outcome is refused, counted and told to nobody", async () => {
+  it("a living host that lost its job to another: its late outcome is refused and counted, and never delivered", async () => {
     using gate = new Gate();
     const caller = await hosts.start();
     const host = await hosts.start({ queues: QUEUES });
     const relay = await caller.async(gated.new({ gate: gate.path }));
     const result = caller.await(relay, 25_000);
     await gate.started();
-    // What a rescue does. This host runs it again, beside its own first run, under another claim.
+    // As a rescue does. The same host runs the job again, beside its first
+    // run, under another claim.
     await sql.query("update baton.jobs set state = 1 where id = $1", [relay.job.id]);
     await sql.query("select pg_notify('baton.insert', 'default')");
     await gate.started(2);
     gate.open();
     expect(await result).to.include({ ok: true, value: "through on attempt 2" });
     await until(() => host.status().events["claim:lost"] === 1, "the first run to meet the fence");
-    const [row] = await rowsOf([relay.job.id]);
+    const [row] = await rowsOf(await hosts.start(), [relay.job.id]);
     expect(row).to.include({ state: "completed", attempt: 2 });
     expect(await (await hosts.start()).await(relay)).to.include({ value: "through on attempt 2" });
   });

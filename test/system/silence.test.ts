@@ -1,70 +1,49 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import pg from "pg";
 import { type Embedded, startEmbedded } from "../../lib/embedded.js";
-import type { Baton, BatonStatus } from "../../lib/index.js";
+import type { Baton } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
 import { freeze, thaw } from "../support/frozen.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { statusOf } from "../support/hosts.js";
 import { print } from "../support/print.js";
 import type { NodeProcess } from "../support/process.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated, stubborn } from "../workers/gated.js";
 
 const QUEUES = { default: 2 };
-/** ms for which hosts would judge each other by what they saw during a silence. */
+/** ms in which hosts would judge each other by the silence. */
 const AFTERMATH = 9_000;
 
 describe("a silent database", function () {
   this.timeout(120_000);
   let server: Embedded;
-  let sql: pg.Client;
-  let hosts: Hosts;
   let caller: Baton;
   let processes: NodeProcess[];
-
-  before(async () => {
+  const { hosts, sql } = useSystem("suite, with resets", async () => {
     server = await startEmbedded({ fsync: false });
-    sql = new pg.Client(server.url);
-    await sql.connect();
+    return { url: server.url, drop: () => server.remove() };
   });
 
   beforeEach(async () => {
-    hosts = new Hosts(server.url);
     caller = await hosts.start();
     processes = (await Promise.all([1, 2, 3].map(() => hosts.spawn({ queues: QUEUES })))).map(({ process }) => process);
   });
 
-  afterEach(async () => {
-    await hosts.stop();
-    await sql.query("truncate baton.jobs, baton.hosts");
-  });
-
-  after(async () => {
-    await sql.end();
-    await server.remove();
-  });
-
-  async function statuses(): Promise<BatonStatus[]> {
-    return Promise.all(
-      processes.map(async (process) => {
-        process.send({ status: true });
-        return (await process.receive<{ status: BatonStatus }>((message) => "status" in message)).status;
-      }),
-    );
-  }
-
-  /** Events of all hosts together. */
+  /** The number of such events on all hosts. */
   async function happened(event: "rescue" | "host:lost" | "claim:lost" | "claim:stray"): Promise<number> {
-    return (await statuses()).reduce((sum, { events }) => sum + (events[event] ?? 0), 0);
+    return (await Promise.all(processes.map(statusOf))).reduce((sum, { events }) => sum + (events[event] ?? 0), 0);
   }
 
   async function idleRows(): Promise<number> {
     return (await sql.query("select from baton.jobs where state = 2")).rowCount ?? 0;
   }
 
-  /** Six jobs run on three hosts while something befalls the database: each runs once, and no host is taken for lost. */
+  /**
+   * Runs six jobs on three hosts during `trouble`. Each must run once, and
+   * no host be declared lost.
+   */
   async function endure(trouble: () => Promise<void>): Promise<void> {
     using gate = new Gate();
     const relays = await caller.asyncMany(
@@ -78,13 +57,13 @@ describe("a silent database", function () {
     gate.open();
     const results = await caller.awaitMany(relays, { timeout: 40_000, withRetries: true });
     for (const result of results) expect(result).to.include({ ok: true, value: "through on attempt 1" });
-    expect(gate.events.filter(({ word }) => word === "start")).to.have.length(6);
+    expect(gate.starts).to.have.length(6);
     const { rows } = await sql.query("select distinct attempt, crashes, deaths from baton.jobs");
     expect(rows).to.deep.equal([{ attempt: 1, crashes: 0, deaths: 0 }]);
     await until(async () => (await idleRows()) === 0, "no row to be executing");
   }
 
-  it("that is stopped for 20 s is nobody's death: each job runs once", () =>
+  it("that is stopped for 20 s makes no host lost: each job runs once", () =>
     endure(async () => {
       freeze(server);
       await sleep(20_000);
@@ -95,7 +74,7 @@ describe("a silent database", function () {
     ["jobs", "share"],
     ["hosts", "access exclusive"],
   ] as const) {
-    it(`whose table ${table} is locked (${mode}) for 18 s is nobody's death: each job runs once`, () =>
+    it(`whose table ${table} is locked (${mode}) for 18 s makes no host lost: each job runs once`, () =>
       endure(async () => {
         await sql.query(`begin; lock table baton.${table} in ${mode} mode`);
         await sleep(18_000);
@@ -103,7 +82,7 @@ describe("a silent database", function () {
       }));
   }
 
-  it("whose clock steps by an hour, either way, is nobody's death", () =>
+  it("whose clock steps by an hour, either way, makes no host lost", () =>
     endure(async () => {
       for (const step of ["- interval '1 hour'", "+ interval '1 hour'"]) {
         await sql.query(`update baton.hosts set seen_at = now() ${step}`);
@@ -111,7 +90,7 @@ describe("a silent database", function () {
       }
     }));
 
-  it("hides a host that dies meanwhile for no longer than some seconds after it speaks again", async () => {
+  it("delays the rescue of a host that dies meanwhile by no more than some seconds", async () => {
     using gate = new Gate();
     const relays = await caller.asyncMany(
       Array.from({ length: 6 }, () => stubborn.new({ gate: gate.path }, { maxAttempts: 2 })),
@@ -129,17 +108,17 @@ describe("a silent database", function () {
     gate.open();
     const results = await caller.awaitMany(relays, { timeout: 40_000, withRetries: true });
     for (const result of results) expect(result).to.include({ ok: true });
-    expect(gate.events.filter(({ word }) => word === "start")).to.have.length(8);
+    expect(gate.starts).to.have.length(8);
     expect(await happened("host:lost")).to.equal(0);
   });
 
-  it("whose jobs are locked for 33 s, as by an index build, leaves no job behind that runs nowhere", async () => {
+  it("whose jobs are locked for 33 s, as by an index build, strands no job", async () => {
     using gate = new Gate();
     const running = await caller.asyncMany(Array.from({ length: 6 }, () => gated.new({ gate: gate.path })));
     await gate.started(6);
     const waiting = await caller.asyncMany(Array.from({ length: 30 }, (_, int) => double.new({ int })));
     await sql.query("begin; lock table baton.jobs in share mode");
-    // Threads come free, and hosts claim what the server can only commit once the lock is gone, if they still want it.
+    // Threads become free, and hosts send claims that the server can only commit after the lock.
     gate.open();
     await sleep(33_000);
     await sql.query("commit");
@@ -151,8 +130,8 @@ describe("a silent database", function () {
     print(`${await happened("claim:stray")} claims were found by comparison alone`);
   });
 
-  it("commits a claim after its host has given it up: the host finds it by comparison, and gives it back", async () => {
-    const { host } = (await statuses())[0] as BatonStatus;
+  it("commits a claim after its host has given it up: the host finds the stray, and releases it", async () => {
+    const { host } = await statusOf(processes[0] as NodeProcess);
     const stray = await caller.async(double.new({ int: 1 }, { queue: "default", scheduleIn: 3_600_000 }));
     await sql.query(
       "update baton.jobs set state = 2, claim = 7, attempt = 1, attempted_at = now(), attempted_by = $1",

@@ -1,16 +1,14 @@
 import { expect } from "chai";
-import pg from "pg";
 import type { NewJob, Relay } from "../../lib/index.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
-import { Hosts } from "../support/hosts.js";
 import { print } from "../support/print.js";
 import type { NodeProcess } from "../support/process.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { clock } from "../workers/clocks.js";
 
 const QUEUES = { default: 2 };
 const JOBS = 50;
-/** ms until the first is due, and between two. */
+/** ms until the first job is due, and between jobs. */
 const FIRST = 1_500;
 const STEP = 200;
 
@@ -30,32 +28,13 @@ interface Run {
   readonly attempt: number;
   readonly crashes: number;
   readonly host: string;
-  /** ms from its time to its start. */
+  /** ms between its due time and its start. */
   readonly late: number;
 }
 
-describe("jobs whose time comes while hosts die:", function () {
+describe("jobs that become due while hosts die:", function () {
   this.timeout(60_000);
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
-
-  before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  afterEach(async () => {
-    await hosts.stop();
-    await sql.query("truncate baton.jobs, baton.hosts");
-  });
-
-  after(async () => {
-    await sql.end();
-    await database.drop();
-  });
+  const { hosts, sql } = useSystem("suite, with resets");
 
   async function start(name: string): Promise<Host> {
     return { ...(await hosts.spawn({ name, queues: QUEUES })), name };
@@ -66,8 +45,8 @@ describe("jobs whose time comes while hosts die:", function () {
   }
 
   /**
-   * Kills a host at a moment at which it runs nothing: a job that dies with its host runs twice, and rightly so. It is frozen
-   * for the look, and thawed for another try where it holds a job, or a statement of its is under way.
+   * Kills a host while it runs nothing, since a job that dies with its host rightly runs twice.
+   * Freezes the host for the check, and thaws it if it holds a job or has a statement under way.
    */
   async function kill({ process, host, name }: Host): Promise<void> {
     const busy = async (): Promise<boolean> =>
@@ -97,7 +76,10 @@ describe("jobs whose time comes while hosts die:", function () {
     return rows;
   }
 
-  /** A job of that kind that is due in about so many ms: for the other kinds, from its first run on. */
+  /**
+   * A job of this kind that is due in about so many ms; for kinds but
+   * `scheduled`, after its first run.
+   */
   function due(kind: Kind, ms: number): NewJob {
     if (kind === "scheduled") return clock.new({}, { scheduleIn: ms });
     return clock.new({ first: kind === "retryable" ? "fail" : "snooze", delay: ms / 1_000 });
@@ -111,7 +93,7 @@ describe("jobs whose time comes while hosts die:", function () {
     expect(rows.map(({ id }) => id)).to.deep.equal(relays.map(({ job }) => job.id));
     for (const [index, { late, host: _host, ...row }] of rows.entries()) {
       const kind = kindOf(index);
-      // Each run is a claim of its own. Those that fail or snooze have one more: their first.
+      // Each run is a claim. Jobs that fail or snooze have one more, for their first run.
       const [claim, attempt] = [kind === "scheduled" ? 1 : 2, kind === "retryable" ? 2 : 1];
       expect(row, `${kind} job ${row.id}`).to.deep.equal({ id: row.id, state: 4, claim, attempt, crashes: 0 });
       expect(late, `ms from the time of ${kind} job ${row.id} to its start`).to.be.at.least(0);
@@ -126,7 +108,7 @@ describe("jobs whose time comes while hosts die:", function () {
     );
   }
 
-  it("as long as one lives, each runs once, and not before its time", async () => {
+  it("as long as a host lives, each runs once, and not before it is due", async () => {
     const caller = await hosts.start();
     const [one, two] = await Promise.all([start("one"), start("two")]);
     const relays = await caller.asyncMany(
@@ -152,7 +134,7 @@ describe("jobs whose time comes while hosts die:", function () {
     printLateness(rows, "in all");
   });
 
-  it("where none lives, the next one to start runs what has come due meanwhile", async () => {
+  it("if no host lives, the next one to start runs the due jobs", async () => {
     const caller = await hosts.start();
     const host = await start("one");
     const relays = await caller.asyncMany(KINDS.map((kind) => due(kind, FIRST)));

@@ -1,34 +1,18 @@
 import { expect } from "chai";
-import pg from "pg";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { gated } from "../workers/gated.js";
 
 describe("the status of a host", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
+  const { hosts, sql } = useSystem("test");
 
-  beforeEach(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-  });
-
-  afterEach(async () => {
-    await hosts.stop();
-    await database.drop();
-  });
-
-  it("shows a thread busy for a job that runs in a process of its own", async () => {
+  it("counts a job in a process of its own as a busy thread", async () => {
     const caller = await hosts.start();
     const relay = await caller.async(gated.new({ gate: "" }, { scheduleIn: 3_600_000 }));
     using gate = new Gate();
-    const sql = new pg.Client(database.url);
-    await sql.connect();
     const args = JSON.stringify({ gate: gate.path });
-    // As if two hosts had died with it.
+    // As if two hosts had died while they ran it.
     await sql.query("update baton.jobs set crashes = 2, deaths = 2, scheduled_at = now(), args = $1", [args]);
-    await sql.end();
     const host = await hosts.start({ queues: { default: 2 } });
     await gate.started();
     const { queues, threads } = host.status();

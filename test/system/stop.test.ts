@@ -1,42 +1,17 @@
 import { expect } from "chai";
-import pg from "pg";
-import { type Baton, type JobRow, StoppedError } from "../../lib/index.js";
+import { type Baton, StoppedError } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { rowOf } from "../support/hosts.js";
 import { rejection } from "../support/rejection.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated, stubborn } from "../workers/gated.js";
 
 const QUEUES = { default: 2 };
 
 describe("stop:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
-
-  before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-    sql = new pg.Client(database.url);
-    await sql.connect();
-  });
-
-  afterEach(async () => {
-    await hosts.stop();
-    await sql.query("truncate baton.jobs");
-  });
-
-  after(async () => {
-    await sql.end();
-    await database.drop();
-  });
-
-  async function rowOf(baton: Baton, id: number): Promise<JobRow> {
-    for await (const row of baton.jobs({ ids: [id] })) return row;
-    throw new Error(`There is no job ${id}`);
-  }
+  const { hosts, sql } = useSystem("suite, with resets");
 
   async function connections(): Promise<number> {
     const { rows } = await sql.query<{ count: number }>(
@@ -46,14 +21,14 @@ describe("stop:", () => {
   }
 
   describe("at any time", () => {
-    it("twice, one after the other or at once, is stopped", async () => {
+    it("twice, one after the other or at once, stops", async () => {
       const baton = await hosts.start({ queues: QUEUES });
       await Promise.all([baton.stop(), baton.stop()]);
       await baton.stop();
       expect(baton.status()).to.include({ state: "stopped", host: null });
     });
 
-    it("before start is nothing, and it can be started then", async () => {
+    it("before start does nothing, and start works then", async () => {
       const baton = hosts.make({ queues: QUEUES });
       await baton.stop();
       expect(baton.status().state).to.equal("idle");
@@ -61,14 +36,14 @@ describe("stop:", () => {
       expect(await baton.call(double.new({ int: 2 }))).to.equal(4);
     });
 
-    it("start twice is started once", async () => {
+    it("start twice starts once", async () => {
       const baton = hosts.make({ queues: QUEUES });
       expect(await Promise.all([baton.start(), baton.start()])).to.deep.equal([baton, baton]);
       const { host } = baton.status();
       expect((await baton.start()).status().host).to.equal(host);
     });
 
-    it("start after stop is another host, and finds the same jobs", async () => {
+    it("start after stop starts another host, which finds the same jobs", async () => {
       const baton = await hosts.start({ queues: QUEUES });
       const relay = await baton.async(double.new({ int: 2 }));
       await baton.await(relay);
@@ -80,7 +55,7 @@ describe("stop:", () => {
       expect(await baton.call(double.new({ int: 4 }))).to.equal(8);
     });
 
-    it("during start: it is stopped, and start has resolved", async () => {
+    it("during start stops it, and start has resolved", async () => {
       const baton = hosts.make({ queues: QUEUES });
       const starting = baton.start();
       await baton.stop();
@@ -89,7 +64,7 @@ describe("stop:", () => {
       await until(async () => (await connections()) === 0, "disconnection");
     });
 
-    it("start during stop: it is started again", async () => {
+    it("start during stop starts it again", async () => {
       const baton = await hosts.start({ queues: QUEUES });
       const stopping = baton.stop();
       await Promise.all([baton.start(), stopping]);
@@ -97,7 +72,7 @@ describe("stop:", () => {
       expect(await baton.call(double.new({ int: 4 }))).to.equal(8);
     });
 
-    it("called last, it is stopped, whatever was called before", async () => {
+    it("called last stops it, whatever was called before", async () => {
       const baton = hosts.make();
       await Promise.all([baton.start(), baton.stop(), baton.start(), baton.stop()]);
       expect(baton.status().state).to.equal("stopped");
@@ -115,7 +90,7 @@ describe("stop:", () => {
       expect(outer.status().state).to.equal("stopped");
     });
 
-    it("closes every connection and takes the host off the list", async () => {
+    it("closes every connection and removes the host from the table", async () => {
       const baton = await hosts.start({ queues: QUEUES });
       expect((await sql.query("select from baton.hosts")).rowCount).to.equal(1);
       await baton.stop();
@@ -125,7 +100,7 @@ describe("stop:", () => {
   });
 
   describe("with awaits open", () => {
-    it("rejects them with StoppedError; the relays can be awaited elsewhere", async () => {
+    it("rejects them with StoppedError; other hosts can await the relays", async () => {
       const [caller, other] = await Promise.all([hosts.start(), hosts.start()]);
       const relay = await caller.async(double.new({ int: 2 }));
       const open = [
@@ -143,7 +118,7 @@ describe("stop:", () => {
       expect(await other.await(relay, 20_000)).to.include({ ok: true, value: 4 });
     });
 
-    it("answers those first whose jobs end within the grace period", async () => {
+    it("first resolves those whose jobs end within the grace period", async () => {
       using gate = new Gate();
       const baton = await hosts.start({ queues: QUEUES });
       const result = baton.call(gated.new({ gate: gate.path }));
@@ -173,7 +148,7 @@ describe("stop:", () => {
       ["one that heeds its signal", gated, "abort"],
       ["one that heeds nothing", stubborn, "start"],
     ] as const) {
-      it(`over the grace period, ${what} is given back, its attempt not counted, and run by another host`, async () => {
+      it(`over the grace period, ${what} is released without costing an attempt, and run by another host`, async () => {
         using gate = new Gate();
         const caller = await hosts.start();
         const host = await hosts.start({ queues: QUEUES, shutdownGracePeriod: 0 });
@@ -191,11 +166,11 @@ describe("stop:", () => {
       });
     }
 
-    it("gives back what it had claimed ahead", async () => {
+    it("releases jobs that it had claimed ahead", async () => {
       using gate = new Gate();
       const caller = await hosts.start();
       const host = await hosts.start({ queues: { default: 100 }, threads: 1 });
-      // Short jobs teach it to claim ahead.
+      // After short jobs, the host claims ahead.
       await caller.awaitMany(await caller.asyncMany(Array.from({ length: 50 }, (_, int) => double.new({ int }))));
       const held = await caller.async(gated.new({ gate: gate.path }));
       await gate.started();
@@ -211,7 +186,7 @@ describe("stop:", () => {
       expect([...states]).to.deep.equal(["available 0"]);
     });
 
-    it("loses nothing that was inserted as it stopped", async () => {
+    it("loses no job that is inserted meanwhile", async () => {
       const host = await hosts.start({ queues: QUEUES });
       const caller = await hosts.start();
       const inserts = Array.from({ length: 30 }, (_, int) => host.async(double.new({ int })));
@@ -224,7 +199,7 @@ describe("stop:", () => {
   });
 
   describe("in a process of its own", () => {
-    it("on SIGTERM, a running job ends, and the process does by itself", async () => {
+    it("on SIGTERM, a running job ends, and then the process by itself", async () => {
       using gate = new Gate();
       const [caller, { process }] = await Promise.all([hosts.start(), hosts.spawn({ queues: QUEUES })]);
       const relay = await caller.async(gated.new({ gate: gate.path }));
@@ -236,7 +211,7 @@ describe("stop:", () => {
       expect(process.stderr).to.equal("");
     });
 
-    it("on SIGTERM, over the grace period, another host has the job", async () => {
+    it("on SIGTERM, over the grace period, another host runs the job", async () => {
       using gate = new Gate();
       const [caller, { process }] = await Promise.all([
         hosts.start(),
@@ -252,7 +227,7 @@ describe("stop:", () => {
       expect(await caller.await(relay, 20_000)).to.include({ ok: true, value: "through on attempt 1" });
     });
 
-    it("a caller ends by itself too, whatever it awaited", async () => {
+    it("a caller exits by itself too, whatever it awaited", async () => {
       const [caller, { process }] = await Promise.all([hosts.start(), hosts.spawn()]);
       const relay = await caller.async(double.new({ int: 1 }));
       process.send({ await: relay, options: 1 });

@@ -1,51 +1,44 @@
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton } from "../../lib/index.js";
 import { Engine } from "../../lib/engine/engine.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
 import { Gate } from "../support/gate.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { until } from "../support/until.js";
 import { gated } from "../workers/gated.js";
 
 const JOBS = 60;
 
 describe("several hosts of one queue:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  // oxlint-disable-next-line typescript/unbound-method -- applied to the engine that it is called on
-  const { take } = Engine.prototype;
-  /** By host. */
+  const { hosts, sql } = useSystem("test");
+  // oxlint-disable-next-line typescript/unbound-method -- applied to the engine it is called on
+  const { claim } = Engine.prototype;
+  /** The number of claims, by host. */
   let claims: Map<string, number>;
 
-  beforeEach(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
+  beforeEach(() => {
     claims = new Map();
-    Engine.prototype.take = function counted(...values) {
+    Engine.prototype.claim = function counted(...values) {
       claims.set(this.host, (claims.get(this.host) ?? 0) + 1);
-      return take.apply(this, values);
+      return claim.apply(this, values);
     };
   });
 
-  afterEach(async () => {
-    Engine.prototype.take = take;
-    await hosts.stop();
-    await database.drop();
+  afterEach(() => {
+    Engine.prototype.claim = claim;
   });
 
   function total(): number {
     return [...claims.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Starts idle hosts, which know each other. */
+  /** Starts idle hosts that know each other. */
   async function startHosts(count: number): Promise<Baton[]> {
     const started = await Promise.all(
       Array.from({ length: count }, () => hosts.start({ queues: { default: 1 }, threads: 1 })),
     );
     const caller = await hosts.start();
-    // Until each has looked and seen the others, every host claims for every job.
+    // Every host claims for every job until it has seen the others.
     await until(async () => {
       claims.clear();
       for (let int = 0; int < 10; int += 1) await caller.call(double.new({ int }));
@@ -54,17 +47,17 @@ describe("several hosts of one queue:", () => {
     return [caller, ...started];
   }
 
-  it("one of them claims for a job, however many are idle", async () => {
+  it("one of them claims a job, however many are idle", async () => {
     const [caller] = (await startHosts(6)) as [Baton];
     claims.clear();
     for (let int = 0; int < JOBS; int += 1) await caller.call(double.new({ int }));
     expect(total() / JOBS).to.be.within(1, 1.5);
   });
 
-  it("a host that is busy passes the job on to one that is idle", async () => {
+  it("a busy host passes the call on to an idle one", async () => {
     const [caller] = (await startHosts(3)) as [Baton];
     using gate = new Gate();
-    // Both hosts whose turn comes first are busy, whichever they are.
+    // The two hosts whose turns come first are busy, whichever they are.
     const busy = await caller.asyncMany([gated.new({ gate: gate.path }), gated.new({ gate: gate.path })]);
     await until(async () => (await executing()) === 2, "both to run");
     const times: number[] = [];
@@ -79,11 +72,11 @@ describe("several hosts of one queue:", () => {
     await caller.awaitMany(busy);
   });
 
-  it("what a host holds behind a slow job goes to one that is idle", async () => {
+  it("jobs that a host holds behind a slow one go to an idle host", async () => {
     const busy = await hosts.start({ queues: { default: 1 }, threads: 1 });
     const caller = await hosts.start();
     using gate = new Gate();
-    // It learns that jobs are quick, and so holds many ahead.
+    // After quick jobs, the host holds many ahead.
     for (let round = 0; round < 3; round += 1)
       await caller.awaitMany(await caller.asyncMany(Array.from({ length: 20 }, (_, int) => double.new({ int }))));
     const [slow, ...quick] = await caller.asyncMany([
@@ -102,21 +95,14 @@ describe("several hosts of one queue:", () => {
     expect(await caller.await(slow)).to.include({ ok: true });
   });
 
-  async function ask<Row extends object>(text: string): Promise<Row[]> {
-    const sql = new pg.Client(database.url);
-    await sql.connect();
-    const { rows } = await sql.query<Row>(text);
-    await sql.end();
-    return rows;
-  }
-
   async function executing(): Promise<number> {
-    return (await ask("select from baton.jobs where state = 2")).length;
+    return (await sql.query("select from baton.jobs where state = 2")).rowCount ?? 0;
   }
 
-  /** The attempts that finished jobs took. */
+  /** The attempts of the completed jobs. */
   async function attempts(): Promise<number[]> {
-    const rows = await ask<{ attempt: number }>("select distinct attempt from baton.jobs where state = 4");
+    const text = "select distinct attempt from baton.jobs where state = 4";
+    const { rows } = await sql.query<{ attempt: number }>(text);
     return rows.map(({ attempt }) => attempt);
   }
 });

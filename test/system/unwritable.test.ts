@@ -1,32 +1,18 @@
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton } from "../../lib/index.js";
 import double from "../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../support/database.js";
-import { Hosts } from "../support/hosts.js";
+import { useSystem } from "../support/system.js";
 import { sized } from "../workers/sizes.js";
 
-describe("a result that the database never takes in time:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-  let sql: pg.Client;
+describe("a result that the database never writes in time", () => {
+  const { hosts, sql } = useSystem("test");
   let host: Baton;
 
   beforeEach(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
     host = await hosts.start({ queues: { default: 2 } });
-    sql = new pg.Client(database.url);
-    await sql.connect();
   });
 
-  afterEach(async () => {
-    await sql.end();
-    await hosts.stop();
-    await database.drop();
-  });
-
-  it("fails its attempt with an error that says so, and the host goes on meanwhile", async () => {
+  it("fails its attempt with an error that says so, while the host goes on", async () => {
     await sql.query(`create function baton.slow() returns trigger language plpgsql as $$ begin
         if new.state = 4 and octet_length(new.result) > 1000 then
           raise exception using errcode = 'query_canceled', message = 'canceling statement due to statement timeout';

@@ -14,7 +14,7 @@ import { stubborn } from "../workers/gated.js";
 const SCRIPT = new URL("./processes/host.js", import.meta.url);
 const QUEUES = { default: 2 };
 const JOBS = 2;
-/** ms of good service after which a free lock counts, and more. */
+/** More than the ms of good service after which a free lock counts. */
 const CALM = 7_000;
 
 describe("a machine that vanishes", function () {
@@ -83,7 +83,7 @@ describe("a machine that vanishes", function () {
     });
   }
 
-  it("goes on as the host that it was when it is back, and its late outcomes change nothing", async () => {
+  it("continues as the same host when it is back, and its late outcomes change nothing", async () => {
     using gate = new Gate();
     const relays = await caller.asyncMany(Array.from({ length: JOBS }, () => stubborn.new({ gate: gate.path })));
     await gate.started(JOBS);

@@ -4,23 +4,23 @@ import { expect } from "chai";
 import { Board } from "../../lib/thread/board.js";
 import { isHello, LINK } from "../../lib/thread/link.js";
 
-describe("A thread's board", () => {
-  it("shows the host what the thread notes", () => {
+describe("The board of a thread", () => {
+  it("shows the host what the thread records", () => {
     const thread = new Board();
     const host = new Board(thread.memory);
-    expect(host).to.include({ begun: 0, spoiled: false, leaver: null });
+    expect(host).to.include({ begun: 0, spoiled: false, exitCaller: null });
     thread.begin();
     thread.begin();
     thread.spoil();
-    thread.leave(2 ** 53 - 1);
-    expect(host).to.include({ begun: 2, spoiled: true, leaver: 2 ** 53 - 1 });
+    thread.recordExit(2 ** 53 - 1);
+    expect(host).to.include({ begun: 2, spoiled: true, exitCaller: 2 ** 53 - 1 });
     host.reset();
     expect(thread).to.include({ begun: 0, spoiled: true });
-    thread.leave(undefined);
-    expect(host.leaver).to.equal("unknown");
+    thread.recordExit(undefined);
+    expect(host.exitCaller).to.equal("unknown");
   });
 
-  it("is part of a hello, in any realm, and of nothing else", () => {
+  it("makes a message a Hello, in any realm", () => {
     const { port1, port2 } = new MessageChannel();
     const { memory } = new Board();
     const foreign: unknown = runInNewContext("new SharedArrayBuffer(16)");

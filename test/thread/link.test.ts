@@ -7,7 +7,7 @@ import { readRun, type RunMessage, tasksMessage } from "../../lib/thread/message
 import type { Run } from "../../lib/thread/perform.js";
 import { claimedJob, testModule, valueIn } from "../support/claimed.js";
 
-describe("the link to a thread", () => {
+describe("The link to a thread", () => {
   let pool: Piscina;
   let hello: Hello;
   let thread: Far<ThreadSide>;
@@ -28,11 +28,11 @@ describe("the link to a thread", () => {
     return readRun(message);
   }
 
-  it("answers from the thread", async () => {
+  it("returns answers of the thread", async () => {
     expect(await thread.ping()).to.equal(pool.threads[0]?.threadId);
   });
 
-  it("aborts a job that it overtook", async () => {
+  it("aborts a job whose message it has overtaken", async () => {
     await thread.abort(7, 1, "before it began");
     expect(valueIn((await abortable(7, 1)).outcome)).to.include({ message: "before it began" });
   });

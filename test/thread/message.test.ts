@@ -3,8 +3,8 @@ import { readRun, readTasks, runMessage, tasksMessage } from "../../lib/thread/m
 import type { Outcome } from "../../lib/job/outcome.js";
 import { claimedJob } from "../support/claimed.js";
 
-describe("what goes between host and thread", () => {
-  it("are the same tasks on the other side, in their order", () => {
+describe("Messages between host and thread", () => {
+  it("keep tasks and their order", () => {
     const rest = {
       meta: '{"a":1}',
       tags: ["t"],
@@ -27,7 +27,7 @@ describe("what goes between host and thread", () => {
     { type: "too_large" },
     { type: "failed", error: { encoding: "b", bytes: new Uint8Array([4]) }, summary: "Error: no", backoff: 5 },
   ] satisfies Outcome[]) {
-    it(`is the same run: ${outcome.type}${"result" in outcome && outcome.result === null ? " with nothing" : ""}`, () => {
+    it(`keep a run: ${outcome.type}${"result" in outcome && outcome.result === null ? " with nothing" : ""}`, () => {
       const run = { outcome, duration: 1.5, threadId: 7 };
       expect(readRun(structuredClone(runMessage(run)))).to.deep.equal(run);
     });

@@ -19,7 +19,7 @@ describe("a job in a thread", () => {
       strays.push(payload as TelemetryEvents["job:stray"]);
       strayed();
     };
-    // One thread, so that whatever a job does to it would show in the next.
+    // One thread, so that any damage by one job would show in the next.
     threads = new Threads({ size: 1, resultLimit: 8_192, telemetry });
     await threads.start();
     thread = (await double()).threadId;
@@ -69,7 +69,7 @@ describe("a job in a thread", () => {
       expect(valueIn(await returning("thenable"))).to.equal("from a thenable");
     });
 
-    it("a value over the limit completes as too large, and says how large it was and what the limit is", async () => {
+    it("a value over the limit completes as too large, with its size and the limit", async () => {
       const outcome = await returning("large");
       if (outcome.type !== "too_large") throw new Error(`It came to ${outcome.type}`);
       expect(unpack(outcome.facts?.encoding ?? "", outcome.facts?.bytes ?? Buffer.alloc(0))).to.deep.equal([
@@ -77,7 +77,7 @@ describe("a job in a thread", () => {
       ]);
     });
 
-    it("a value under its worker's own limit completes, whatever the host's is; one over it does not", async () => {
+    it("a value is measured by the limit of its worker, if it has one", async () => {
       const of = (worker: string, size: number) => outcomeOf("sizes.js", worker, { size });
       expect((valueIn(await of("roomy", 500_000)) as Buffer).equals(noise(500_000))).to.equal(true);
       expect((valueIn(await of("cramped", 80)) as Buffer).equals(noise(80))).to.equal(true);
@@ -94,13 +94,13 @@ describe("a job in a thread", () => {
       expect(valueIn(await returning("deep"))).to.include({ name: "EncodeError" });
     });
 
-    it("a value whose traps throw fails with what they throw", async () => {
+    it("a value whose traps throw fails with their error", async () => {
       expect(await returning("proxy"))
         .to.have.property("summary")
         .that.includes("Error: trap");
     });
 
-    it("snooze, cancel or discard comes to that", async () => {
+    it("snooze, cancel or discard is snoozed, cancelled or discarded", async () => {
       const snoozed = await returning("snooze");
       expect(snoozed).to.include({ type: "snoozed", seconds: 7 });
       expect(valueIn(snoozed)).to.equal(7);
@@ -113,7 +113,7 @@ describe("a job in a thread", () => {
       expect(await returning("cancel without reason")).to.include({ type: "cancelled", summary: "Cancelled" });
     });
 
-    it("cancel for a reason that cannot be sent is cancelled all the same, the reason saying why it is not there", async () => {
+    it("cancel with a reason that cannot be encoded is cancelled, with the error as its reason", async () => {
       for (const what of ["cancel for a function", "cancel for too much"]) {
         const outcome = await returning(what);
         expect(outcome, what).to.include({ type: "cancelled" });
@@ -143,7 +143,7 @@ describe("a job in a thread", () => {
         summaries[what] = summary.split("\n")[0] ?? "";
       }
       const { proxy, ...others } = summaries;
-      // How a proxy is shown is Node's own choice, and differs between its releases.
+      // Releases of Node.js show proxies differently.
       expect(proxy).to.contain("Error: behind a proxy");
       expect(others).to.deep.equal({
         null: "null",
@@ -153,22 +153,22 @@ describe("a job in a thread", () => {
       });
     });
 
-    it("has a summary that jsonb takes, of at most 4,000 characters", async () => {
+    it("has a summary that jsonb accepts, of at most 4,000 characters", async () => {
       const { summary } = await failureOf("fail.js", "fail", { what: "nul" });
       expect(summary).to.match(/^Error: a \uFFFD and half a \uFFFD pair\n/);
       expect((await failureOf("fail.js", "fail", { what: "long" })).summary).to.have.length(4_000);
     });
 
-    it("for want of stack fails as any other", async () => {
+    it("a stack overflow fails like any other", async () => {
       expect(valueIn(await failureOf("fail.js", "recurse"))).to.include({ name: "RangeError" });
     });
 
-    it("has the delay that its worker's own backoff says", async () => {
+    it("is retried after the delay of its worker's backoff", async () => {
       expect(await failureOf("fail.js", "backing-off", { backoff: "number" })).to.have.property("backoff", 1_234);
       expect(strays).to.deep.equal([]);
     });
 
-    it("has the default delay where that backoff makes no sense, which is reported", async () => {
+    it("is retried after the default delay if that backoff is invalid, which is reported", async () => {
       for (const backoff of ["nan", "negative", "text", "throws"]) {
         const failed = await failureOf("fail.js", "backing-off", { backoff });
         expect(failed, backoff).to.not.have.property("backoff");
@@ -181,11 +181,11 @@ describe("a job in a thread", () => {
   });
 
   describe("looks for its worker", () => {
-    it("in the default export, the named ones, and the properties of a CommonJS module's", async () => {
+    it("in the default export, the named ones, and the properties of a CommonJS module", async () => {
       expect(valueIn(await outcomeOf("common.cjs", "common"))).to.equal("from CommonJS");
     });
 
-    it("and fails, naming worker and module, where the module has no such worker", async () => {
+    it("and fails, naming worker and module, if the module has no such worker", async () => {
       const failed = await failureOf("fail.js", "nobody");
       expect(valueIn(failed)).to.include({ name: "UnknownWorkerError", code: "ERR_BATON_UNKNOWN_WORKER" });
       expect(failed.summary).to.include('"nobody"').and.include("fail.js").and.include('"recurse"');
@@ -204,7 +204,7 @@ describe("a job in a thread", () => {
       });
     });
 
-    it("fails rather than crashes where its args are no JSON", async () => {
+    it("fails rather than crashes if its args are no JSON", async () => {
       const { outcome } = await threads.run(claimedJob("double", {}, { args: "{" }), sampleModule("double.js"));
       expect(valueIn(outcome)).to.include({ name: "SyntaxError" });
     });
@@ -215,7 +215,7 @@ describe("a job in a thread", () => {
       expect(loaded.filter((file) => /node_modules\/(pg|pg-\w+|postgres\w*)\//.test(file))).to.deep.equal([]);
     });
 
-    it("a thread that yields to the host's, where the system has priorities for threads", async function () {
+    it("a thread of lower priority than the main thread, on Linux", async function () {
       if (process.platform !== "linux") return this.skip();
       const { nice } = valueIn(await outcomeOf("stray.js", "looking")) as { nice: { thread: number; main: number } };
       expect(nice.thread).to.be.greaterThan(nice.main);
@@ -224,7 +224,7 @@ describe("a job in a thread", () => {
 
   describe("that leaves something behind which throws later", () => {
     for (const what of ["timer", "rejection"]) {
-      it(`(a ${what}) does no harm to the next one and is named`, async () => {
+      it(`(a ${what}) does not harm the next job, and is reported with its own`, async () => {
         const leaving = claimedJob("leaving", { what, delay: 5 });
         const next = claimedJob("abortable");
         const stray = new Promise<void>((resolve) => {
@@ -241,7 +241,7 @@ describe("a job in a thread", () => {
         expect(strays[0]?.error).to.have.property("message", `from a ${what}`);
       });
 
-      it(`(a ${what}) fails by it when it is still running`, async () => {
+      it(`(a ${what}) fails if it still runs`, async () => {
         const { summary } = await failureOf("stray.js", "waiting", { what });
         expect(summary).to.match(new RegExp(`^Error: from a ${what}\n`));
         expect(strays).to.deep.equal([]);

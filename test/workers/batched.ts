@@ -4,13 +4,13 @@ import { defineWorker, type Job } from "../../lib/worker.js";
 
 export interface BatchedArgs {
   readonly int: number;
-  /** Gets a line for each run, where there is one. */
+  /** The file that gets a line for each run. */
   readonly log?: string;
-  /** What it does instead, in its first attempt. */
+  /** What the first attempt does instead. */
   readonly fault?: "exit" | "throw";
 }
 
-/** Gives its number back, and shares messages with up to nine others. */
+/** Returns its number. Shares a message with up to nine other jobs. */
 export const batched = defineWorker(import.meta.url, {
   name: "batched",
   batch: 10,

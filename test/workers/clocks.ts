@@ -1,13 +1,13 @@
 import { defineWorker, type Job, snooze } from "../../lib/worker.js";
 
 interface ClockArgs {
-  /** What to do the first time. */
+  /** What the first attempt does. */
   readonly first?: "snooze" | "fail";
-  /** s until the second. */
+  /** s until the second attempt. */
   readonly delay?: number;
 }
 
-/** Tells what the times are, all in ms: the thread's own and those that its job has. */
+/** Returns the thread's time and the times of its job, in ms since the epoch. */
 export const clock = defineWorker(import.meta.url, {
   name: "clock",
   backoff: ({ args: { delay = 0 } }) => delay * 1_000,

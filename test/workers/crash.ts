@@ -9,7 +9,7 @@ export const exit = defineWorker(import.meta.url, { name: "exit", perform: () =>
 export const exitLater = defineWorker(import.meta.url, {
   name: "exit-later",
   perform: () => {
-    // Ticks come when the promises are through that hand over the outcome.
+    // Ticks run after the promises that send the outcome.
     process.nextTick(() => process.exit(4));
     return "done";
   },
@@ -24,7 +24,7 @@ export const fill = defineWorker(import.meta.url, {
   },
 });
 
-/** Loops for ever, once it has given a sign. */
+/** Gives a sign, then loops forever. */
 export const hang = defineWorker(import.meta.url, {
   name: "hang",
   perform: ({ args }: Job<{ sign: string }>) => {
@@ -33,7 +33,7 @@ export const hang = defineWorker(import.meta.url, {
   },
 });
 
-/** Native code that no terminate() interrupts, for about so many rounds; gives a sign just before. */
+/** Announces itself, then runs native code that terminate() cannot interrupt, so many rounds. */
 export const native = defineWorker(import.meta.url, {
   name: "native",
   perform: ({ args }: Job<{ sign: string; rounds: number }>) => {

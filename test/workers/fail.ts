@@ -8,7 +8,7 @@ class OutOfPaperError extends Error {
   }
 }
 
-/** What is thrown, by the name that the test asks for. */
+/** Thrown values by name. */
 const THROWN: Readonly<Record<string, () => unknown>> = {
   error: () => new OutOfPaperError(3),
   null: () => null,
@@ -28,7 +28,7 @@ const THROWN: Readonly<Record<string, () => unknown>> = {
   long: () => new Error("x".repeat(10_000)),
 };
 
-/** Throws, at once or later. */
+/** Throws the value of that name, at once or later. */
 export const fail = defineWorker(import.meta.url, {
   name: "fail",
   perform: async ({ args }: Job<{ what: string; later?: boolean }>): Promise<void> => {
@@ -37,7 +37,7 @@ export const fail = defineWorker(import.meta.url, {
   },
 });
 
-/** Runs out of stack. */
+/** Exhausts the stack. */
 export const recurse = defineWorker(import.meta.url, {
   name: "recurse",
   perform: (): number => {
@@ -56,7 +56,7 @@ const DELAYS: Readonly<Record<string, () => number>> = {
   },
 };
 
-/** Fails, with a backoff of its own. */
+/** Fails, and has its own backoff. */
 export const backingOff = defineWorker(import.meta.url, {
   name: "backing-off",
   perform: (_job: Job<{ backoff: string }>): void => {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { defineWorker, type Job, snooze } from "../../lib/worker.js";
 
-/** Fails so many attempts, then succeeds. Retried at once. */
+/** Fails so many attempts, retried at once, then succeeds. */
 export const flaky = defineWorker(import.meta.url, {
   name: "flaky",
   backoff: () => 0,
@@ -13,7 +13,7 @@ export const flaky = defineWorker(import.meta.url, {
 
 const snoozed = new Set<number>();
 
-/** Snoozes once for no time at all in each thread that it meets, then says which attempt it is. */
+/** Snoozes for 0 s, once per thread, then returns the number of its attempt. */
 export const drowsy = defineWorker(import.meta.url, {
   name: "drowsy",
   perform: ({ id, attempt }: Job<Record<string, never>>) => {
@@ -23,14 +23,14 @@ export const drowsy = defineWorker(import.meta.url, {
   },
 });
 
-/** Bytes that cannot be compressed, always the same ones. */
+/** The same incompressible bytes each time. */
 export const bytes = defineWorker(import.meta.url, {
   name: "bytes",
   perform: ({ args: { size } }: Job<{ size: number }>) =>
     createHash("shake256", { outputLength: size }).update("bytes").digest(),
 });
 
-/** Has a default for everything that a worker may have one for. */
+/** Sets every default that a worker can set. */
 export const defaulted = defineWorker(import.meta.url, {
   name: "defaulted",
   queue: "special",

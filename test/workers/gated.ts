@@ -3,7 +3,7 @@ import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineWorker, type Job } from "../../lib/worker.js";
 
-/** Says that it started, and waits for its gate to open or its signal to abort; see support/gate.ts. */
+/** Announces its start, then waits for its gate or the abort of its signal; see support/gate.ts. */
 export const gated = defineWorker(import.meta.url, {
   name: "gated",
   backoff: () => 0,
@@ -16,7 +16,7 @@ export const gated = defineWorker(import.meta.url, {
   },
 });
 
-/** The same, and heeds no signal. */
+/** Like gated, but ignores its signal. */
 export const stubborn = defineWorker(import.meta.url, {
   name: "stubborn",
   perform: ({ id, attempt, args: { gate, label = String(id) } }: Job<GateArgs>) => {
@@ -32,7 +32,7 @@ function log(gate: string, word: string, label: string, attempt: number): void {
   if (existsSync(`${gate}.log`)) appendFileSync(`${gate}.log`, `${word} ${label} ${attempt}\n`);
 }
 
-/** Says that it started, and stays in native code, which nothing ends, until its gate opens. */
+/** Announces its start, then stays in native code, which cannot be killed, until its gate opens. */
 export const captive = defineWorker(import.meta.url, {
   name: "captive",
   perform: ({ id, attempt, args: { gate, label = String(id) } }: Job<GateArgs>) => {
@@ -43,7 +43,7 @@ export const captive = defineWorker(import.meta.url, {
   },
 });
 
-/** Says that it started, and sleeps for ever. */
+/** Announces its start, then sleeps forever. */
 export const parked = defineWorker(import.meta.url, {
   name: "parked",
   perform: ({ id, attempt, args: { gate, label = String(id) } }: Job<GateArgs>) => {

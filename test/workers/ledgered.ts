@@ -4,25 +4,25 @@ import { defineWorker, type Job } from "../../lib/worker.js";
 
 interface Args {
   readonly number: number;
-  /** The file that every run is written to. */
+  /** The file that records every run. */
   readonly ledger: string;
-  /** ms of the CPU, and of waiting, that it takes. */
+  /** ms of CPU and ms of waiting that the job takes. */
   readonly burn: number;
   readonly wait: number;
-  /** How large its result is, about. */
+  /** Approximate bytes of the result. */
   readonly bytes: number;
-  /** Whether its first attempt fails. */
+  /** Whether the first attempt fails. */
   readonly fails: boolean;
 }
 
-/** Writes into a ledger that it runs and how it ends; see soak/ledger.ts. */
+/** Records its start and its end in a ledger; see soak/ledger.ts. */
 export const ledgered = defineWorker(import.meta.url, {
   name: "ledgered",
   maxAttempts: 100,
   backoff: () => 50,
   perform: async ({ attempt, args }: Job<Args>) => {
     const { number, ledger, burn, wait, bytes, fails } = args;
-    // One short line is one write, which no other process' comes between.
+    // A short line is one write, so lines of other processes cannot mix with it.
     const write = (word: string): void =>
       appendFileSync(ledger, `${word} ${number} ${attempt} ${process.pid} ${process.ppid} ${Date.now()}\n`);
     write("start");

@@ -3,7 +3,10 @@ import { exit } from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineWorker, type Job } from "../../lib/worker.js";
 
-/** Completes, and leaves behind what ends the thread once `file` is there: by `process.exit`, or by filling its memory. */
+/**
+ * Completes, but leaves something behind that ends the thread once `file` exists: by
+ * `process.exit`, or by filling its memory.
+ */
 export const leftover = defineWorker(import.meta.url, {
   name: "leftover",
   perform: ({ args: { file, how } }: Job<LeftoverArgs>) => {
@@ -17,7 +20,7 @@ export const leftover = defineWorker(import.meta.url, {
   },
 });
 
-/** Begins, has what was left behind end its thread where it is the first of its runs, and is done otherwise. */
+/** Makes the leftover end its thread in its first run, and completes in any other. */
 export const innocent = defineWorker(import.meta.url, {
   name: "innocent",
   perform: async ({ args: { file } }: Job<LeftoverArgs>) => {

@@ -1,6 +1,6 @@
 import { defineWorker, type Job } from "../../lib/worker.js";
 
-/** Takes down the whole process that it runs in, at once. */
+/** Kills the whole process at once. */
 export const poison = defineWorker(import.meta.url, {
   name: "poison",
   perform: (): void => {
@@ -8,7 +8,7 @@ export const poison = defineWorker(import.meta.url, {
   },
 });
 
-/** Which process it runs in. */
+/** Returns the id of its process. */
 export const whereabouts = defineWorker(import.meta.url, {
   name: "whereabouts",
   perform: (_job: Job<Record<string, never>>) => process.pid,

@@ -38,7 +38,7 @@ export const returning = defineWorker(import.meta.url, {
   perform: ({ args }: Job<{ what: string }>): unknown => VALUES[args.what]?.(),
 });
 
-/** Returns its job and the thread it sees. */
+/** Returns the job and the thread id that `perform` gets. */
 export const inspecting = defineWorker(import.meta.url, {
   name: "inspecting",
   perform: (job: Job<{ a: number }>, { threadId }) => ({ job, threadId }),

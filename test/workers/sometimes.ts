@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { defineWorker } from "../../lib/worker.js";
 
-// Imported as `sometimes.js?file=<path>`, it does not import before that file is there.
+// Imported as `sometimes.js?file=<path>`, the import fails until that file exists.
 const file = new URL(import.meta.url).searchParams.get("file");
 if (file !== null && !existsSync(file)) throw new Error("the file is not there yet");
 
-/** Says that it could be imported. */
+/** Confirms the import. */
 export const sometimes = defineWorker(import.meta.url, { name: "sometimes", perform: () => "imported" });

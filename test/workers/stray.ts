@@ -16,7 +16,7 @@ const SET_OFF: Readonly<Record<string, (delay: number) => void>> = {
   },
 };
 
-/** Completes and leaves something behind that throws later. */
+/** Completes, but leaves something behind that throws later. */
 export const leaving = defineWorker(import.meta.url, {
   name: "leaving",
   perform: ({ args }: Job<{ what: string; delay: number }>) => {
@@ -25,7 +25,7 @@ export const leaving = defineWorker(import.meta.url, {
   },
 });
 
-/** Sets off something that throws, and waits for what never comes. */
+/** Starts something that throws, then waits forever. */
 export const waiting = defineWorker(import.meta.url, {
   name: "waiting",
   perform: ({ args }: Job<{ what: string }>) => {
@@ -34,7 +34,7 @@ export const waiting = defineWorker(import.meta.url, {
   },
 });
 
-/** Ends when it is asked to, with what its signal says. */
+/** Ends when its signal aborts, and returns the reason. */
 export const abortable = defineWorker(import.meta.url, {
   name: "abortable",
   perform: (_job: Job<Record<string, never>>, { signal }) =>
@@ -46,7 +46,7 @@ export const abortable = defineWorker(import.meta.url, {
     }),
 });
 
-/** What the thread it runs in has loaded and how it is scheduled. */
+/** Returns the modules that its thread has loaded, and the priorities of threads. */
 export const looking = defineWorker(import.meta.url, {
   name: "looking",
   perform: () => ({
@@ -55,7 +55,7 @@ export const looking = defineWorker(import.meta.url, {
   }),
 });
 
-/** Of this thread, and of the process's first. */
+/** The priorities of this thread and of the main thread. */
 function niceness(): { thread: number; main: number } {
   const nice = (path: string): number => Number(readFileSync(path, "utf8").split(") ")[1]?.split(" ")[16]);
   return { thread: nice("/proc/thread-self/stat"), main: nice(`/proc/self/task/${process.pid}/stat`) };

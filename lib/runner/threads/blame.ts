@@ -1,32 +1,39 @@
-import type { Leaver } from "../../thread/board.js";
+import type { ExitCaller } from "../../thread/board.js";
 
-/** What is known of a thread that has ended under its jobs. */
-export interface Ending {
-  /** The ids of the jobs of its message, in their order. */
+/** What is known about a thread that has ended under its jobs. */
+export interface Evidence {
+  /** The ids of the jobs in its message, in their order. */
   readonly ids: readonly number[];
-  /** How many of them had begun. */
+  /** How many of them have begun: the first ones. */
   readonly begun: number;
-  readonly leaver: Leaver;
-  /** Whether it had run no job before this message, so that nothing of an earlier one was left in it. */
+  readonly exitCaller: ExitCaller;
+  /** Whether no job ran in the thread before this message: none can have left anything. */
   readonly fresh: boolean;
 }
 
 /**
- * What becomes of a job whose thread has ended under it: it is to blame and fails; it is given back; or it runs again,
- * alone in a fresh thread, where the blame is certain if that ends as well.
+ * What becomes of a job whose thread has ended under it:
+ *
+ * - `guilty`: the job fails.
+ * - `released`: the job goes back to the queue.
+ * - `rerun`: the job runs again, alone in a fresh thread. If that thread ends too, the job
+ *   is guilty.
  */
-export type Fate = "guilty" | "released" | "again";
+export type Fate = "guilty" | "released" | "rerun";
 
 /**
- * Tells each job's fate. A job is to blame if it called `process.exit`, or if nothing else has run in its thread. Else an
- * earlier job may have left behind what ended the thread, and each job that had begun runs again. So every end of a thread
- * under a job costs the guilty one its attempt, or is followed by a run that has the thread to itself: none goes on for ever.
+ * Decides the fate of each job, in the order of `ids`.
+ *
+ * A job is guilty if it called `process.exit`, or if nothing else has run in its thread.
+ * Otherwise an earlier job may have left behind what ended the thread, and each job that
+ * had begun runs again. So each end of a thread costs the guilty job its attempt, or is
+ * followed by a run alone: no job runs again forever.
  */
-export function fatesOf({ ids, begun, leaver, fresh }: Ending): Fate[] {
+export function fatesOf({ ids, begun, exitCaller, fresh }: Evidence): Fate[] {
   const started = ids.slice(0, begun);
-  const guilty = started.find((id) => id === leaver) ?? (fresh && begun === 1 ? ids[0] : undefined);
+  const guilty = started.find((id) => id === exitCaller) ?? (fresh && begun === 1 ? ids[0] : undefined);
   return ids.map((id, at) => {
     if (id === guilty) return "guilty";
-    return at < begun && guilty === undefined ? "again" : "released";
+    return at < begun && guilty === undefined ? "rerun" : "released";
   });
 }

@@ -8,25 +8,29 @@ import { ThreadCrashError } from "../../errors.js";
 import type { ClaimedJob } from "../../job/job.js";
 import type { Outcome } from "../../job/outcome.js";
 import type { Telemetry } from "../../telemetry.js";
-import type { Packed, Report } from "./isolation-process.js";
-import type { Run } from "./threads.js";
+import type { IsolationCommand, IsolationReport, Packed } from "./isolation-process.js";
+import type { Run } from "../../thread/perform.js";
 
-/** A job and its process. */
+/** The process of one job. */
 interface Isolated {
   readonly process: ChildProcess;
-  /** Resolves when it has ended, or could not be started, and all that it said has arrived. */
+  /** Resolves when the process has ended, or could not start, and all its reports have arrived. */
   readonly ended: Promise<void>;
-  /** Set once it is to end: what its job comes to thereby. */
-  verdict: Outcome | null;
+  /** The outcome with which Baton kills the job; null unless it does. */
+  killedWith: Outcome | null;
 }
 
-/** What a job came to in a process of its own: its run, or how that process died by itself while it ran. */
-export type Solitary = { readonly run: Run } | { readonly death: string };
+/**
+ * What came of a job in a process of its own: a run, or the death of the process while the job ran.
+ * `death` is the signal or the exit status.
+ */
+export type IsolationResult = { readonly run: Run } | { readonly death: string };
 
-/** Runs jobs each in a process of its own: this host does not die with them, and what dies there dies alone. */
+/** Runs each job in a process of its own, so that neither this host nor other jobs die with it. */
 export class Isolation {
   readonly #resultLimit: number;
   readonly #telemetry: Telemetry;
+  /** By job id. Holds only processes that have not ended. */
   readonly #isolated = new Map<number, Isolated>();
 
   constructor(resultLimit: number, telemetry: Telemetry) {
@@ -34,71 +38,75 @@ export class Isolation {
     this.#telemetry = telemetry;
   }
 
-  /** How many jobs run so. */
+  /** How many jobs run in processes of their own. */
   get running(): number {
     return this.#isolated.size;
   }
 
-  /** Never rejects. A job whose process cannot be had fails. */
-  async run(job: ClaimedJob, url: string): Promise<Solitary> {
+  /** Runs a job. Never rejects: a job whose process cannot start fails. */
+  async run(job: ClaimedJob, url: string): Promise<IsolationResult> {
     const start = performance.now();
-    const ended = (outcome: Outcome): Solitary => ({
+    const ended = (outcome: Outcome): IsolationResult => ({
       run: { outcome, duration: performance.now() - start, threadId: -1 },
     });
     try {
-      const { run, verdict, begun, how, problem } = await this.#run(job, url);
+      const { run, killedWith, begun, how, problem } = await this.#execute(job, url);
       if (run !== null) return { run };
-      if (verdict !== null) return ended(verdict);
+      if (killedWith !== null) return ended(killedWith);
       if (begun) return { death: how };
-      const message = `Job ${job.id} of worker ${JSON.stringify(job.worker)} was to run in a process of its own, which did not come up (${how})`;
+      const message = `Job ${job.id} of worker ${JSON.stringify(job.worker)} did not run: the process of its own could not start (${how})`;
       return ended(failure(new ThreadCrashError(message, { cause: problem }), this.#resultLimit));
     } catch (error) {
       return ended(failure(error, this.#resultLimit));
     }
   }
 
-  async #run(job: ClaimedJob, url: string) {
+  async #execute(job: ClaimedJob, url: string) {
     const child = fork(entry("lib/runner/threads/isolation-process.js"), {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
-    const isolated: Isolated = { process: child, ended: endOf(child), verdict: null };
+    const isolated: Isolated = { process: child, ended: endOf(child), killedWith: null };
     this.#isolated.set(job.id, isolated);
     let begun = false;
     let run: Packed | null = null;
     let problem: unknown = null;
-    child.on("message", (report: Report) => {
+    child.on("message", (report: IsolationReport) => {
       if ("begun" in report) begun = true;
       else if ("stray" in report) this.#stray(job, report.stray);
       else ({ run } = report);
     });
-    // It could not be started, or not be told something.
+    // The process could not start, or a message could not be sent.
     child.on("error", (error) => {
       problem = error;
     });
-    this.#offer(child);
-    child.send({ job, url, resultLimit: this.#resultLimit }, () => {});
+    this.#preferForOomKill(child);
+    send(child, { job, url, resultLimit: this.#resultLimit });
     await isolated.ended;
     this.#isolated.delete(job.id);
     const how = child.signalCode ?? `exit status ${child.exitCode}`;
-    return { run: run === null ? null : this.#read(run), verdict: isolated.verdict, begun, how, problem };
+    return { run: run === null ? null : this.#read(run), killedWith: isolated.killedWith, begun, how, problem };
   }
 
-  /** Asks a job to end early, by its signal. */
+  /** Aborts the `context.signal` of a job. */
   abort(jobId: number, reason: string): void {
-    this.#isolated.get(jobId)?.process.send({ abort: reason }, () => {});
+    const isolated = this.#isolated.get(jobId);
+    if (isolated !== undefined) send(isolated.process, { abort: reason });
   }
 
-  /** Ends a job's process, and the job with this outcome unless it ends by itself just now. Resolves when the process has ended. */
+  /**
+   * Ends the process of a job. The job gets `outcome`, unless it ends by itself at the same moment.
+   * Resolves when the process has ended.
+   */
   async kill(jobId: number, outcome: Outcome): Promise<void> {
     const isolated = this.#isolated.get(jobId);
     if (isolated === undefined) return;
-    isolated.verdict ??= outcome;
+    isolated.killedWith ??= outcome;
     isolated.process.kill("SIGKILL");
     await isolated.ended;
   }
 
   /** Whether a job is under way here. */
-  runs(jobId: number): boolean {
+  isRunning(jobId: number): boolean {
     return this.#isolated.has(jobId);
   }
 
@@ -110,8 +118,8 @@ export class Isolation {
     this.#telemetry.emit("job:stray", { id, worker, error: unpack(encoding, Buffer.from(text, "base64")) });
   }
 
-  /** Where memory runs out, Linux should end this process and not the host. */
-  #offer({ pid }: ChildProcess): void {
+  /** Makes Linux end this process, and not the host, when memory runs out. */
+  #preferForOomKill({ pid }: ChildProcess): void {
     if (process.platform !== "linux" || pid === undefined) return;
     writeFile(`/proc/${pid}/oom_score_adj`, "1000").catch((error: unknown) => {
       this.#telemetry.emit("service:error", { service: "isolation", error });
@@ -119,7 +127,12 @@ export class Isolation {
   }
 }
 
-/** A child's last words may arrive after it has exited, but not after its channel is closed. */
+/** Errors of sending arrive at the child's `error` event. */
+function send(child: ChildProcess, command: IsolationCommand): void {
+  child.send(command, () => {});
+}
+
+/** A child's last reports may arrive after it has exited, but not after its channel has closed. */
 async function endOf(child: ChildProcess): Promise<void> {
   await new Promise<void>((resolve) => {
     child.once("exit", () => resolve());

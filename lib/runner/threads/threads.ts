@@ -1,33 +1,42 @@
 import type { ClaimedJob } from "../../job/job.js";
 import type { Outcome } from "../../job/outcome.js";
-import type { Run } from "../../thread/perform.js";
+import type { Run } from "./run.js";
 import { Thread, type ThreadOptions } from "./thread.js";
 
-export type { Run } from "../../thread/perform.js";
+export type { Run } from "./run.js";
 
 export interface ThreadsOptions extends ThreadOptions {
-  /** How many threads. */
+  /** Number of threads. */
   readonly size: number;
 }
 
+/** Jobs of one module that wait for a thread. */
 interface Waiting {
   readonly jobs: readonly ClaimedJob[];
   readonly url: string;
+  /** Called when a thread gets the jobs. */
   readonly started: (() => void) | undefined;
+  /** Takes one run per job, in their order. */
   readonly settle: (runs: Run[]) => void;
 }
 
 /**
- * The threads of a host and the jobs that wait for one, first come first served. Each thread has one job, or batch of them, at a time, and
- * counts as busy until it has really ended, which a killed one in native code may not do for long.
+ * The threads of a host, and the jobs that wait for one, first come, first served.
+ *
+ * Each thread has one job, or one batch of jobs, at a time. A killed thread counts as busy until it
+ * has really ended, which native code can delay for long.
  */
 export class Threads {
   readonly #threads: readonly Thread[];
   readonly #waiting = new Set<Waiting>();
-  /** Jobs that run a second time, each alone in a fresh thread: theirs has ended under them, perhaps by another's doing. */
+  /**
+   * Jobs whose thread has ended under them, perhaps because of another job. Each runs a
+   * second time, alone in a fresh thread. They take precedence over `#waiting`.
+   */
   readonly #again = new Set<Waiting>();
   readonly #onFree: (() => void)[] = [];
   #starting: Promise<void> | null = null;
+  /** Settles the `start` under way; null before and after. */
   #started: { resolve(): void; reject(error: unknown): void } | null = null;
   #stopping: Promise<void> | null = null;
 
@@ -36,46 +45,49 @@ export class Threads {
     this.#threads = Array.from({ length: size }, () => new Thread(options, events));
   }
 
-  /** How many threads there are, busy or free. */
+  /** Number of threads, busy or free. */
   get size(): number {
     return this.#threads.length;
   }
 
-  /** How many of them could take a job now. */
+  /** Number of threads that can accept a job now. */
   get free(): number {
     return this.#threads.reduce((free, thread) => (thread.free ? free + 1 : free), 0);
   }
 
-  /** How many of them were told to end and have not yet. They count as busy until they have. */
+  /** Number of killed threads in which native code still runs. They count as busy. */
   get ending(): number {
     return this.#threads.filter((thread) => thread.ending).length;
   }
 
-  /** How many jobs, or batches of them, wait for a thread. */
+  /** Number of jobs, or batches, that wait for a thread. */
   get waiting(): number {
     return this.#waiting.size + this.#again.size;
   }
 
-  /** Resolves when every thread is up. Rejects with the reason if one cannot start. Idempotent. */
+  /** Starts all threads. Resolves when they are up; rejects if one cannot start. Idempotent. */
   start(): Promise<void> {
     this.#starting ??= this.#start();
     return this.#starting;
   }
 
-  /** Ends every thread, whatever it does, and resolves when all have ended. Jobs in them or waiting are released. Idempotent. */
+  /**
+   * Ends every thread and releases the jobs that run or wait. Resolves when all threads have ended.
+   * Idempotent.
+   */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }
 
-  /** Keeps the process alive no longer for threads that were told to end and have not. */
-  disown(): void {
-    for (const thread of this.#threads) thread.disown();
+  /** Lets the process exit although threads have not ended. */
+  unref(): void {
+    for (const thread of this.#threads) thread.unref();
   }
 
   /** Whether a job is under way, rather than before or after its turn in a batch. */
-  runs(jobId: number): boolean {
-    return this.#threadOf(jobId)?.runs(jobId) ?? false;
+  isRunning(jobId: number): boolean {
+    return this.#threadOf(jobId)?.isRunning(jobId) ?? false;
   }
 
   /** Runs a job as soon as a thread is free, like {@link runBatch}. */
@@ -85,8 +97,9 @@ export class Threads {
   }
 
   /**
-   * Runs jobs of one module, one after the other, as soon as a thread is free; `started` is called when they go in. Resolves to a
-   * run for each. Never rejects because of what a job does: whatever that is, even the end of its thread, is an outcome.
+   * Runs jobs of one module, one after the other, as soon as a thread is free. Calls
+   * `started` when the thread gets them. Resolves to one run per job, in their order. Never
+   * rejects: whatever a job does, even ending its thread, is an outcome.
    */
   runBatch(jobs: readonly ClaimedJob[], url: string, started?: () => void): Promise<Run[]> {
     if (this.#stopping !== null) return Promise.resolve(jobs.map(released));
@@ -96,26 +109,26 @@ export class Threads {
     });
   }
 
-  /** Asks a job that runs to end early: its `context.signal` aborts, with this message. Does nothing to one that waits. */
+  /** Aborts the `context.signal` of a job in a thread, with this message. Ignores a waiting job. */
   abort(jobId: number, reason: string): void {
     this.#threadOf(jobId)?.abort(jobId, reason);
   }
 
   /**
-   * Ends a job with an outcome, and the thread it runs in; one that waits just never starts. Those in a batch with it are
-   * released. Resolves, as the job's `run` does, when the thread has really ended. A job that ends by itself at the same moment
-   * keeps its own outcome.
+   * Ends a job with `outcome` by ending its thread; a waiting job never starts. The other
+   * jobs of its batch are released. A job that ends by itself at the same moment keeps its
+   * own outcome. Resolves, as the job's `run` does, when the thread has really ended.
    */
   async kill(jobId: number, outcome: Outcome): Promise<void> {
     for (const waiting of [...this.#again, ...this.#waiting]) {
       if (!waiting.jobs.some(({ id }) => id === jobId)) continue;
       this.#drop(waiting);
-      waiting.settle(waiting.jobs.map(({ id }) => (id === jobId ? { ...released(), outcome } : released())));
+      waiting.settle(waiting.jobs.map((job) => (job.id === jobId ? { ...released(job), outcome } : released(job))));
     }
     await this.#threadOf(jobId)?.kill(jobId, outcome);
   }
 
-  /** Calls back whenever a thread is free and no job waits for it. */
+  /** Adds a callback for whenever a thread is free and no job waits for it. */
   onFree(callback: () => void): void {
     this.#onFree.push(callback);
   }
@@ -167,7 +180,7 @@ export class Threads {
     }
   }
 
-  /** Sees to it that there will be a fresh thread for each job that waits for one. */
+  /** Replaces free threads until each job in `#again` has a fresh one to come. */
   #freshen(): void {
     let missing = this.#again.size;
     for (const { starting } of this.#threads) if (starting) missing -= 1;
@@ -187,12 +200,16 @@ export class Threads {
 
   async #run({ jobs, url, settle }: Waiting, thread: Thread): Promise<void> {
     const runs = await thread.run(jobs, url);
-    if (!runs.includes(null)) return settle(runs as Run[]);
-    settle(await Promise.all(runs.map(async (run, at) => run ?? this.#runAgain(jobs[at] as ClaimedJob, url))));
+    const done = jobs.map((job, at): Run | null => {
+      const run = runs[at] ?? null;
+      return run === null ? null : { job, outcome: run.outcome, duration: run.duration, threadId: run.threadId };
+    });
+    if (!done.includes(null)) return settle(done as Run[]);
+    settle(await Promise.all(done.map(async (run, at) => run ?? this.#runAgain(jobs[at] as ClaimedJob, url))));
   }
 
   #runAgain(job: ClaimedJob, url: string): Promise<Run> {
-    if (this.#stopping !== null) return Promise.resolve(released());
+    if (this.#stopping !== null) return Promise.resolve(released(job));
     return new Promise((resolve) => {
       this.#again.add({ jobs: [job], url, started: undefined, settle: ([run]) => resolve(run as Run) });
       this.#dispatch();
@@ -209,6 +226,6 @@ export class Threads {
   }
 }
 
-function released(): Run {
-  return { outcome: { type: "released" }, duration: 0, threadId: -1 };
+function released(job: ClaimedJob): Run {
+  return { job, outcome: { type: "released" }, duration: 0, threadId: -1 };
 }

@@ -1,49 +1,61 @@
-/** `setTimeout` takes no longer time, in ms. */
+/** The longest delay of `setTimeout`, in ms. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export interface WearLimits {
-  /** How many jobs a thread runs, and how many ms it lives, before another takes its place. Default: for ever. */
+  /**
+   * Jobs that a thread runs before it is replaced.
+   * @default unlimited
+   */
   readonly maxJobs?: number | undefined;
+  /**
+   * ms that a thread lives before it is replaced.
+   * @default unlimited
+   */
   readonly maxAge?: number | undefined;
 }
 
-/** How much a thread has been used, and whether it has had its time. */
+/** How much a thread was used, and whether it is due to be replaced. */
 export class Wear {
   readonly #limits: WearLimits;
   readonly #onOld: () => void;
   #jobs = 0;
-  #mostJobs = Number.POSITIVE_INFINITY;
+  /** This thread's own limit: 90 to 100 % of `maxJobs`. */
+  #maxJobs = Number.POSITIVE_INFINITY;
   #old = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param onOld called when the thread comes of age, whether or not it runs a job. */
+  /** @param onOld called when the thread reaches its maximum age, whether or not it runs a job. */
   constructor(limits: WearLimits, onOld: () => void) {
     this.#limits = limits;
     this.#onOld = onOld;
   }
 
-  /** Whether it has been given no job. */
+  /** Whether it got no job yet. */
   get fresh(): boolean {
     return this.#jobs === 0;
   }
 
-  /** Whether another thread should take its place. */
-  get spent(): boolean {
-    return this.#old || this.#jobs >= this.#mostJobs;
+  /** Whether it should be replaced. */
+  get wornOut(): boolean {
+    return this.#old || this.#jobs >= this.#maxJobs;
   }
 
+  /** Counts jobs that the thread gets. */
   use(jobs: number): void {
     this.#jobs += jobs;
   }
 
-  /** Another thread is in use now. It draws limits of its own, so that threads that began together do not end together. */
+  /**
+   * Starts over for a replacement. It draws limits of its own, so that threads which
+   * started together do not end together.
+   */
   renew(): void {
     const { maxJobs, maxAge } = this.#limits;
     this.stop();
     this.#jobs = 0;
     this.#old = false;
-    this.#mostJobs = lessTenth(maxJobs);
-    const age = lessTenth(maxAge);
+    this.#maxJobs = withJitter(maxJobs);
+    const age = withJitter(maxAge);
     if (age > LONGEST_TIMER) return;
     this.#timer = setTimeout(() => {
       this.#old = true;
@@ -56,7 +68,7 @@ export class Wear {
   }
 }
 
-/** 90 to 100 % of a limit. */
-function lessTenth(limit = Number.POSITIVE_INFINITY): number {
+/** A random 90 to 100 % of a limit. */
+function withJitter(limit = Number.POSITIVE_INFINITY): number {
   return Math.ceil(limit * (1 - Math.random() / 10));
 }

@@ -5,8 +5,8 @@ import { Telemetry } from "../../../lib/telemetry.js";
 import { claimedJob, testModule } from "../../support/claimed.js";
 import { noise } from "../../workers/sizes.js";
 
-describe("a job in a process of its own", () => {
-  it("hands back a large result whole, under its worker's own limit", async () => {
+describe("A job in a process of its own", () => {
+  it("returns a large result whole, under the limit of its worker", async () => {
     const isolation = new Isolation(8_192, new Telemetry("test"));
     const ended = await isolation.run(claimedJob("roomy", { size: 5_000_000 }), testModule("sizes.js"));
     if (!("run" in ended)) throw new Error("Its process died");

@@ -50,7 +50,7 @@ describe("Threads replace a thread", () => {
     const importing = (threads: Threads) =>
       threads.run(claimedJob("sometimes"), `${testModule("sometimes.js")}?file=${file}`);
 
-    it("so that the next job imports anew", async () => {
+    it("so that the next job imports the module anew", async () => {
       const threads = await started(1);
       const { outcome } = await importing(threads);
       expect(valueIn(outcome)).to.include({ name: "UnknownWorkerError" });
@@ -60,13 +60,13 @@ describe("Threads replace a thread", () => {
       expect(valueIn((await importing(threads)).outcome)).to.equal("imported");
     });
 
-    it("and say why in the error's message, and so in the row", async () => {
+    it("and give the reason in the message of the error, which the row keeps", async () => {
       const { outcome } = await importing(await started(1));
       expect(valueIn(outcome)).to.have.property("message").that.includes("Error: the file is not there yet");
       expect(outcome).to.have.property("summary").that.includes("Error: the file is not there yet");
     });
 
-    it("in a batch too, whose jobs all fail", async () => {
+    it("also in a batch, whose jobs all fail", async () => {
       const threads = await started(1);
       const jobs = [claimedJob("sometimes"), claimedJob("sometimes")];
       const url = `${testModule("sometimes.js")}?file=${file}`;
@@ -88,7 +88,7 @@ describe("Threads replace a thread", () => {
         return threads.run(job, testModule("leftover.js"));
       }
 
-      it("and run that again, in a fresh one", async () => {
+      it("and run the other again, in a fresh one", async () => {
         const threads = await started(1, { resourceLimits: SMALL });
         expect(valueIn((await leave(threads)).outcome)).to.equal("done");
         const { outcome } = await threads.run(claimedJob("innocent", { file }), testModule("leftover.js"));
@@ -99,7 +99,7 @@ describe("Threads replace a thread", () => {
         expect(strays[0]?.error).to.be.instanceOf(ThreadCrashError);
       });
 
-      it("and give it back where they are stopped meanwhile", async () => {
+      it("and release the other if they are stopped meanwhile", async () => {
         const threads = await started(1, { resourceLimits: SMALL });
         await leave(threads);
         const run = threads.run(claimedJob("innocent", { file }), testModule("leftover.js"));
@@ -110,7 +110,7 @@ describe("Threads replace a thread", () => {
     });
   }
 
-  it("that a job ends by no call of its own: once it has run twice, the second time in a fresh one, it fails", async () => {
+  it("that ends under a job for no known reason: after a second run, in a fresh one, the job fails", async () => {
     const threads = await started(2, { resourceLimits: SMALL });
     await Promise.all([double(threads), double(threads)]);
     const { outcome } = await threads.run(claimedJob("memory", { file }), testModule("leftover.js"));
@@ -119,7 +119,7 @@ describe("Threads replace a thread", () => {
     expect(valueIn((await double(threads)).outcome)).to.equal(42);
   });
 
-  it("that a job of a batch ends by no call of its own: only that one fails, the others are through or given back", async () => {
+  it("that ends under a batch for no known reason: only the guilty job fails", async () => {
     const threads = await started(1, { resourceLimits: SMALL });
     const url = testModule("leftover.js");
     writeFileSync(file, "");
@@ -129,8 +129,8 @@ describe("Threads replace a thread", () => {
     expect(valueIn((await double(threads)).outcome)).to.equal(42);
   });
 
-  describe("that has had its time", () => {
-    it("by jobs, between two of them", async () => {
+  describe("that is worn out", () => {
+    it("by the number of its jobs, between two of them", async () => {
       const threads = await started(1, { maxJobs: 3 });
       const ids: number[] = [];
       for (let count = 0; count < 9; count += 1) ids.push((await double(threads)).threadId);
@@ -138,20 +138,20 @@ describe("Threads replace a thread", () => {
       expect(new Set(ids).size).to.equal(3);
     });
 
-    it("by age, though it is idle", async () => {
+    it("by age, also while it is idle", async () => {
       const threads = await started(1, { maxAge: 100 });
       const first = (await double(threads)).threadId;
       await until(async () => (await double(threads)).threadId !== first, "another thread");
     });
 
-    it("by age, never under a job", async () => {
+    it("by age, but never under a job", async () => {
       const threads = await started(1, { maxAge: 20 });
       const { outcome, threadId } = await threads.run(claimedJob("burn", { ms: 200 }), sampleModule("burn.js"));
       expect(outcome.type).to.equal("completed");
       expect((await double(threads)).threadId).to.not.equal(threadId);
     });
 
-    it("while others wait, and lose none of them", async () => {
+    it("while jobs wait, and lose none of them", async () => {
       const threads = await started(2, { maxJobs: 1 });
       const ran = await Promise.all(Array.from({ length: 20 }, () => double(threads)));
       expect(ran.map(({ outcome }) => valueIn(outcome))).to.deep.equal(ran.map(() => 42));

@@ -14,12 +14,12 @@ describe("Jobs in one message to a thread", () => {
 
   afterEach(() => threads.stop());
 
-  /** Jobs for one message, by their faults. */
+  /** The jobs of one message, by their faults. */
   function batch(faults: readonly string[]): ClaimedJob[] {
     return faults.map((fault, int) => claimedJob("batched", { int, fault }));
   }
 
-  it("run one after the other in one thread, each to an outcome of its own", async () => {
+  it("run one after the other in one thread, each with its own outcome", async () => {
     const runs = await threads.runBatch(batch(["", "throw", ""]), testModule("batched.js"));
     expect(runs.map(({ outcome }) => outcome.type)).to.deep.equal(["completed", "failed", "completed"]);
     expect(runs.map(({ outcome }) => valueIn(outcome)).filter(Number.isInteger)).to.deep.equal([0, 2]);
@@ -27,7 +27,7 @@ describe("Jobs in one message to a thread", () => {
     expect(threads.free).to.equal(1);
   });
 
-  it("are aborted each by itself, also before its turn has come", async () => {
+  it("are aborted one by one, even before their turn", async () => {
     const jobs = [claimedJob("abortable"), claimedJob("abortable")];
     const runs = threads.runBatch(jobs, testModule("stray.js"));
     threads.abort(jobs[1]!.id, "second");
@@ -36,7 +36,7 @@ describe("Jobs in one message to a thread", () => {
     expect(messages).to.deep.equal(["first", "second"]);
   });
 
-  it("are given back when one of them is killed, which comes to its outcome", async () => {
+  it("are released when one of them is killed", async () => {
     const jobs = [claimedJob("abortable"), claimedJob("abortable"), claimedJob("abortable")];
     const first = threads.runBatch(jobs, testModule("stray.js"));
     const second = threads.runBatch(batch(["", ""]), testModule("batched.js"));
@@ -46,7 +46,7 @@ describe("Jobs in one message to a thread", () => {
     expect((await second).map(({ outcome }) => valueIn(outcome))).to.deep.equal([0, 1]);
   });
 
-  it("never start when one of them is killed while they wait", async () => {
+  it("never start if one of them is killed while they wait", async () => {
     const running = claimedJob("abortable");
     const first = threads.run(running, testModule("stray.js"));
     const jobs = batch(["", ""]);
@@ -57,7 +57,7 @@ describe("Jobs in one message to a thread", () => {
     await first;
   });
 
-  it("are given back, done or not, when one of them ends their thread: only that one fails", async () => {
+  it("are released, done or not, when one of them ends their thread; only that one fails", async () => {
     const runs = await threads.runBatch(batch(["", "exit", ""]), testModule("batched.js"));
     expect(runs.map(({ outcome }) => outcome.type)).to.deep.equal(["released", "failed", "released"]);
     expect(valueIn(runs[1]!.outcome)).to.include({ name: "ThreadCrashError" });

@@ -12,9 +12,9 @@ import { print } from "../../support/print.js";
 const KINDS = ["double", "exit", "exit-later", "throw", "broken", "leftover", "batch", "killed"] as const;
 type Kind = (typeof KINDS)[number];
 
-/** What jobs of a kind may come to: innocents are never blamed, and the guilty never spared. */
+/** Possible outcomes by kind of job. The innocent are never blamed, the guilty never spared. */
 const MAY: Readonly<Record<Kind, readonly Outcome["type"][]>> = {
-  // Given back where the thread ended before it had begun.
+  // Released if the thread ended before the job had begun.
   double: ["completed", "released"],
   exit: ["failed", "released"],
   "exit-later": ["completed", "released"],
@@ -22,13 +22,13 @@ const MAY: Readonly<Record<Kind, readonly Outcome["type"][]>> = {
   broken: ["failed", "released"],
   leftover: ["completed", "released"],
   batch: ["completed", "failed", "released"],
-  // It may end by itself before the kill comes.
+  // The job may end by itself before the kill.
   killed: ["too_large", "failed", "released"],
 };
 
 interface Step {
   readonly kind: Kind;
-  /** Whether it is waited for before the next step. */
+  /** Whether the next step waits for this one. */
   readonly waits: boolean;
 }
 
@@ -37,7 +37,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(fc.record({ kind: fc.constantFrom(.
   maxLength: 14,
 });
 
-describe("threads, whatever jobs do to them in any order,", () => {
+describe("Threads, whatever jobs do to them in any order,", () => {
   let folder: string;
 
   before(() => {
@@ -75,7 +75,7 @@ describe("threads, whatever jobs do to them in any order,", () => {
     }
   }
 
-  it("bring every run to an end that fits it, and are whole afterwards", async function () {
+  it("end every run as its job deserves, and are all free afterwards", async function () {
     this.timeout(120_000);
     const counted = { runs: 0, released: 0 };
     async function judged(kind: Kind, runs: Promise<Run[]>): Promise<void> {
@@ -101,7 +101,7 @@ describe("threads, whatever jobs do to them in any order,", () => {
             if (waits) await settled;
           }
           await Promise.all(all);
-          // A thread may still end by what was left behind: then it is another that does this.
+          // A leftover may still end a thread. Then another thread does this.
           let last: Outcome;
           do [{ outcome: last }] = (await run(threads, "double", file)) as [Run];
           while (last.type === "released");

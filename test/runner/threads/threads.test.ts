@@ -29,7 +29,7 @@ describe("Threads", () => {
     return threads.run(claimedJob("double", { int }), sampleModule("double.js"));
   }
 
-  /** A name for a sign, and the moment that a job gives it. */
+  /** The name of a sign, and when a job gives it. */
   function sign(): { name: string; seen: Promise<void> } {
     signs += 1;
     const name = `pg-baton-test-${signs}`;
@@ -45,7 +45,7 @@ describe("Threads", () => {
   }
 
   describe("share out jobs", () => {
-    it("one a thread, in the order they came", async () => {
+    it("one per thread, in order of arrival", async () => {
       const threads = await started(2);
       const order: number[] = [];
       const ids = new Set<number>();
@@ -61,7 +61,7 @@ describe("Threads", () => {
       expect(ids.size).to.equal(2);
     });
 
-    it("and call back when one is free and nothing waits for it", async () => {
+    it("and call back when a thread is free and no job waits", async () => {
       const threads = await started(1);
       const free: number[] = [];
       threads.onFree(() => free.push(threads.waiting));
@@ -70,7 +70,7 @@ describe("Threads", () => {
       expect(threads.free).to.equal(1);
     });
 
-    it("that came before they were up", async () => {
+    it("that arrived before the threads were up", async () => {
       const threads = new Threads({ size: 1, resultLimit: 8_192, telemetry: new Telemetry("test") });
       all.push(threads);
       const early = double(threads);
@@ -78,14 +78,14 @@ describe("Threads", () => {
       expect(valueIn((await early).outcome)).to.equal(42);
     });
 
-    it("and tell how long each took in which thread", async () => {
+    it("and return the duration and the thread of each", async () => {
       const threads = await started(1);
       const { duration, threadId } = await threads.run(claimedJob("burn", { ms: 20 }), sampleModule("burn.js"));
       expect(duration).to.be.within(20, 10_000);
       expect(threadId).to.be.greaterThan(0);
     });
 
-    it("and hand back long results whole", async () => {
+    it("and return large results whole", async () => {
       const threads = await started(1, { resultLimit: 1_000_000 });
       const value = randomBytes(100_000).toString("hex");
       const { outcome } = await threads.run(claimedJob("echo", { value }), sampleModule("echo.js"));
@@ -94,7 +94,7 @@ describe("Threads", () => {
   });
 
   describe("abort a job", () => {
-    it("by its signal, which says why", async () => {
+    it("by its signal, with the reason", async () => {
       const threads = await started(1);
       const job = claimedJob("abortable");
       const run = threads.run(job, testModule("stray.js"));
@@ -103,7 +103,7 @@ describe("Threads", () => {
       expect(valueIn(outcome)).to.deep.equal({ name: "AbortError", message: "the host stops" });
     });
 
-    it("and no other: not one that waits, nor one that comes after", async () => {
+    it("but none that waits or comes later", async () => {
       const threads = await started(1);
       const [first, second] = [claimedJob("abortable"), claimedJob("abortable")];
       const runs = [first, second].map((job) => threads.run(job, testModule("stray.js")));
@@ -117,7 +117,7 @@ describe("Threads", () => {
   });
 
   describe("kill a job", () => {
-    it("in an endless loop, and nothing but that job", async () => {
+    it("in an endless loop, and no other job", async () => {
       const threads = await started(2);
       const { name, seen } = sign();
       const [hanging, neighbour] = [claimedJob("hang", { sign: name }), claimedJob("abortable")];
@@ -133,7 +133,7 @@ describe("Threads", () => {
       expect(valueIn((await double(threads)).outcome)).to.equal(42);
     });
 
-    it("whose module never ends importing", async () => {
+    it("whose import never ends", async () => {
       const threads = await started(1);
       const { name, seen } = sign();
       const job = claimedJob("endless");
@@ -151,7 +151,7 @@ describe("Threads", () => {
       let ended = "";
       const run = threads.run(job, testModule("crash.js")).finally(() => (ended += "run "));
       await seen;
-      // By the time that the other thread has done this it is in there.
+      // When the other thread has done this, the job is in native code.
       for (let count = 0; count < 5; count += 1) await double(threads);
       const free = allFree(threads);
       const kill = threads.kill(job.id, KILLED).finally(() => (ended += "kill "));
@@ -162,12 +162,12 @@ describe("Threads", () => {
       expect(threads.ending).to.equal(0);
     });
 
-    it("that has just ended by itself: it keeps its outcome, and the next one waits for another thread", async () => {
+    it("that has just ended by itself: it keeps its outcome, and the next job gets another thread", async () => {
       const threads = await started(1);
       await double(threads);
       const job = claimedJob("double", { int: 1 });
       const run = threads.run(job, sampleModule("double.js"));
-      // Its result lies in the port before this loop lets go of the main thread.
+      // The result is in the port before this loop frees the main thread.
       for (const end = performance.now() + 50; performance.now() < end; );
       const next = double(threads);
       await threads.kill(job.id, { type: "too_large" });
@@ -186,12 +186,12 @@ describe("Threads", () => {
       await first;
     });
 
-    it("again and again, and are whole afterwards", async () => {
+    it("again and again, and are all free afterwards", async () => {
       const threads = await started(2);
       for (let round = 0; round < 5; round += 1) {
         const jobs = [claimedJob("abortable"), claimedJob("abortable"), claimedJob("abortable")];
         const runs = jobs.map((job) => threads.run(job, testModule("stray.js")));
-        // The third starts on a replacement, and is killed as soon as it does.
+        // The third starts on a replacement, and is killed at once.
         await Promise.all(jobs.map(({ id }) => threads.kill(id, KILLED)));
         expect((await Promise.all(runs)).map(({ outcome }) => outcome.type)).to.deep.equal(jobs.map(() => "released"));
       }
@@ -199,12 +199,12 @@ describe("Threads", () => {
       expect(valueIn((await double(threads)).outcome)).to.equal(42);
     });
 
-    it("that is not here: nothing happens", async () => {
+    it("that is unknown, without effect", async () => {
       await (await started(1)).kill(-1, KILLED);
     });
   });
 
-  describe("live through a job that", () => {
+  describe("survive a job that", () => {
     it("exits: its attempt fails, its neighbour goes on, the thread is replaced", async () => {
       const threads = await started(2);
       const neighbour = claimedJob("abortable");
@@ -218,7 +218,7 @@ describe("Threads", () => {
       expect(valueIn((await other).outcome)).to.include({ message: "alive" });
     });
 
-    it("exits after it has completed: the next one is given back, not blamed", async () => {
+    it("exits after it has completed: the next job is released, not blamed", async () => {
       const threads = await started(1);
       const runs = [threads.run(claimedJob("exit-later"), testModule("crash.js")), double(threads), double(threads)];
       const outcomes = (await Promise.all(runs)).map(({ outcome }) => outcome);
@@ -227,7 +227,7 @@ describe("Threads", () => {
       expect(valueIn(outcomes[2]!)).to.equal(42);
     });
 
-    it("fills its memory", async () => {
+    it("runs out of memory", async () => {
       const threads = await started(1, { resourceLimits: { maxOldGenerationSizeMb: 32 } });
       const { outcome } = await threads.run(claimedJob("fill"), testModule("crash.js"));
       expect(valueIn(outcome)).to.include({ name: "ThreadCrashError" });
@@ -237,7 +237,7 @@ describe("Threads", () => {
   });
 
   describe("stop", () => {
-    it("whatever runs, which is released like what waits, once its thread has ended", async () => {
+    it("running and waiting jobs, which are released once the threads have ended", async () => {
       const threads = await started(1);
       const { name, seen } = sign();
       const run = threads.run(claimedJob("hang", { sign: name }), testModule("crash.js"));
@@ -250,7 +250,7 @@ describe("Threads", () => {
       expect((await double(threads)).outcome).to.deep.equal({ type: "released" });
     });
 
-    it("native code too, whose job is released only when it has really ended", async () => {
+    it("native code, whose job is released only when it has really ended", async () => {
       const threads = await started(2);
       const { name, seen } = sign();
       let released = false;
@@ -266,7 +266,7 @@ describe("Threads", () => {
       expect((await run).outcome).to.deep.equal({ type: "released" });
     });
 
-    it("before, while and after they start", async () => {
+    it("before, during and after their start", async () => {
       const threads = new Threads({ size: 1, resultLimit: 8_192, telemetry: new Telemetry("test") });
       await threads.stop();
       await threads.start();
@@ -276,9 +276,10 @@ describe("Threads", () => {
     });
   });
 
-  it("say why they cannot start", async () => {
+  it("reject with the reason if they cannot start", async () => {
     const telemetry = new Telemetry("test");
-    // Less than starts, on Node 20; on Node 24 still enough for V8 to say so instead of ending the process.
+    // Less than starts, on Node 20; on Node 24 still enough for V8 to say so instead of
+    // ending the process.
     const resourceLimits = { maxOldGenerationSizeMb: 4 };
     const threads = new Threads({ size: 1, resultLimit: 8_192, telemetry, resourceLimits });
     const error: unknown = await threads.start().catch((error: unknown) => error);
@@ -286,7 +287,7 @@ describe("Threads", () => {
     expect(telemetry.counts()).to.have.property("service:error");
   });
 
-  it("keep a process alive while they start and run jobs, and no longer", async () => {
+  it("keep the process alive only while they start or run jobs", async () => {
     const script = `
       import { Threads } from ${JSON.stringify(new URL("../../../lib/runner/threads/threads.js", import.meta.url).href)};
       import { Telemetry } from ${JSON.stringify(new URL("../../../lib/telemetry.js", import.meta.url).href)};

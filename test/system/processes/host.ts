@@ -1,6 +1,7 @@
 /**
- * A Baton in a process of its own, with the options given as JSON in the first argument. Inserts jobs and awaits relays that
- * it is sent, stops when told to or on SIGTERM, and then has to end by itself.
+ * A Baton in a process of its own. Its options are the first argument, as
+ * JSON. On request it inserts a job, awaits a relay, reports its status,
+ * or stops. It also stops on SIGTERM. Then it must exit by itself.
  */
 import { type AwaitOptions, Baton, type BatonOptions, type NewJob, type Relay } from "../../../lib/index.js";
 import { WORKERS } from "../../support/workers.js";
@@ -11,7 +12,7 @@ export type Request =
   | { readonly stop: true }
   | { readonly status: true };
 
-/** A result as JSON carries it. */
+/** A result as JSON. */
 export interface Reply {
   readonly ref: string;
   readonly ok: boolean;

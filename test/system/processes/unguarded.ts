@@ -1,6 +1,7 @@
 /**
- * Worker and host in one file, without the guard that this needs: each thread that imports it starts a Baton. UNGUARDED
- * says whether they await that, `awaited` or `floating`. Writes what its job comes to.
+ * Worker and host in one file without the necessary guard, so each thread
+ * that imports it starts a Baton too. UNGUARDED is `awaited` or `floating`:
+ * whether the module awaits the start. Prints the outcome of its job.
  */
 import { subscribe } from "node:diagnostics_channel";
 import { isMainThread, workerData } from "node:worker_threads";
@@ -11,7 +12,7 @@ export const Unguarded = defineWorker(import.meta.url, {
   perform: ({ args }: Job<{ int: number }>) => args.int * 2,
 });
 
-// Threads have no arguments of the process, but its environment.
+// Threads inherit the environment of the process, not its arguments.
 const { UNGUARDED: how, DATABASE_URL: connection = "" } = process.env;
 const baton = new Baton({ connection, queues: { default: 2 }, threads: 1, workers: [Unguarded] });
 const stray = new Promise<string>((resolve) => {

@@ -1,11 +1,10 @@
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton, Relay } from "../../../lib/index.js";
 import double from "../../../examples/workers/double.js";
 import echo from "../../../examples/workers/echo.js";
-import { createDatabase, type TestDatabase } from "../../support/database.js";
 import { Gate } from "../../support/gate.js";
-import { Hosts, startWay, WAYS } from "../../support/hosts.js";
+import { startWay, WAYS } from "../../support/hosts.js";
+import { useSystem } from "../../support/system.js";
 import { until } from "../../support/until.js";
 import type { Reply } from "../processes/host.js";
 import { gated } from "../../workers/gated.js";
@@ -14,23 +13,11 @@ const VALUE = { text: "ü", list: [1, null, { deep: true }], number: -1.5 };
 
 for (const way of WAYS) {
   describe(`semantics of delivery, ${way}:`, () => {
-    let database: TestDatabase;
-    let hosts: Hosts;
+    const { hosts, sql } = useSystem("suite");
     let caller: Baton;
-    let sql: pg.Client;
 
     before(async () => {
-      database = await createDatabase();
-      hosts = new Hosts(database.url);
       caller = await startWay(way, hosts, { queues: { default: 4 } });
-      sql = new pg.Client(database.url);
-      await sql.connect();
-    });
-
-    after(async () => {
-      await hosts.stop();
-      await sql.end();
-      await database.drop();
     });
 
     it("1. async commits the job before it resolves", async () => {
@@ -41,7 +28,7 @@ for (const way of WAYS) {
       expect(rows).to.deep.equal([{ worker: "echo", queue: "nobody", args: { value: 1 }, state: 1 }]);
     });
 
-    it("1. any host with that queue may run it, the caller need not", async () => {
+    it("1. any host of the queue can run it, and the caller need not", async () => {
       const result = await caller.await(await caller.async(double.new({ int: 21 })));
       expect(result).to.include({ ok: true, value: 42 });
       const { rows } = await sql.query("select attempted_by from baton.jobs where id = $1", [result.job.id]);
@@ -63,7 +50,7 @@ for (const way of WAYS) {
       }
     });
 
-    it("2. two awaits of one relay do not share what they get", async () => {
+    it("2. two awaits of one relay share no objects", async () => {
       const relay = await caller.async(echo.new({ value: VALUE }));
       const [one, other] = await Promise.all([caller.await(relay), caller.await(relay)]);
       expect(one).to.have.deep.property("value", VALUE);
@@ -95,7 +82,7 @@ for (const way of WAYS) {
       expect(reply).to.deep.include({ ok: true, value: VALUE, via: "reconcile" });
     });
 
-    it("2. an await that begins elsewhere before the job ends is told by notification", async () => {
+    it("2. an await that begins elsewhere before the job ends is notified", async () => {
       using gate = new Gate();
       const third = await hosts.start();
       const relay = await caller.async(gated.new({ gate: gate.path }));
@@ -109,7 +96,7 @@ for (const way of WAYS) {
       expect(await result).to.include({ ok: true, via: "notify" });
     });
 
-    it("6. a result is the same whichever way it came", async () => {
+    it("6. a result is the same whichever way it arrived", async () => {
       const relay = await caller.async(echo.new({ value: VALUE }));
       const here = await caller.await(relay);
       const elsewhere = await (await hosts.start()).await(relay);
@@ -119,13 +106,13 @@ for (const way of WAYS) {
       expect(elsewhere.via).to.equal("reconcile");
     });
 
-    it("8. results need nothing but PostgreSQL: no process listens on a port for another", async () => {
+    it("8. results need nothing but PostgreSQL: no process listens on a port", async () => {
       const { rows } = await sql.query<{ name: string }>("select name from baton.hosts");
       expect(rows).to.have.length(1);
       expect(process.getActiveResourcesInfo().filter((resource) => resource === "TCPServerWrap")).to.deep.equal([]);
     });
 
-    it("13. a result arrives exactly once per await, and the row is finished exactly once, of a hundred at a time", async () => {
+    it("13. of a hundred jobs at a time, each await gets one result and each row is finished once", async () => {
       const relays = await caller.asyncMany(Array.from({ length: 100 }, (_, int) => double.new({ int })));
       const results = await caller.awaitMany([...relays, ...relays], 20_000);
       expect(results.map((result) => result.ok && result.value)).to.deep.equal(
@@ -138,7 +125,7 @@ for (const way of WAYS) {
       expect(rows).to.deep.equal([{ jobs: 100, claims: 1, attempts: 1 }]);
     });
 
-    it("leaves nobody waiting", () => {
+    it("leaves no open await", () => {
       expect(caller.status().relays.awaited).to.equal(0);
     });
   });

@@ -1,22 +1,11 @@
 import { expect } from "chai";
 import double from "../../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../../support/database.js";
 import { Gate } from "../../support/gate.js";
-import { Hosts } from "../../support/hosts.js";
+import { useSystem } from "../../support/system.js";
 import { gated } from "../../workers/gated.js";
 
-describe("semantics of instances:", () => {
-  let database: TestDatabase;
-  let hosts: Hosts;
-
-  before(async () => {
-    database = await createDatabase();
-    hosts = new Hosts(database.url);
-  });
-
-  afterEach(() => hosts.stop());
-
-  after(() => database.drop());
+describe("semantics of hosts:", () => {
+  const { hosts } = useSystem("suite, with resets");
 
   it("two in one process with one prefix share the jobs, and neither sees the other's results", async () => {
     const [one, other] = await Promise.all([
@@ -44,7 +33,7 @@ describe("semantics of instances:", () => {
     expect(await red.await(relay)).to.have.nested.property("error.code", "ERR_BATON_JOB_NOT_FOUND");
   });
 
-  it("ten that start at once on an empty database make the schema together", async () => {
+  it("ten that start at once on an empty database create the schema together", async () => {
     const batons = await Promise.all(Array.from({ length: 10 }, () => hosts.start({ prefix: "fresh" })));
     expect(batons.map((baton) => baton.status().state)).to.deep.equal(Array(10).fill("started"));
     expect((await batons[9]?.async(double.new({ int: 1 })))?.job.id).to.equal(1);

@@ -1,19 +1,18 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
-import pg from "pg";
 import { pack } from "../../../lib/codec/codec.js";
 import type { Baton } from "../../../lib/index.js";
-import { createDatabase, type TestDatabase } from "../../support/database.js";
-import { Hosts, startWay, WAYS } from "../../support/hosts.js";
+import { startWay, WAYS } from "../../support/hosts.js";
+import { useSystem } from "../../support/system.js";
 import { bytes } from "../../workers/flaky.js";
 import { returning } from "../../workers/results.js";
 
-/** What the worker `bytes` returns. */
+/** The result of the worker `bytes`. */
 function incompressible(size: number): Buffer {
   return createHash("shake256", { outputLength: size }).update("bytes").digest();
 }
 
-/** The size for which that worker's packed result has exactly this many bytes. */
+/** The size at which the worker's packed result has exactly this many bytes. */
 function sizePackedTo(length: number): number {
   const packedTo = (size: number): number => pack(incompressible(size), { resultLimit: 2_000_000 }).bytes?.length ?? 0;
   const size = length - (packedTo(length) - length);
@@ -23,19 +22,11 @@ function sizePackedTo(length: number): number {
 
 for (const way of WAYS) {
   describe(`semantics of sizes, ${way}:`, () => {
-    let database: TestDatabase;
-    let hosts: Hosts;
+    const { hosts } = useSystem("suite");
     let caller: Baton;
 
     before(async () => {
-      database = await createDatabase();
-      hosts = new Hosts(database.url);
       caller = await startWay(way, hosts, { queues: { default: 4 } });
-    });
-
-    after(async () => {
-      await hosts.stop();
-      await database.drop();
     });
 
     for (const length of [5_978, 5_979, 5_980, 8_191, 8_192]) {
@@ -51,7 +42,7 @@ for (const way of WAYS) {
     }
 
     for (const length of [8_193, 100_000]) {
-      it(`5. one of ${length.toLocaleString()} gives "result_too_large", and the job is completed, not retried`, async () => {
+      it(`5. a value of ${length.toLocaleString()} bytes is "result_too_large", and the job is completed, not retried`, async () => {
         const relay = await caller.async(bytes.new({ size: sizePackedTo(length) }));
         for (const baton of [caller, await hosts.start()]) {
           const result = await baton.await(relay, { withRetries: true });
@@ -64,29 +55,21 @@ for (const way of WAYS) {
       });
     }
 
-    it("5. it is the compressed size that counts: a hundred thousand like characters arrive", async () => {
+    it("5. the compressed size counts: a hundred thousand equal characters arrive", async () => {
       const result = await caller.await(await caller.async(returning.new({ what: "repetitive" })));
       expect(result).to.include({ ok: true, value: "x".repeat(100_000) });
     });
   });
 
   describe(`semantics of a raised resultLimit, ${way}:`, () => {
-    let database: TestDatabase;
-    let hosts: Hosts;
+    const { hosts } = useSystem("suite");
     let caller: Baton;
 
     before(async () => {
-      database = await createDatabase();
-      hosts = new Hosts(database.url);
       caller = await startWay(way, hosts, { queues: { default: 4 }, resultLimit: 1_000_000 });
     });
 
-    after(async () => {
-      await hosts.stop();
-      await database.drop();
-    });
-
-    it("5. a value up to it arrives, a larger one does not", async () => {
+    it("5. a value up to the limit arrives, and a larger one does not", async () => {
       const size = sizePackedTo(1_000_000);
       const [fits, over] = await caller.awaitMany(
         await caller.asyncMany([bytes.new({ size }), bytes.new({ size: size + 1 })]),
@@ -97,7 +80,7 @@ for (const way of WAYS) {
       expect(over).to.include({ ok: false, error: "result_too_large" });
     });
 
-    it("5. one that is too large for a notification came by one all the same", async () => {
+    it("5. a value too large for a notification is still announced by one", async () => {
       const result = await caller.await(await caller.async(bytes.new({ size: 50_000 })));
       expect(result.via).to.equal(way === "same process" ? "local" : "notify");
       expect(caller.status().events).not.to.have.property("reconcile");
@@ -105,22 +88,17 @@ for (const way of WAYS) {
   });
 }
 
-describe("what a limit leaves behind", () => {
-  it("a result that is too large is not stored", async () => {
-    const database = await createDatabase();
-    const hosts = new Hosts(database.url);
+describe("a limit", () => {
+  const { hosts, sql } = useSystem("test");
+
+  it("keeps a result that is too large out of the row", async () => {
     const baton = await hosts.start({ queues: { default: 1 } });
     const relay = await baton.async(bytes.new({ size: 100_000 }));
     await baton.await(relay);
-    const sql = new pg.Client(database.url);
-    await sql.connect();
     const { rows } = await sql.query<{ bytes: number }>(
       "select octet_length(result) as bytes from baton.jobs where id = $1",
       [relay.job.id],
     );
-    await sql.end();
-    await hosts.stop();
-    await database.drop();
     expect(rows[0]?.bytes).to.be.within(2, 32);
   });
 });

@@ -1,11 +1,10 @@
 import { expect } from "chai";
-import pg from "pg";
 import { type AwaitResult, type Baton, DecodeError, JobNotFoundError } from "../../../lib/index.js";
 import double from "../../../examples/workers/double.js";
 import echo from "../../../examples/workers/echo.js";
-import { createDatabase, type TestDatabase } from "../../support/database.js";
-import { Hosts, startWay, WAYS } from "../../support/hosts.js";
+import { startWay, WAYS } from "../../support/hosts.js";
 import { rejection } from "../../support/rejection.js";
+import { useSystem } from "../../support/system.js";
 import { exit } from "../../workers/crash.js";
 import { fail } from "../../workers/fail.js";
 import { bytes, drowsy, flaky } from "../../workers/flaky.js";
@@ -14,19 +13,11 @@ import { returning } from "../../workers/results.js";
 
 for (const way of WAYS) {
   describe(`semantics of outcomes, ${way}:`, () => {
-    let database: TestDatabase;
-    let hosts: Hosts;
+    const { hosts, sql } = useSystem("suite");
     let caller: Baton;
 
     before(async () => {
-      database = await createDatabase();
-      hosts = new Hosts(database.url);
       caller = await startWay(way, hosts, { queues: { default: 4 } });
-    });
-
-    after(async () => {
-      await hosts.stop();
-      await database.drop();
     });
 
     async function outcomeOf(what: string): Promise<AwaitResult> {
@@ -66,7 +57,7 @@ for (const way of WAYS) {
         ["undefined", "undefined"],
         ["string", "just a string"],
       ] as const) {
-        it(`perform throws what is no error (${what}): an Error that says so`, async () => {
+        it(`perform throws a value that is no error (${what}): an Error that says so`, async () => {
           const error = errorOf(await caller.await(await caller.async(fail.new({ what }))));
           expect(error.message).to.include(says);
         });
@@ -79,13 +70,13 @@ for (const way of WAYS) {
         expect(await caller.call(double.new({ int: 4 }))).to.equal(8);
       });
 
-      it("perform returns discard: that word, with its reason", async () => {
+      it("perform returns discard: discarded, with its reason", async () => {
         const result = await outcomeOf("discard");
         expect(result).to.deep.include({ ok: false, error: "discarded", reason: { because: "of this" } });
         expect(result.job).to.include({ state: "discarded" });
       });
 
-      it("perform returns cancel: that word, with its reason or without", async () => {
+      it("perform returns cancel: cancelled, with its reason or without", async () => {
         expect(await outcomeOf("cancel")).to.include({ ok: false, error: "cancelled", reason: "not wanted" });
         expect(await outcomeOf("cancel without reason")).to.include({
           ok: false,
@@ -94,7 +85,7 @@ for (const way of WAYS) {
         });
       });
 
-      it("perform returns snooze: that word, with its seconds", async () => {
+      it("perform returns snooze: snoozed, with its seconds", async () => {
         const result = await outcomeOf("snooze");
         expect(result).to.include({ ok: false, error: "snoozed", seconds: 7 });
         expect(result.job).to.include({ state: "scheduled" });
@@ -113,7 +104,7 @@ for (const way of WAYS) {
         expect(errorOf(again).message).to.equal("attempt 1 fails");
       });
 
-      it("withRetries gets the final one, through snoozes too", async () => {
+      it("with withRetries the final one, through snoozes too", async () => {
         const relays = await caller.asyncMany([
           flaky.new({ failures: 2 }),
           flaky.new({ failures: 5 }, { maxAttempts: 2 }),
@@ -128,28 +119,25 @@ for (const way of WAYS) {
     });
 
     describe("10.", () => {
-      it("a result that cannot be encoded fails the attempt, with the path in the value", async () => {
+      it("a result that cannot be encoded fails the attempt, and the error names the path in the value", async () => {
         const error = errorOf(await outcomeOf("functions"));
         expect(error).to.include({ name: "EncodeError", code: "ERR_BATON_ENCODE", path: "$.rows[0].callback" });
         expect(error.message).to.include("$.rows[0].callback").and.include("function");
       });
 
-      it("a result that is too deep does too, and the thread lives", async () => {
+      it("a result that is too deep does too, and the thread survives", async () => {
         expect(errorOf(await outcomeOf("deep"))).to.include({ name: "EncodeError" });
         expect(await caller.call(double.new({ int: 4 }))).to.equal(8);
       });
     });
 
     describe("11.", () => {
-      it("a result that the awaiting side cannot decode is an Error value there", async () => {
+      it("a result that the awaiting side cannot decode is an Error in its result", async () => {
         const relay = await caller.async(echo.new({ value: 1 }));
         await caller.await(relay);
-        const sql = new pg.Client(database.url);
-        await sql.connect();
         await sql.query("update baton.jobs set result = convert_to('vb', 'UTF8') || '\\xdeadbeef' where id = $1", [
           relay.job.id,
         ]);
-        await sql.end();
         const other = await hosts.start();
         expect(errorOf(await other.await(relay))).to.be.instanceOf(DecodeError);
         expect(await other.await(await other.async(double.new({ int: 1 })))).to.include({ ok: true, value: 2 });
@@ -161,7 +149,7 @@ for (const way of WAYS) {
         expect(error.name).to.equal("OutOfPaperError");
       });
 
-      it("an error of a class that it registered is one of that class", async () => {
+      it("an error of a registered class is of that class", async () => {
         class OutOfPaperError extends Error {}
         const knowing = await hosts.start({ errors: [OutOfPaperError] });
         const error = errorOf(await knowing.await(await knowing.async(fail.new({ what: "error" }))));
@@ -171,21 +159,21 @@ for (const way of WAYS) {
     });
 
     describe("12.", () => {
-      it("a job of a worker that no host has is left alone: a host that has it may come", async () => {
+      it("a job of a worker that no host has waits for a host with that worker", async () => {
         const nobody = { ...double.new({ int: 1 }), worker: "nobody" };
         const result = await caller.await(await caller.async(nobody), 1_500);
         expect(result).to.include({ ok: false });
         expect(result.job).to.include({ state: "available", attempt: 0 });
       });
 
-      it("one whose module does not import fails, naming worker and module, and why", async () => {
+      it("a job whose module cannot be imported fails, and the error names worker, module and cause", async () => {
         const error = errorOf(await caller.await(await caller.async(broken.new())));
         expect(error).to.include({ name: "UnknownWorkerError", worker: "broken" });
         expect(error.message).to.include("broken.js");
         expect(error).to.have.nested.property("cause.message", "this module does not import");
       });
 
-      it("one whose module lacks it fails, naming both, and the thread lives", async () => {
+      it("a job whose module lacks the worker fails, the error names both, and the thread survives", async () => {
         const error = errorOf(await caller.await(await caller.async(misplaced.new())));
         expect(error.message).to.include('"misplaced"').and.include("flaky.js");
         expect(await caller.call(double.new({ int: 4 }))).to.equal(8);

@@ -2,40 +2,31 @@ import { channel } from "node:diagnostics_channel";
 import { expect } from "chai";
 import type { Baton } from "../../../lib/index.js";
 import double from "../../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../../support/database.js";
-import { FaultyProxy } from "../../support/faulty-proxy.js";
 import { Gate } from "../../support/gate.js";
-import { Hosts } from "../../support/hosts.js";
+import type { Hosts } from "../../support/hosts.js";
+import { useSystem } from "../../support/system.js";
 import { bytes } from "../../workers/flaky.js";
 import { gated } from "../../workers/gated.js";
 
-describe("semantics where LISTEN is accepted and nothing arrives (a pooler in transaction mode):", () => {
-  let database: TestDatabase;
-  let proxy: FaultyProxy;
+describe("semantics without notifications (a pooler in transaction mode accepts LISTEN, and nothing arrives):", () => {
+  const system = useSystem("suite");
+  const hearing = system.hosts;
   let deaf: Hosts;
-  let hearing: Hosts;
   let caller: Baton;
   const modes: unknown[] = [];
   const heard = (event: unknown): unknown => modes.push(event);
 
   before(async () => {
-    database = await createDatabase();
-    proxy = new FaultyProxy(database.url);
-    proxy.deaf = true;
-    deaf = new Hosts(await proxy.start());
-    hearing = new Hosts(database.url);
+    const far = await system.openProxy();
+    far.proxy.deaf = true;
+    deaf = far.hosts;
     channel("pg-baton:notifier:mode").subscribe(heard);
     caller = await deaf.start({ name: "deaf caller" });
   });
 
-  after(async () => {
-    channel("pg-baton:notifier:mode").unsubscribe(heard);
-    await Promise.all([deaf.stop(), hearing.stop()]);
-    await proxy.stop();
-    await database.drop();
-  });
+  after(() => channel("pg-baton:notifier:mode").unsubscribe(heard));
 
-  it("8. that is found out at start, and said", () => {
+  it("8. start detects and reports it", () => {
     expect(caller.status()).to.include({ state: "started", notifier: "polling" });
     expect(caller.status().events).to.include({ "notifier:mode": 1 });
     expect(modes).to.deep.equal([
@@ -47,7 +38,7 @@ describe("semantics where LISTEN is accepted and nothing arrives (a pooler in tr
     ]);
   });
 
-  it("8. awaiting goes on by polling: small results, large ones, many, and late ones", async () => {
+  it("8. awaits poll: for small results, large ones, many, and late ones", async () => {
     using gate = new Gate();
     await hearing.start({ queues: { default: 4 } });
     expect(await caller.await(await caller.async(double.new({ int: 2 })), 20_000)).to.include({
@@ -65,7 +56,7 @@ describe("semantics where LISTEN is accepted and nothing arrives (a pooler in tr
     expect(caller.status().relays.awaited).to.equal(0);
   });
 
-  it("8. a host runs jobs there as well, its own and others'", async () => {
+  it("8. a host runs jobs, its own and others'", async () => {
     const host = await deaf.start({ queues: { deaf: 2 } });
     expect(host.status().notifier).to.equal("polling");
     const own = await host.await(await host.async(double.new({ int: 2 }, { queue: "deaf" })), 20_000);
@@ -74,7 +65,7 @@ describe("semantics where LISTEN is accepted and nothing arrives (a pooler in tr
     expect(others).to.include({ ok: true, value: 6 });
   });
 
-  it("8. a timeout is one there too", async () => {
+  it("8. awaits time out", async () => {
     const relay = await caller.async(double.new({ int: 1 }, { queue: "nobody" }));
     expect(await caller.await(relay, 1)).to.include({ ok: false, error: "timeout" });
   });

@@ -1,12 +1,11 @@
 import { getEventListeners } from "node:events";
 import { expect } from "chai";
-import pg from "pg";
 import type { Baton } from "../../../lib/index.js";
 import double from "../../../examples/workers/double.js";
-import { createDatabase, type TestDatabase } from "../../support/database.js";
 import { Gate } from "../../support/gate.js";
-import { Hosts, startWay, WAYS } from "../../support/hosts.js";
+import { startWay, WAYS } from "../../support/hosts.js";
 import { rejection } from "../../support/rejection.js";
+import { useSystem } from "../../support/system.js";
 import { until } from "../../support/until.js";
 import { fail } from "../../workers/fail.js";
 import { gated } from "../../workers/gated.js";
@@ -14,26 +13,18 @@ import { flaky } from "../../workers/flaky.js";
 
 for (const way of WAYS) {
   describe(`semantics of time, ${way}:`, () => {
-    let database: TestDatabase;
-    let hosts: Hosts;
+    const { hosts, sql } = useSystem("suite");
     let caller: Baton;
 
     before(async () => {
-      database = await createDatabase();
-      hosts = new Hosts(database.url);
       caller = await startWay(way, hosts, { queues: { default: 4 }, threads: 4 });
     });
 
-    afterEach("nobody is left waiting", () => {
+    afterEach("no await is left open", () => {
       expect(caller.status().relays.awaited).to.equal(0);
     });
 
-    after(async () => {
-      await hosts.stop();
-      await database.drop();
-    });
-
-    it("3. a timeout is a value, not a throw, and says that the job is not begun, and why", async () => {
+    it("3. a timeout is a value, not a throw, and says that the job has not begun, and why", async () => {
       const relay = await caller.async(double.new({ int: 1 }, { queue: "nobody" }));
       const result = await caller.await(relay, 1);
       expect(result).to.deep.equal({
@@ -44,7 +35,7 @@ for (const way of WAYS) {
       });
     });
 
-    it("3. or in which state, attempt and host it is; and the job goes on", async () => {
+    it("3. a timeout tells state, attempt and host of a running job, which goes on", async () => {
       using gate = new Gate();
       const relay = await caller.async(gated.new({ gate: gate.path }));
       await gate.started();
@@ -56,13 +47,13 @@ for (const way of WAYS) {
       expect(await caller.await(relay)).to.include({ ok: true, value: "through on attempt 1" });
     });
 
-    it("3. at the deadline a stored result is found, so that it is never called a timeout", async () => {
+    it("3. a stored result is found at the deadline, and never becomes a timeout", async () => {
       const relay = await caller.async(double.new({ int: 21 }));
       await until(async () => {
         for await (const { state } of caller.jobs({ ids: [relay.job.id] })) return state === "completed";
         return false;
       }, "the job to complete");
-      // This one has heard of nothing, and has no time to.
+      // This caller knows nothing of the job, and has no time to wait.
       const other = await hosts.start();
       expect(await other.await(relay, 0)).to.include({ ok: true, value: 42, via: "reconcile" });
       expect(other.status().relays.awaited).to.equal(0);
@@ -90,7 +81,7 @@ for (const way of WAYS) {
       expect(await caller.await(relay)).to.include({ ok: true });
     });
 
-    it("3. with withRetries, a timeout between two attempts says so", async () => {
+    it("3. with withRetries, a timeout between two attempts tells the state", async () => {
       const relay = await caller.async(fail.new({ what: "error" }));
       await caller.await(relay);
       const result = await caller.await(relay, { withRetries: true, timeout: 1 });
@@ -105,7 +96,7 @@ for (const way of WAYS) {
       expect(results.map((result) => result.ok && result.value)).to.deep.equal([6, 2, 6, 4, 2]);
     });
 
-    it("7. awaitMany of nothing is nothing", async () => {
+    it("7. awaitMany of an empty list is empty", async () => {
       expect(await caller.awaitMany([])).to.deep.equal([]);
       expect(await caller.asyncMany([])).to.deep.equal([]);
     });
@@ -130,7 +121,7 @@ for (const way of WAYS) {
       expect(results.map(({ job }) => job.state)).to.deep.equal(["completed", "executing", "completed", "available"]);
     });
 
-    it("7. awaitMany takes withRetries for all", async () => {
+    it("7. awaitMany applies withRetries to all", async () => {
       const relays = await caller.asyncMany([flaky.new({ failures: 1 }), flaky.new({ failures: 0 })]);
       const results = await caller.awaitMany(relays, { withRetries: true, timeout: 20_000 });
       expect(results.map((result) => result.ok && result.value)).to.deep.equal([
@@ -139,7 +130,7 @@ for (const way of WAYS) {
       ]);
     });
 
-    it("3. a timeout that is over what a timer holds is no timeout at once", async () => {
+    it("3. a timeout beyond the range of timers does not end at once", async () => {
       using gate = new Gate();
       const relay = await caller.async(gated.new({ gate: gate.path }));
       const results = [2 ** 40, Number.POSITIVE_INFINITY].map((timeout) => caller.await(relay, timeout));
@@ -149,26 +140,21 @@ for (const way of WAYS) {
     });
 
     async function hostIds(): Promise<string[]> {
-      const sql = new pg.Client(database.url);
-      await sql.connect();
       const { rows } = await sql.query<{ id: string }>("select id from baton.hosts");
-      await sql.end();
       return rows.map(({ id }) => id);
     }
   });
 }
 
 describe("semantics of time:", () => {
+  const { hosts } = useSystem("test");
+
   it("3. the default is 5,000 ms", async () => {
-    const database = await createDatabase();
-    const hosts = new Hosts(database.url);
     const caller = await hosts.start();
     const relay = await caller.async(double.new({ int: 1 }));
     const start = performance.now();
     const result = await caller.await(relay);
     const waited = performance.now() - start;
-    await hosts.stop();
-    await database.drop();
     expect(result).to.include({ ok: false, error: "timeout" });
     expect(waited).to.be.within(4_990, 20_000);
   });

@@ -1,0 +1,33 @@
+import { BatonError, named } from "./base.js";
+
+/**
+ * A value returned or thrown by `perform` contains something that cannot
+ * be sent, such as a function.
+ */
+export class EncodeError extends BatonError {
+  /** The path of the part that cannot be encoded, for example `$.rows[3].callback`. */
+  readonly path: string;
+
+  constructor(path: string, problem: string) {
+    super("ERR_BATON_ENCODE", `Cannot encode ${path}: ${problem}`);
+    this.path = path;
+  }
+
+  static {
+    named(this);
+  }
+}
+
+/**
+ * A result's bytes are malformed or exceed a limit. Decoding any bytes
+ * ends in a value or in this error.
+ */
+export class DecodeError extends BatonError {
+  constructor(problem: string) {
+    super("ERR_BATON_DECODE", `Cannot decode the result: ${problem}`);
+  }
+
+  static {
+    named(this);
+  }
+}
