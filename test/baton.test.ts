@@ -13,7 +13,7 @@ class Point {
   readonly x = 1;
 }
 
-/** Jobs that cannot be inserted, and the field that is at fault. */
+/** Jobs that cannot be inserted, the invalid field, and a word of the expected problem. */
 const REFUSED_JOBS: readonly (readonly [what: string, job: unknown, field: string, says: string])[] = [
   ["nothing at all", undefined, "job", "Double.new("],
   ["a worker instead of its job", double, "job", "Double.new("],
@@ -47,14 +47,14 @@ const REFUSED_JOBS: readonly (readonly [what: string, job: unknown, field: strin
   ["options that are null", { worker: "echo", args: {}, options: null }, "job", "Double.new("],
 ];
 
-/** What is no relay. */
+/** Values that are not relays, and a word of the expected message. */
 const NO_RELAYS: readonly (readonly [what: string, value: unknown, says: string])[] = [
   ["nothing", undefined, "undefined"],
   ["null", null, "null"],
-  ["a text", "abc", "string"],
+  ["a string", "abc", "string"],
   ["a job", double.new({ int: 1 }), "ref"],
   ["a promise of a relay", Promise.resolve({}), "await async() first"],
-  ["a ref of a wrong form", { job: { id: 1, worker: "w", queue: "q" }, host: "h", ref: "'; drop" }, "ref"],
+  ["a malformed ref", { job: { id: 1, worker: "w", queue: "q" }, host: "h", ref: "'; drop" }, "ref"],
   ["one without a job", { host: "h", ref: "A".repeat(22) }, "job"],
 ];
 
@@ -104,7 +104,7 @@ describe("Baton", () => {
       });
     }
 
-    it("several faults: each is listed", async () => {
+    it("several problems: lists each", async () => {
       const job = echo.new({ value: [1n, undefined] }, { queue: "", priority: 0.5 });
       const error = await rejection(baton.async(job));
       expect(error)
@@ -120,7 +120,7 @@ describe("Baton", () => {
         });
     });
 
-    it("what is no list of jobs", async () => {
+    it("anything but an array of jobs", async () => {
       for (const call of [
         () => baton.asyncMany(double.new({ int: 1 }) as never),
         () => baton.insertMany(undefined as never),
@@ -141,7 +141,7 @@ describe("Baton", () => {
       });
     }
 
-    it("many that are no array: InvalidOptionError", async () => {
+    it("relays that are not an array: InvalidOptionError", async () => {
       const error = await rejection(baton.awaitMany({} as never));
       expect(error).to.include({ code: "ERR_BATON_INVALID_OPTION", option: "relays" });
     });
@@ -180,7 +180,7 @@ describe("Baton", () => {
     });
   });
 
-  describe("that is not started", () => {
+  describe("before start and after stop", () => {
     const calls: Readonly<Record<string, (instance: Baton) => unknown>> = {
       async: (instance) => instance.async(double.new({ int: 1 })),
       asyncMany: (instance) => instance.asyncMany([]),
@@ -194,7 +194,7 @@ describe("Baton", () => {
     };
 
     for (const [name, call] of Object.entries(calls)) {
-      it(`refuses ${name}: NotStartedError, or StoppedError once it is stopped`, async () => {
+      it(`refuses ${name}: NotStartedError, then StoppedError`, async () => {
         const instance = hosts.make();
         const fresh = await rejection((async () => call(instance))());
         expect(fresh).to.include({ name: "NotStartedError", code: "ERR_BATON_NOT_STARTED" });
@@ -208,12 +208,12 @@ describe("Baton", () => {
 
   describe("refuses to list jobs by", () => {
     for (const [what, filter, option] of [
-      ["a filter misspelt", { status: "completed" }, "status"],
-      ["a state that there is not", { state: "failed" }, "state"],
-      ["nothing", null, "filter"],
-      ["ids that are no numbers", { ids: ["a"] }, "ids[0]"],
+      ["a misspelt condition", { status: "completed" }, "status"],
+      ["an unknown state", { state: "failed" }, "state"],
+      ["null", null, "filter"],
+      ["ids that are not numbers", { ids: ["a"] }, "ids[0]"],
       ["a single id", { ids: 7 }, "ids"],
-      ["a queue that is no text", { queue: 7 }, "queue"],
+      ["a queue that is not a string", { queue: 7 }, "queue"],
     ] as const) {
       it(what, async () => {
         const error = await rejection(baton.jobs(filter as never).next());
@@ -233,19 +233,19 @@ describe("Baton", () => {
       return error as BatonError;
     }
 
-    it("where no database answers, and says where it looked", async () => {
+    it("if no database answers: names the address", async () => {
       const error = await startError("postgres://baton@127.0.0.1:1/db");
       expect(error.code).to.equal("ERR_BATON_DATABASE_UNREACHABLE");
       expect(error.message).to.include("127.0.0.1:1/db").and.include("connection option");
     });
 
-    it("where the host has no address", async () => {
+    it("if the host name has no address", async () => {
       const error = await startError("postgres://baton@nowhere.invalid/db");
       expect(error.code).to.equal("ERR_BATON_DATABASE_UNREACHABLE");
       expect(error.message).to.include("nowhere.invalid");
     });
 
-    it("where there is no such database", async () => {
+    it("if the database does not exist", async () => {
       const url = new URL((await testDatabase()).url);
       url.pathname = "/no_such_database";
       const error = await startError(url.href);
@@ -253,7 +253,7 @@ describe("Baton", () => {
       expect(error.message).to.include("no_such_database");
     });
 
-    it("with a wrong password, and does not tell the password", async function () {
+    it("with a wrong password: does not show it", async function () {
       const url = new URL(database.url);
       url.password = "wr0ng-passw0rd";
       const trusting = new pg.Client(url.href);
@@ -262,14 +262,14 @@ describe("Baton", () => {
         () => false,
       );
       await trusting.end();
-      // A server that asks no local client for a password cannot refuse one.
+      // A server that trusts local clients cannot refuse a password.
       if (trusts) return this.skip();
       const error = await startError(url.href);
       expect(error.code).to.equal("ERR_BATON_DATABASE_REFUSED");
       expect(error.message).to.include("password").and.not.include("wr0ng");
     });
 
-    it("where the schema is newer than this release", async () => {
+    it("if the schema is newer than this release", async () => {
       const newer = await hosts.start({ prefix: "newer" });
       await newer.stop();
       await sql.query("insert into newer.migrations (step) values (1000)");
@@ -281,7 +281,7 @@ describe("Baton", () => {
     it("in a database that is not UTF8", async () => {
       const name = `${database.name}_ascii`;
       const { rows } = await sql.query<{ version: string }>("select current_setting('server_version_num') as version");
-      // Its built-in locales, which a cluster may have for a default, are for UTF8 only.
+      // The built-in locales, perhaps the default of the cluster, support UTF8 only.
       const provider = Number(rows[0]?.version) >= 150_000 ? "locale_provider 'libc'" : "";
       const locale = `lc_collate 'C' lc_ctype 'C' ${provider}`;
       await sql.query(`create database ${name} encoding 'SQL_ASCII' ${locale} template template0`);
@@ -293,7 +293,7 @@ describe("Baton", () => {
       expect(error.message).to.include("SQL_ASCII").and.include("UTF8");
     });
 
-    it("but may be started again when that is mended", async () => {
+    it("but starts once the cause is repaired", async () => {
       await sql.query("create schema mended; create table mended.migrations (step integer primary key)");
       await sql.query("insert into mended.migrations values (1000)");
       const instance = hosts.make({ prefix: "mended" });

@@ -12,7 +12,7 @@ import { type NodeProcess, spawnNode, type SpawnNodeOptions } from "./support/pr
 import { until } from "./support/until.js";
 
 const script = new URL("./support/embedded-script.js", import.meta.url);
-/** As support/embedded-script.ts sends it. */
+/** What support/embedded-script.ts sends. */
 type Place = Pick<Embedded, "url" | "port" | "directory">;
 
 describe("the embedded server", () => {
@@ -23,7 +23,7 @@ describe("the embedded server", () => {
     });
     after(() => postgres.remove());
 
-    it("answers, in UTF8, on this machine's own address", async () => {
+    it("accepts connections on 127.0.0.1, in UTF8", async () => {
       const [row] = await query<Record<string, string>>(
         postgres,
         `select version(), current_setting('server_encoding') as encoding, upper('zwölf') as upper,
@@ -33,20 +33,20 @@ describe("the embedded server", () => {
       expect(row).to.include({ encoding: "UTF8", upper: "ZWÖLF", addresses: "127.0.0.1" });
     });
 
-    it("has the settings that it was given, and waits for the disk unless told otherwise", async () => {
+    it("applies settings, and waits for the disk by default", async () => {
       expect(await setting(postgres, "work_mem")).to.equal("7MB");
       expect(await setting(postgres, "shared_buffers")).to.equal("16MB");
       expect(await setting(postgres, "fsync")).to.equal("on");
     });
 
-    it("lets nobody in without the password", async () => {
+    it("refuses a wrong password", async () => {
       const url = new URL(postgres.url);
       url.password = "guessed";
       const refused: unknown = await query({ url: url.href }, "select 1").catch((error: unknown) => error);
       expect(refused).to.have.property("code", "28P01");
     });
 
-    it("stands beside another, which leaves no process and no data behind when removed", async () => {
+    it("runs beside another, whose removal leaves no process and no data", async () => {
       const other = await startEmbedded({ fsync: false });
       expect(other.directory).not.to.equal(postgres.directory);
       expect(await setting(other, "fsync")).to.equal("off");
@@ -62,14 +62,14 @@ describe("the embedded server", () => {
       expect(error).to.have.property("message").that.includes("was removed");
     });
 
-    it("keeps its port from another, which quotes PostgreSQL's own log to say so", async () => {
+    it("refuses a port in use, and quotes PostgreSQL's log", async () => {
       const error: unknown = await startEmbedded({ port: postgres.port }).catch((reason: unknown) => reason);
       expect(error).to.be.instanceOf(DatabaseError).with.property("code", "ERR_BATON_DATABASE_UNREACHABLE");
       expect(error).to.have.property("message").that.includes("Address already in use");
     });
 
     for (const mode of ["fast", "immediate"] as const) {
-      it(`has its port and its data again when started after stop("${mode}")`, async () => {
+      it(`keeps its port and data over stop("${mode}") and start`, async () => {
         await query(postgres, `create table kept_${mode} as select 42 as answer`);
 
         await postgres.stop(mode);
@@ -85,7 +85,7 @@ describe("the embedded server", () => {
 
   it("keeps the data in a directory that the caller named", async () => {
     const parent = await mkdtemp(join(tmpdir(), "baton-test-"));
-    // As root, the server's account must get through.
+    // If this process is root, the server's account must be able to enter.
     await chmod(parent, 0o755);
     const directory = join(parent, "a directory");
     try {
@@ -101,7 +101,7 @@ describe("the embedded server", () => {
     }
   });
 
-  it("does not touch a named directory that holds something else", async () => {
+  it("does not touch a directory that contains something else", async () => {
     const directory = await mkdtemp(join(tmpdir(), "baton-test-"));
     await writeFile(join(directory, "letter.txt"), "Dear Ada");
     const error: unknown = await startEmbedded({ directory }).catch((reason: unknown) => reason);
@@ -111,12 +111,12 @@ describe("the embedded server", () => {
     expect(content).to.deep.equal(["letter.txt"]);
   });
 
-  it("refuses a port that is none", async () => {
+  it("refuses an invalid port", async () => {
     const error: unknown = await startEmbedded({ port: 70_000 }).catch((reason: unknown) => reason);
     expect(error).to.be.instanceOf(InvalidOptionError).with.property("option", "port");
   });
 
-  describe("goes with the process that started it, whichever way that", () => {
+  describe("ends with the process that started it, if that", () => {
     it("is killed", async () => {
       const { child, place } = await inAnotherProcess();
       child.kill("SIGKILL");
@@ -124,14 +124,14 @@ describe("the embedded server", () => {
       await gone(place);
     });
 
-    it("is interrupted with all its group, as by Ctrl-C, and it still dies of that signal", async () => {
+    it("is interrupted with its process group, as by Ctrl-C; the signal still ends it", async () => {
       const { child, place } = await inAnotherProcess({ detached: true });
       process.kill(-child.pid, "SIGINT");
       expect(await child.exited).to.deep.equal({ code: null, signal: "SIGINT" });
       await gone(place);
     });
 
-    it("is terminated, and it still dies of that signal", async () => {
+    it("is terminated; the signal still ends it", async () => {
       const { child, place } = await inAnotherProcess();
       child.kill("SIGTERM");
       expect(await child.exited).to.deep.equal({ code: null, signal: "SIGTERM" });
@@ -145,7 +145,7 @@ describe("the embedded server", () => {
     });
   });
 
-  it("runs for an ordinary user without a home", async function () {
+  it("runs for a user without a home directory", async function () {
     if (process.getuid?.() !== 0) this.skip();
     const nobody = { uid: 65_534, gid: 65_534, env: { HOME: "/nonexistent" } };
     const { child, place } = await inAnotherProcess(nobody);
@@ -155,7 +155,7 @@ describe("the embedded server", () => {
     await gone(place);
   });
 
-  it("says what to install when its package is missing", async () => {
+  it("names the package to install if it is missing", async () => {
     const folder = await mkdtemp(join(tmpdir(), "baton-test-"));
     try {
       await cp(fileURLToPath(new URL("../lib", import.meta.url)), join(folder, "lib"), { recursive: true });

@@ -6,7 +6,7 @@ import { expect } from "chai";
 import { Telemetry } from "../lib/telemetry.js";
 
 describe("telemetry", () => {
-  it("counts each event, and tells it with the instance's name", () => {
+  it("counts each event, and publishes it with the host's name", () => {
     const heard: unknown[] = [];
     const listener = (event: unknown): unknown => heard.push(event);
     subscribe("pg-baton:stage", listener);
@@ -19,7 +19,7 @@ describe("telemetry", () => {
     expect(channel("pg-baton:stage").hasSubscribers).to.equal(false);
   });
 
-  it("a subscriber that throws harms nothing: the others hear, the process lives, and is warned once", async () => {
+  it("survives a subscriber that throws: others get the event, and the process warns once", async () => {
     const heard: unknown[] = [];
     const bad = (): void => {
       throw new Error("mine to mend");
@@ -40,7 +40,7 @@ describe("telemetry", () => {
     }
   });
 
-  it("the same subscriber on two channels, and subscribed twice, is what it is on any channel of Node", () => {
+  it("treats a subscriber of two channels, or subscribed twice, as any channel of Node does", () => {
     let calls = 0;
     const listener = (): void => {
       calls += 1;
@@ -56,7 +56,7 @@ describe("telemetry", () => {
     expect(unsubscribe("pg-baton:stage", listener)).to.equal(false);
   });
 
-  it("a second copy of the package in the process reports on the same channels", async () => {
+  it("publishes on the same channels from a second copy of the package", async () => {
     const copy = (await import(`${new URL("../lib/telemetry.js", import.meta.url).href}?copy`)) as {
       Telemetry: typeof Telemetry;
     };

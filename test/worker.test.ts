@@ -5,7 +5,7 @@ import double from "../examples/workers/double.js";
 const perform = (): void => {};
 const url = import.meta.url;
 
-/** What JavaScript may call it with. */
+/** Accepts any arguments, as in JavaScript. */
 const define = defineWorker as unknown as (url: unknown, definition: unknown) => unknown;
 
 describe("defineWorker", () => {
@@ -18,19 +18,19 @@ describe("defineWorker", () => {
     ["a name with spaces", url, { name: "a b", perform }, "name"],
     ["no perform", url, { name: "w" }, "perform"],
     ["a backoff that is a number", url, { name: "w", perform, backoff: 5 }, "backoff"],
-    ["a resultLimit of nothing", url, { name: "w", perform, resultLimit: 63 }, "resultLimit"],
+    ["a resultLimit under 64 bytes", url, { name: "w", perform, resultLimit: 63 }, "resultLimit"],
     ["a resultLimit over 64 MiB", url, { name: "w", perform, resultLimit: 67_108_865 }, "resultLimit"],
     ["half a byte", url, { name: "w", perform, resultLimit: 100.5 }, "resultLimit"],
-    ["a batch of nothing", url, { name: "w", perform, batch: 0 }, "batch"],
+    ["a batch of 0", url, { name: "w", perform, batch: 0 }, "batch"],
     ["a batch over 100", url, { name: "w", perform, batch: 101 }, "batch"],
     ["half a batch", url, { name: "w", perform, batch: 1.5 }, "batch"],
-    ["a resultLimit as text", url, { name: "w", perform, resultLimit: "1MB" }, "resultLimit"],
+    ["a resultLimit as a string", url, { name: "w", perform, resultLimit: "1MB" }, "resultLimit"],
     ["an option misspelt", url, { name: "w", perform, prio: 1 }, "prio"],
     ["a time, which belongs to a job", url, { name: "w", perform, scheduleIn: 1 }, "scheduleIn"],
     ["a bad queue", url, { name: "w", perform, queue: "a b" }, "queue"],
     ["a negative priority", url, { name: "w", perform, priority: -1 }, "priority"],
     ["no attempts", url, { name: "w", perform, maxAttempts: 0 }, "maxAttempts"],
-    ["tags that are no list", url, { name: "w", perform, tags: "a" }, "tags"],
+    ["tags that are not an array", url, { name: "w", perform, tags: "a" }, "tags"],
     ["meta that is not JSON", url, { name: "w", perform, meta: { a: 1n } }, "meta.a"],
   ] as const) {
     it(`refuses ${what}`, () => {
@@ -40,7 +40,7 @@ describe("defineWorker", () => {
     });
   }
 
-  it("makes jobs as plain data, its defaults overridden one by one", () => {
+  it("creates jobs as plain data, and overrides its defaults one by one", () => {
     const worker = defineWorker(url, { name: "w", queue: "q", priority: 3, tags: ["t"], perform });
     expect(worker.new({ a: 1 })).to.deep.equal({
       worker: "w",
@@ -55,7 +55,7 @@ describe("defineWorker", () => {
     });
   });
 
-  it("keeps a batch for the host, and out of its jobs", () => {
+  it("keeps its batch out of its jobs", () => {
     for (const batch of [1, 100]) {
       const worker = defineWorker(url, { name: "w", batch, perform });
       expect(worker.batch).to.equal(batch);
@@ -63,7 +63,7 @@ describe("defineWorker", () => {
     }
   });
 
-  it("keeps a resultLimit for the thread, and out of its jobs", () => {
+  it("keeps its resultLimit out of its jobs", () => {
     for (const resultLimit of [64, 67_108_864]) {
       const worker = defineWorker(url, { name: "w", resultLimit, perform });
       expect(worker.resultLimit).to.equal(resultLimit);
@@ -72,7 +72,7 @@ describe("defineWorker", () => {
     expect(defineWorker(url, { name: "w", perform }).resultLimit).to.equal(undefined);
   });
 
-  it("makes a worker that is known as one, and cannot be changed", () => {
+  it("returns a frozen worker that isWorker recognises", () => {
     expect(isWorker(double)).to.equal(true);
     expect(isWorker({ ...double })).to.equal(false);
     expect(double).to.satisfy(Object.isFrozen);
@@ -80,20 +80,20 @@ describe("defineWorker", () => {
 });
 
 describe("workerRef", () => {
-  it("makes jobs by the worker's name, with the defaults given", () => {
+  it("creates jobs by the worker's name, with the given defaults", () => {
     const ref = workerRef<typeof double>("double", { queue: "q" });
     expect(ref.new({ int: 2 })).to.deep.equal({ worker: "double", args: { int: 2 }, options: { queue: "q" } });
     expect(ref.new({ int: 2 }, { queue: "other" }).options).to.deep.equal({ queue: "other" });
   });
 
-  it("refuses a bad name and bad defaults", () => {
+  it("refuses an invalid name and invalid defaults", () => {
     expect(() => workerRef("")).to.throw(InvalidOptionError, "name of workerRef");
     expect(() => workerRef("w", { priority: 0.5 })).to.throw(InvalidOptionError, "priority");
   });
 });
 
 describe("snooze", () => {
-  it("refuses what is no number of seconds", () => {
+  it("refuses anything but a number of seconds", () => {
     for (const seconds of [-1, Number.NaN, Number.POSITIVE_INFINITY, "5", undefined]) {
       expect(() => snooze(seconds as number)).to.throw(RangeError, "seconds");
     }

@@ -1,4 +1,4 @@
-/** Formats rows as columns, the first left-aligned, the others right-aligned. Row 0 has the titles. */
+/** Formats rows as columns, the first left-aligned, the others right-aligned. Row 0 has titles. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const columns = rows[0]?.length ?? 0;
   const widths = Array.from({ length: columns }, (_, column) =>

@@ -95,7 +95,7 @@ export function complete(prefix: string, durability: Durability, retention: numb
       },
     ),
 
-    /** Finds acks that an earlier try has written: its reply was lost, and the retry was refused. */
+    /** Finds acks that an earlier try wrote: its reply was lost, and the retry was refused. */
     written: operation(
       "written",
       `select j.id, j.claim from ${jobs} j, (${unpacked(WRITTEN, EARLIER.$)}) i

@@ -233,8 +233,8 @@ export class Engine {
   }
 
   /**
-   * Runs a statement that notifies; the caller gives the values away. A full notification queue must
-   * not hold up any write: then the statement runs again without notifying, and the awaiters'
+   * Runs a statement that notifies; the caller gives the values away. A full notification queue
+   * must not hold up any write: then the statement runs again without notifying, and the awaiters'
    * lookups and the producers' polls find what it wrote.
    */
   async #notifying<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {

@@ -10,7 +10,7 @@ export interface InsertRow extends CheckedJob {
   readonly ref: string;
   /** The host that awaits it. */
   readonly replyTo: string | null;
-  /** The host that runs it at once: the row is inserted as executing. Only for jobs that are due. */
+  /** The host that runs it at once: the row is inserted as executing. Only for due jobs. */
   readonly claimedBy: string | null;
 }
 

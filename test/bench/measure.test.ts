@@ -25,7 +25,7 @@ function counting(name: string, turns: string[], closed: string[]): Contender {
   };
 }
 
-/** A machine that takes so many ms for each check, one after the other, and then the last for good. */
+/** A machine whose checks take these times in ms, in turn, and then the last one each. */
 function machine(...checks: number[]): Pace {
   return new Pace(() => (checks.length > 1 ? checks.shift() : checks[0]) as number);
 }

@@ -16,7 +16,7 @@ describe("pg-baton", function () {
   this.timeout(30_000);
 
   for (const args of [[], ["--help"], ["host", "--help"]]) {
-    it(`${["pg-baton", ...args].join(" ")} says how it is used`, async () => {
+    it(`${["pg-baton", ...args].join(" ")} prints its usage`, async () => {
       await using run = cli(args);
       expect(await run.nextLine((line) => line.startsWith("Usage:"))).to.include("pg-baton");
       expect((await run.exited).code).to.equal(0);
@@ -35,12 +35,12 @@ describe("pg-baton", function () {
       /Option connection must be a postgres:\/\/ URL/,
     ],
     [
-      "a file with the connection that is not there",
+      "a connection file that does not exist",
       ["host", "--workers", "x", "--queue", "a:1", "--connection-file", "/nowhere"],
       /--connection-file \/nowhere cannot be read: ENOENT/,
     ],
     [
-      "a file with the connection that is empty",
+      "an empty connection file",
       ["host", "--workers", "x", "--queue", "a:1", "--connection-file", "/dev/null"],
       /--connection-file \/dev\/null is empty/,
     ],
@@ -49,11 +49,7 @@ describe("pg-baton", function () {
       ["host", "--workers", "x", "--queue", "a:1", "--connection-file", "/x", "--connection", "postgres://x"],
       /--connection and --connection-file are both given/,
     ],
-    [
-      "a URL where none belongs",
-      ["host", "postgres://u:secret@x/y"],
-      /Unexpected argument 'postgres:\/\/u:\*\*\*@x\/y'/,
-    ],
+    ["a URL as an argument", ["host", "postgres://u:secret@x/y"], /Unexpected argument 'postgres:\/\/u:\*\*\*@x\/y'/],
     ["a URL as a command", ["postgres://u:secret@x/y"], /unknown command "postgres:\/\/u:\*\*\*@x\/y"/],
     [
       "a queue without a limit",
@@ -66,22 +62,22 @@ describe("pg-baton", function () {
       /a:2 names a a second time/,
     ],
     [
-      "a limit of no use",
+      "a limit of 0",
       ["host", "--workers", file("examples/workers/double.js"), "--queue", "a:0", "--connection", "postgres://x"],
       /Option queues.a must be/,
     ],
     [
-      "threads that are no number",
+      "threads that are not a number",
       ["host", "--workers", "x", "--queue", "a:1", "--threads", "two", "--connection", "postgres://x"],
       /--threads two is not a number/,
     ],
     [
-      "a module that does not import",
+      "a module that fails to import",
       ["host", "--workers", file("test/workers/broken.js"), "--queue", "a:1", "--connection", "postgres://x"],
       /broken\.js does not import: /,
     ],
     [
-      "a path that is not there",
+      "a path that does not exist",
       ["host", "--workers", "/nowhere", "--queue", "a:1", "--connection", "postgres://x"],
       /\/nowhere does not exist/,
     ],
@@ -92,7 +88,7 @@ describe("pg-baton", function () {
     ],
   ];
   for (const [what, args, says] of wrong) {
-    it(`${what}: says so in one line and exits with 2`, async () => {
+    it(`refuses ${what} in one line and exits with 2`, async () => {
       await using run = cli(args);
       expect((await run.exited).code).to.equal(2);
       expect(run.stderr).to.match(says);
@@ -100,7 +96,7 @@ describe("pg-baton", function () {
     });
   }
 
-  it("a database that does not answer: says so in one line and exits with 1", async () => {
+  it("reports an unreachable database in one line and exits with 1", async () => {
     await using run = cli([
       "host",
       "--workers",
@@ -128,12 +124,12 @@ describe("pg-baton", function () {
       return cli(["host", ...options], database.url);
     }
 
-    /** Resolves once the job runs: a timeout's last look says where it stands. */
+    /** Resolves once the job runs. An await that times out reads the state of the row. */
     async function running(baton: Baton, relay: Relay): Promise<void> {
       await until(async () => (await baton.await(relay, 0)).job.state === "executing", "the job to run");
     }
 
-    it("runs jobs; at SIGTERM it lets the running one end, and exits with 0", async () => {
+    it("runs jobs; at SIGTERM it lets the running job end and exits with 0", async () => {
       await using process = host("examples/workers/burn.js", "--name", "cruncher");
       expect(await process.nextLine()).to.match(
         /^pg-baton: host cruncher \(\S+\) is up: queues default:1; workers burn; threads 1$/,
@@ -161,14 +157,14 @@ describe("pg-baton", function () {
       expect(await process.exited).to.deep.equal({ code: 1, signal: null });
     });
 
-    it("exits once it has stopped, whatever a worker's module keeps open", async () => {
+    it("exits once it has stopped, even if a worker's module keeps something open", async () => {
       await using process = host("test/workers/restless.js");
       await process.nextLine();
       process.kill("SIGTERM");
       expect(await process.exited).to.deep.equal({ code: 0, signal: null });
     });
 
-    it("writes to stderr what goes wrong with the database", async () => {
+    it("writes database trouble to stderr", async () => {
       await using process = host("examples/workers/double.js", "--name", "unlucky");
       await process.nextLine();
       const client = new pg.Client(database.url);

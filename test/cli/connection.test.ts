@@ -24,13 +24,13 @@ describe("the connection of a command line", () => {
     [["--connection", "postgres://x?password=y", "--no-supervise", "--connection", SECRET], ["--no-supervise"]],
   ];
   for (const [args, left] of taken) {
-    it(`is taken out of ${args.join(" ")}`, () => {
+    it(`is removed from ${args.join(" ")}`, () => {
       expect(hideConnection(args)).to.deep.equal({ args: left, connection: SECRET });
     });
   }
 
   for (const args of [["--connection", "postgres://me@db/x"], ["--connection"], ["--name", SECRET], []]) {
-    it(`stays where it is in ${JSON.stringify(args)}`, () => {
+    it(`stays in ${JSON.stringify(args)}`, () => {
       expect(hideConnection(args)).to.deep.equal({ args, connection: undefined });
     });
   }
@@ -55,7 +55,7 @@ describe("the connection of a command line", () => {
     before(async () => {
       database = await createDatabase();
       const given = new URL(database.url);
-      // The server may trust everybody: then any password will do.
+      // A server that trusts everybody accepts any password.
       if (given.password === "") given.password = "any";
       url = given.href;
     });
@@ -90,7 +90,7 @@ describe("the connection of a command line", () => {
       ["a supervised host", []],
       ["an unsupervised host", ["--no-supervise"]],
     ] as const) {
-      it(`is masked in the list of processes: ${how} connects, and warns`, async function () {
+      it(`is hidden from the process list: ${how} connects, and warns`, async function () {
         if (process.platform !== "linux") return this.skip();
         await using run = host(["--connection", url, ...more]);
         const pids = await up(run);
@@ -106,7 +106,7 @@ describe("the connection of a command line", () => {
       });
     }
 
-    it("is read from a file, and stands nowhere else", async () => {
+    it("is read from a file, without a warning", async () => {
       const path = join(tmpdir(), `baton-connection-${process.pid}`);
       writeFileSync(path, `${url}\n`, { mode: 0o600 });
       try {

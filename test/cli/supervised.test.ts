@@ -41,7 +41,7 @@ describe("pg-baton host, supervised", function () {
 
   const up = (process: NodeProcess): Promise<string> => process.nextLine((line) => line.includes("is up"));
 
-  /** The processes that serve this database now, by what they say of themselves. */
+  /** The ids of the processes that serve this database, from the names of their hosts. */
   async function pids(): Promise<number[]> {
     const found: number[] = [];
     for (const { name } of await hosts()) found.push(Number(name.split(":").at(-1)));
@@ -68,7 +68,7 @@ describe("pg-baton host, supervised", function () {
     }
   }
 
-  it("a host killed with SIGKILL comes up again, and runs again what it ran; the awaiter gets one result", async () => {
+  it("restarts a host after SIGKILL; its job runs again, and the awaiter gets one result", async () => {
     using gate = new Gate();
     await using supervisor = host("gated");
     await up(supervisor);
@@ -86,12 +86,12 @@ describe("pg-baton host, supervised", function () {
     expect(await supervisor.exited).to.deep.equal({ code: 0, signal: null });
   });
 
-  it("comes through a job that takes down its process: two hosts die, then it runs alone until it is quarantined, and the host stays", async () => {
+  it("survives a job that takes down its process: two hosts die, then the job runs alone until quarantined", async () => {
     await using supervisor = host("poison");
     await up(supervisor);
     const relay: Relay = await caller.async(poison.new({}));
     const ending = caller.await(relay, { timeout: 55_000, withRetries: true });
-    // The backoff after its first death alone is over at once.
+    // Cuts the backoff after the first death alone short.
     const hurrying = setInterval(() => void query("update baton.jobs set scheduled_at = now() where state = 3"), 500);
     const result = await ending;
     clearInterval(hurrying);
@@ -101,7 +101,7 @@ describe("pg-baton host, supervised", function () {
     expect(await supervisor.exited).to.deep.equal({ code: 0, signal: null });
   });
 
-  it("ends with its supervisor, in order: no orphan is left", async () => {
+  it("stops the host if the supervisor dies: no orphan is left", async () => {
     using gate = new Gate();
     const supervisor = host("gated");
     await up(supervisor);
@@ -109,7 +109,7 @@ describe("pg-baton host, supervised", function () {
     const relay = await caller.async(gated.new({ gate: gate.path }));
     await gate.started();
     supervisor.kill("SIGKILL");
-    // The pipe is open until the host has ended too, so its lines tell.
+    // The host shares the pipe, so its lines still arrive.
     await supervisor.nextLine((line) => line.includes("the supervisor is gone: stopping"));
     gate.open();
     expect(await caller.await(relay, 20_000)).to.include({ ok: true, value: "through on attempt 1" });
@@ -118,7 +118,7 @@ describe("pg-baton host, supervised", function () {
   });
 
   for (const more of [[], ["--no-supervise"]]) {
-    it(`at SIGTERM it ends though a thread is in native code ${more.join("")}`, async () => {
+    it(`ends at SIGTERM although a thread is in native code ${more.join("")}`, async () => {
       using gate = new Gate();
       await using process = host("gated", "--grace", "0", ...more);
       await up(process);
@@ -133,13 +133,13 @@ describe("pg-baton host, supervised", function () {
     });
   }
 
-  it("is not started again where it was never up", async () => {
+  it("does not restart a host that was never up", async () => {
     await using supervisor = host("gated", "--prefix", "Not A Prefix");
     expect((await supervisor.exited).code).to.equal(2);
     expect(supervisor.stderr.trim().split("\n")).to.have.length(1);
   });
 
-  it("with --no-supervise it runs in the very process", async () => {
+  it("runs the host in its own process with --no-supervise", async () => {
     await using process = host("gated", "--no-supervise");
     await up(process);
     expect(await pids()).to.include(process.pid);

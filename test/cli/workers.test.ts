@@ -38,7 +38,7 @@ describe("loadWorkers", () => {
     return (error as UsageError).message;
   }
 
-  it("takes every worker that a module exports, by default or by name", async () => {
+  it("finds every worker that a module exports, as default or by name", async () => {
     const file = await write(
       "a.mjs",
       `${IMPORT} export default ${worker("one")}; export const two = ${worker("two")};`,
@@ -46,7 +46,7 @@ describe("loadWorkers", () => {
     expect(await names(file)).to.have.members(["one", "two"]);
   });
 
-  it("looks through folders within folders, past modules without workers and what is installed", async () => {
+  it("searches folders recursively, but not installed packages", async () => {
     await write("a/b/deep.mjs", `${IMPORT} export default ${worker("deep")};`);
     await write("flat.mjs", `${IMPORT} export default ${worker("flat")};`);
     await write("paths.mjs", "export const root = '/';");
@@ -55,29 +55,29 @@ describe("loadWorkers", () => {
     expect(await names(folder)).to.deep.equal(["deep", "flat"]);
   });
 
-  it("takes a worker once that is exported twice", async () => {
+  it("returns a worker once that is exported twice", async () => {
     const file = await write("a.mjs", `${IMPORT} export default ${worker("one")};`);
     await write("index.mjs", 'export { default as one } from "./a.mjs";');
     expect(await names(folder, file)).to.deep.equal(["one"]);
   });
 
-  it("takes the workers of this repository's examples, and passes over other modules", async () => {
+  it("finds the workers of this repository's examples", async () => {
     const workers = fileURLToPath(new URL("../../examples/workers", import.meta.url));
     expect(await names(workers)).to.include.members(["burn", "compress", "double", "echo"]);
   });
 
-  it("refuses two workers of one name, and says where they are", async () => {
+  it("refuses two workers of one name, and names their modules", async () => {
     await write("a.mjs", `${IMPORT} export default ${worker("one")};`);
     await write("b.mjs", `${IMPORT} export default ${worker("one")};`);
     expect(await refusal(folder)).to.match(/two workers have the name one: one of .*a\.mjs, one of .*b\.mjs/);
   });
 
-  it("refuses a folder without a worker, and a path that is not there", async () => {
+  it("refuses a folder without a worker, and a path that does not exist", async () => {
     expect(await refusal(folder)).to.include(`${folder} exports no worker`);
     expect(await refusal(join(folder, "nowhere"))).to.include("does not exist");
   });
 
-  it("says what a module threw while it was imported, whatever that was", async () => {
+  it("shows what a module threw while it was imported, whatever that was", async () => {
     expect(await refusal(await write("a.mjs", "throw null;"))).to.match(/a\.mjs does not import: null$/);
   });
 });

@@ -1,4 +1,4 @@
-/** Installs the packed package into fresh folders and uses it as its users do. `npm run consumers` */
+/** Installs the packed package into fresh folders and uses it as users do. `npm run consumers` */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -117,7 +117,7 @@ async function main(wanted: string): Promise<number> {
   return failed === 0 && passed > 0 ? 0 : 1;
 }
 
-/** What went wrong, or null. */
+/** Runs a case on a database of its own. Resolves to what went wrong, or to null. */
 async function attempt(project: Project, work: Case): Promise<string | null> {
   const database = await createDatabase();
   try {

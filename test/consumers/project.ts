@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 const exec = promisify(execFile);
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** Packs this package as it would be published, without building it. Resolves to the path of the tarball. */
+/** Packs this package as for publishing, without building it. Resolves to the tarball's path. */
 export async function pack(folder: string): Promise<string> {
   const { stdout } = await exec("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], {
     cwd: ROOT,
@@ -17,7 +17,7 @@ export async function pack(folder: string): Promise<string> {
   return join(folder, filename);
 }
 
-/** A fresh folder with a fixture's files and what it depends on, as a user has them. */
+/** A fresh folder with the files of a fixture and its dependencies, as users have them. */
 export class Project implements AsyncDisposable {
   readonly folder: string;
 
@@ -25,7 +25,7 @@ export class Project implements AsyncDisposable {
     this.folder = folder;
   }
 
-  /** Copies the fixture of that name and installs packages beside it. */
+  /** Copies a fixture and installs packages. */
   static async create(fixture: string, packages: readonly string[]): Promise<Project> {
     const folder = await mkdtemp(join(tmpdir(), `pg-baton-consumer-${fixture}-`));
     await cp(join(ROOT, "test", "consumers", "fixtures", fixture), folder, { recursive: true });
@@ -35,14 +35,14 @@ export class Project implements AsyncDisposable {
     return new Project(folder);
   }
 
-  /** The path of a file of an installed package. */
+  /** Returns the path of a file of an installed package. */
   installed(path: string): string {
     return join(this.folder, "node_modules", path);
   }
 
-  /** Runs a script to its end. Rejects with all that it wrote, unless it ends well within a minute. */
+  /** Runs a script. Rejects with its output if it fails or takes longer than a minute. */
   async run(node: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<void> {
-    // What starts `node` by name gets the same one.
+    // Scripts that start `node` by name get the same version.
     const path = `${dirname(node)}:${process.env["PATH"]}`;
     const options = { cwd: this.folder, env: { ...process.env, PATH: path, ...env }, timeout: 60_000 };
     try {

@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 export function sources(root: URL, folders: readonly string[]): string[] {
   return folders.flatMap((folder) =>
     readdirSync(new URL(folder, root), { recursive: true, encoding: "utf8" })
-      .filter((path) => path.endsWith(".ts"))
+      .filter((path) => /\.c?ts$/.test(path) && !path.includes("node_modules"))
       .map((path) => `${folder}/${path}`),
   );
 }

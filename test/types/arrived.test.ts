@@ -1,7 +1,7 @@
 import { expectTypeOf } from "expect-type";
 import { type Arrived, type Baton, defineWorker, type Job, type NewJob, snooze } from "../../lib/index.js";
 
-// What is stated here is checked by the compiler: a test that compiles has passed. Nothing is run.
+// The compiler checks these tests: a test that compiles has passed. They run nothing.
 const baton = null as unknown as Baton;
 const url = import.meta.url;
 
@@ -27,19 +27,19 @@ interface Row {
 
 type Branded = string & { readonly brand: "id" };
 
-describe("types: what arrives of a result", () => {
+describe("types: a result after the transfer", () => {
   it("is an instance without its methods", () => {
     expectTypeOf<Arrived<Point>>().toEqualTypeOf<{ readonly x: number; label?: string }>();
     const worker = defineWorker(url, { name: "w", perform: () => new Point() });
     compiles(async () => {
       const point = await baton.call(worker.new());
       expectTypeOf(point.x).toEqualTypeOf<number>();
-      // @ts-expect-error -- the method stays behind
+      // @ts-expect-error -- methods are lost
       expectTypeOf(point.length);
     });
   });
 
-  it("is so at any depth, in arrays, tuples, unions and records", () => {
+  it("loses methods at any depth, in arrays, tuples, unions and records", () => {
     type Plain = { readonly x: number; label?: string };
     expectTypeOf<Arrived<Point[]>>().toEqualTypeOf<Plain[]>();
     expectTypeOf<Arrived<readonly [Point, number]>>().toEqualTypeOf<readonly [Plain, number]>();
@@ -48,7 +48,7 @@ describe("types: what arrives of a result", () => {
     expectTypeOf<Arrived<Point | string | undefined>>().toEqualTypeOf<Plain | string | undefined>();
   });
 
-  it("is the same type where nothing is lost", () => {
+  it("keeps its type if nothing is lost", () => {
     expectTypeOf<Arrived<Row>>().toEqualTypeOf<Row>();
     expectTypeOf<Arrived<Row[]>>().toEqualTypeOf<Row[]>();
     expectTypeOf<Arrived<Branded>>().toEqualTypeOf<Branded>();
@@ -63,7 +63,7 @@ describe("types: what arrives of a result", () => {
     expectTypeOf<Arrived<Record<string, unknown>>>().toEqualTypeOf<Record<string, unknown>>();
   });
 
-  it("is whole for built-in classes", () => {
+  it("keeps built-in classes", () => {
     type Builtin = {
       date: Date;
       map: Map<string, Date>;

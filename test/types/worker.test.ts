@@ -13,7 +13,7 @@ import type { NewJob, Relay } from "../../lib/index.js";
 import type Double from "../../examples/workers/double.js";
 import double from "../../examples/workers/double.js";
 
-// What is stated here is checked by the compiler: a test that compiles has passed. Nothing is run.
+// The compiler checks these tests: a test that compiles has passed. They run nothing.
 const baton = null as unknown as Baton;
 const url = import.meta.url;
 
@@ -44,7 +44,7 @@ describe("types: a worker", () => {
     compiles(() => defineWorker(url, { name: "w", scheduleIn: 5, perform: () => 1 }));
   });
 
-  it("unwraps a promise, and knows that control values are no results", () => {
+  it("unwraps a promise, and excludes control values from the result", () => {
     const worker = defineWorker(url, {
       name: "w",
       perform: async (job: Job<{ way: number }>) => {
@@ -69,7 +69,7 @@ describe("types: a worker", () => {
     expectTypeOf(sometimes.new({ a: true })).toEqualTypeOf<NewJob<number | undefined>>();
   });
 
-  it("needs no args where perform takes no job", () => {
+  it("needs no args if perform takes no job", () => {
     const worker = defineWorker(url, { name: "w", perform: () => 1 });
     compiles(() => [worker.new(), worker.new({}), worker.new({}, { priority: 3 })]);
   });
@@ -91,7 +91,7 @@ describe("types: a worker", () => {
     compiles(() => defineWorker(url, { name: "w", perform: (_job: Job<{ b: Uint8Array }>) => 1 }));
   });
 
-  it("compiles with all that survives JSON", () => {
+  it("compiles with any args that survive JSON", () => {
     interface Row {
       readonly id: number;
       name?: string;
@@ -108,7 +108,7 @@ describe("types: a worker", () => {
     expectTypeOf(dictionary.new({ a: 1 })).toEqualTypeOf<NewJob<Record<string, number>>>();
   });
 
-  it("gives its own backoff the same job", () => {
+  it("passes the same job to backoff", () => {
     defineWorker(url, {
       name: "w",
       perform: (job: Job<{ delay: number }>) => job.args.delay,
@@ -119,7 +119,7 @@ describe("types: a worker", () => {
     });
   });
 
-  it("is taken by a host whatever its args are", () => {
+  it("is accepted by a host whatever its args are", () => {
     compiles(() => new Baton({ connection: "postgres://localhost", workers: [double] }));
     // @ts-expect-error -- a module is no worker
     compiles(() => new Baton({ connection: "postgres://localhost", workers: [{ default: double }] }));
@@ -127,13 +127,13 @@ describe("types: a worker", () => {
 });
 
 describe("types: workerRef", () => {
-  it("knows args and result by the worker's type alone", () => {
+  it("infers args and result from the worker's type alone", () => {
     const ref = workerRef<typeof Double>("double");
     expectTypeOf(ref.new).parameter(0).toEqualTypeOf<{ int: number }>();
     expectTypeOf(ref.new({ int: 1 })).toEqualTypeOf<NewJob<number>>();
   });
 
-  it("keeps a result of undefined, and args that do not matter", () => {
+  it("keeps a result of undefined, and args of any type", () => {
     const nothing = defineWorker(url, { name: "w", perform: () => {} });
     expectTypeOf(workerRef<typeof nothing>("w").new()).toEqualTypeOf<NewJob<undefined>>();
   });
@@ -145,7 +145,7 @@ describe("types: workerRef", () => {
 });
 
 describe("types: results", () => {
-  it("come to await by way of the relay", () => {
+  it("reach await through the relay", () => {
     compiles(async () => {
       const relay = await baton.async(double.new({ int: 2 }));
       expectTypeOf(relay).toEqualTypeOf<Relay<number>>();
@@ -157,13 +157,13 @@ describe("types: results", () => {
           "discarded" | "cancelled" | "snoozed" | "result_too_large" | "timeout" | Error
         >();
         expectTypeOf(result.seconds).toEqualTypeOf<number | undefined>();
-        // @ts-expect-error -- there is none without ok
+        // @ts-expect-error -- there is no value without ok
         expectTypeOf(result.value);
       }
     });
   });
 
-  it("keep undefined among what they may be", () => {
+  it("keep undefined as a possible value", () => {
     compiles(async () => {
       const find = defineWorker(url, { name: "w", perform: (job: Job<{ in: string[] }>) => job.args.in.at(0) });
       const relay = await baton.async(find.new({ in: [] }));
@@ -172,11 +172,11 @@ describe("types: results", () => {
     });
   });
 
-  it("come back from call as they are", () => {
+  it("are returned by call without a wrapper", () => {
     compiles(async () => expectTypeOf(await baton.call(double.new({ int: 2 }))).toEqualTypeOf<number>());
   });
 
-  it("keep their places in awaitMany and asyncMany", () => {
+  it("keep their positions in awaitMany and asyncMany", () => {
     compiles(async () => {
       const text = defineWorker(url, { name: "w", perform: (job: Job<{ a: string }>) => job.args.a });
       const relays = await baton.asyncMany([double.new({ int: 2 }), text.new({ a: "b" })]);
@@ -195,20 +195,20 @@ describe("types: results", () => {
     });
   });
 
-  it("have no await on the relay itself: a relay is not thenable", () => {
+  it("are not awaited through the relay itself: a relay is not thenable", () => {
     expectTypeOf<Relay<number>>().not.toHaveProperty("then");
   });
 
-  it("need a started instance's own relays: other things do not compile", () => {
+  it("are awaited by relay and known options: anything else does not compile", () => {
     // @ts-expect-error -- a job is no relay
     compiles(() => baton.await(double.new({ int: 1 })));
-    // @ts-expect-error -- a promise of a relay is none
+    // @ts-expect-error -- a promise of a relay is not a relay
     compiles(() => baton.await(baton.async(double.new({ int: 1 }))));
     // @ts-expect-error -- it is called withRetries
     compiles(() => baton.await({} as Relay<number>, { retries: true }));
   });
 
-  it("may be error classes with any constructor", () => {
+  it("may be of error classes with any constructor", () => {
     class PaperError extends Error {
       constructor(
         readonly tray: number,
