@@ -81,7 +81,7 @@ export class Host {
     if (this.#stopping !== undefined) throw new StoppedError("start");
     const { prefix, queues } = this.#options;
     // Checked first: in a bundle even the import of Piscina fails.
-    if (queues.size > 0) entry("workers/thread.js");
+    if (queues.size > 0) entry("workers/entry.cjs");
     const loading = queues.size > 0 ? this.#loadRunner() : Promise.resolve(undefined);
     const connecting = this.database.start();
     try {

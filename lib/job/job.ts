@@ -88,6 +88,24 @@ export interface ClaimedJob {
   readonly ref: string | null;
 }
 
+/** What a thread gets of a claimed job. All other fields stay with the host. */
+export type ThreadJob = Pick<
+  ClaimedJob,
+  | "id"
+  | "claim"
+  | "worker"
+  | "queue"
+  | "args"
+  | "meta"
+  | "tags"
+  | "priority"
+  | "attempt"
+  | "maxAttempts"
+  | "scheduledAt"
+  | "insertedAt"
+  | "attemptedAt"
+>;
+
 /** The order in which jobs run: by priority, then by time, then by id. */
 export function compareJobs(a: ClaimedJob, b: ClaimedJob): number {
   return a.priority - b.priority || a.scheduledAt - b.scheduledAt || a.id - b.id;

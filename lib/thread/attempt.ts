@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { threadId } from "node:worker_threads";
-import type { ClaimedJob } from "../job/job.js";
+import type { ThreadJob } from "../job/job.js";
 import type { PerformContext } from "../worker.js";
 
 const attempts = new AsyncLocalStorage<Attempt>();
@@ -20,7 +20,7 @@ export class Attempt {
   /** The reason of the signal, from the first abort on. */
   #abortion: DOMException | null = null;
 
-  constructor({ id, claim, worker }: ClaimedJob) {
+  constructor({ id, claim, worker }: ThreadJob) {
     this.id = id;
     this.claim = claim;
     this.worker = worker;

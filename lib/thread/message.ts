@@ -1,4 +1,4 @@
-import type { ClaimedJob } from "../job/job.js";
+import type { ThreadJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import type { Run, Task } from "./perform.js";
 
@@ -13,7 +13,7 @@ export type TasksMessage = readonly [url: string, resultLimit: number, ...jobs: 
 type JobMessage = ReturnType<typeof jobMessage>;
 
 /** The message for jobs of one module, which run one after the other. */
-export function tasksMessage(jobs: readonly ClaimedJob[], url: string, resultLimit: number): TasksMessage {
+export function tasksMessage(jobs: readonly ThreadJob[], url: string, resultLimit: number): TasksMessage {
   return [url, resultLimit, ...jobs.map(jobMessage)];
 }
 
@@ -21,9 +21,9 @@ export function readTasks([url, resultLimit, ...jobs]: TasksMessage): Task[] {
   return jobs.map((message) => ({ job: readJob(message), url, resultLimit }));
 }
 
-function jobMessage(job: ClaimedJob) {
+function jobMessage(job: ThreadJob) {
   const { id, claim, worker, queue, args, meta, tags, priority, attempt, maxAttempts } = job;
-  const { suspicion, begun, awaited, scheduledAt, insertedAt, attemptedAt, ref } = job;
+  const { scheduledAt, insertedAt, attemptedAt } = job;
   return [
     id,
     claim,
@@ -35,21 +35,17 @@ function jobMessage(job: ClaimedJob) {
     priority,
     attempt,
     maxAttempts,
-    suspicion,
-    begun,
-    awaited,
     scheduledAt,
     insertedAt,
     attemptedAt,
-    ref,
   ] as const;
 }
 
-function readJob(message: JobMessage): ClaimedJob {
+function readJob(message: JobMessage): ThreadJob {
   const [id, claim, worker, queue, args, meta, tags, priority, attempt, maxAttempts, ...rest] = message;
-  const [suspicion, begun, awaited, scheduledAt, insertedAt, attemptedAt, ref] = rest;
+  const [scheduledAt, insertedAt, attemptedAt] = rest;
   const row = { id, claim, worker, queue, args, meta, tags, priority, attempt, maxAttempts };
-  return { ...row, suspicion, begun, awaited, scheduledAt, insertedAt, attemptedAt, ref };
+  return { ...row, scheduledAt, insertedAt, attemptedAt };
 }
 
 /** The most common outcome, a value, travels in pieces. Any other travels as it is. */

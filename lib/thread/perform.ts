@@ -3,7 +3,7 @@ import { failure, summarize } from "../codec/failure.js";
 import { type Control, isControl } from "../control.js";
 import { EncodeError } from "../errors.js";
 import type { Encoded } from "../job/answer.js";
-import type { ClaimedJob, Job, JsonObject } from "../job/job.js";
+import type { Job, JsonObject, ThreadJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import type { AnyWorker } from "../worker.js";
 import type { Attempt } from "./attempt.js";
@@ -11,7 +11,7 @@ import type { Modules } from "./modules.js";
 
 /** A job for a thread. */
 export interface Task {
-  readonly job: ClaimedJob;
+  readonly job: ThreadJob;
   /** The module that exports the worker. */
   readonly url: string;
   /** Bytes of a result after compression, unless the worker has a limit of its own. */
@@ -58,14 +58,7 @@ export async function perform(
   }
 }
 
-function parse({
-  claim: _claim,
-  ref: _ref,
-  suspicion: _suspicion,
-  begun: _begun,
-  awaited: _awaited,
-  ...job
-}: ClaimedJob): Job<never> {
+function parse({ claim: _claim, ...job }: ThreadJob): Job<never> {
   return {
     ...job,
     args: JSON.parse(job.args) as never,

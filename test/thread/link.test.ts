@@ -13,7 +13,7 @@ describe("The link to a thread", () => {
   let thread: Far<ThreadSide>;
 
   before(async () => {
-    const filename = fileURLToPath(new URL("../../workers/thread.js", import.meta.url));
+    const filename = fileURLToPath(new URL("../../workers/entry.cjs", import.meta.url));
     pool = new Piscina({ filename, name: "run", minThreads: 1, maxThreads: 1, atomics: "disabled" });
     [hello] = (await once(pool, "message")) as [Hello];
     thread = connect<ThreadSide>(hello[LINK], {});

@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { randomBytes } from "node:crypto";
 import { cancel, defineWorker, discard, type Job, snooze } from "../../lib/worker.js";
 
@@ -42,4 +43,10 @@ export const returning = defineWorker(import.meta.url, {
 export const inspecting = defineWorker(import.meta.url, {
   name: "inspecting",
   perform: (job: Job<{ a: number }>, { threadId }) => ({ job, threadId }),
+});
+
+/** Returns the paths of the files that its thread has loaded by `require()`. */
+export const requiring = defineWorker(import.meta.url, {
+  name: "requiring",
+  perform: () => Object.keys(createRequire(import.meta.url).cache),
 });

@@ -93,7 +93,7 @@ export class Spawner {
   start(): void {
     const { resourceLimits } = this.#options;
     const pool = new Piscina({
-      filename: entry("workers/thread.js"),
+      filename: entry("workers/entry.cjs"),
       name: "noop",
       minThreads: 1,
       maxThreads: 1,

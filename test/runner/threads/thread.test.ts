@@ -66,3 +66,19 @@ describe("Jobs in one message to a thread", () => {
     );
   });
 });
+
+describe("A thread", () => {
+  // A thread that is ended within a require() of an ES module aborts the process on Node.js 20.
+  it("loads no ES module by require()", async () => {
+    const threads = new Threads({ size: 1, resultLimit: 65_536, telemetry: new Telemetry("test") });
+    try {
+      await threads.start();
+      const { outcome } = await threads.run(claimedJob("requiring"), testModule("results.js"));
+      const required = valueIn(outcome) as string[];
+      expect(required.some((path) => path.endsWith("/dist/workers/entry.cjs"))).to.equal(true);
+      expect(required.filter((path) => /\/pg-baton\/|\/dist\/(lib|workers|test)\//.test(path))).to.have.length(1);
+    } finally {
+      await threads.stop();
+    }
+  });
+});
