@@ -275,7 +275,7 @@ describe("Baton", () => {
       await sql.query("insert into newer.migrations (step) values (1000)");
       const error = await startError(database.url, "newer");
       expect(error.code).to.equal("ERR_BATON_SCHEMA_TOO_NEW");
-      expect(error.message).to.include("1000").and.include("upgrade");
+      expect(error.message).to.include("1000").and.include("Upgrade pg-baton");
     });
 
     it("in a database that is not UTF8", async () => {
