@@ -1,7 +1,6 @@
 import { Batcher } from "./batch/batcher.js";
 import type { Engine } from "./engine/engine.js";
-import type { Inserted } from "./engine/insert.js";
-import type { InsertRow } from "./engine/insert.js";
+import type { Inserted, InsertRow } from "./engine/insert.js";
 import type { CheckedJob } from "./job/checked-job.js";
 import { databaseError, isPassing } from "./postgres/failure.js";
 import { makeRelay, newRef, type Relay } from "./relay/relay.js";

@@ -1,9 +1,16 @@
 import { type Answer, type AnswerEncoding, isAnswerKind, type StoredAnswer } from "../job/answer.js";
 import { stateOf } from "../job/job.js";
-import { ANSWER_HEAD } from "./ending.js";
 import { tablesOf } from "./fragments.js";
 import { operation, Parameters } from "./parameters.js";
 import { refFromUuid, uuidFromRef } from "./ref.js";
+
+/** How many bytes precede those of an answer in the `result` column: its kind and its encoding. */
+export const ANSWER_HEAD = 2;
+
+/** These bytes, as text. */
+export function answerHead({ kind, encoding }: Answer): string {
+  return kind + encoding;
+}
 
 /** Results of more bytes are read one by one, so a thousand rows bring at most 16 MB. */
 export const INLINE = 16_384;

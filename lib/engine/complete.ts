@@ -1,7 +1,7 @@
 import { stateNumber } from "../job/job.js";
 import type { Transition } from "../job/transition.js";
+import { answerHead } from "./answers.js";
 import { type ClaimKey, fenced, inLockOrder } from "./claim-key.js";
-import { answerHead } from "./ending.js";
 import { ATTEMPT, expiry, relaxed, tablesOf, tell, wake, withError } from "./fragments.js";
 import { pack } from "./packed.js";
 import { arrayOf, Columns, operation } from "./parameters.js";

@@ -21,8 +21,8 @@ import { type Pair, pairKey, type Unserved } from "./unserved.js";
 /** The server's code for a full notification queue. */
 const PROGRAM_LIMIT_EXCEEDED = "54000";
 
-/** Whether an earlier try of the same write may have gone through, its reply lost. */
 interface Retry {
+  /** Whether an earlier try of the same write may have gone through, its reply lost. */
   readonly again?: boolean;
 }
 
@@ -197,7 +197,7 @@ export class Engine {
     { compare = false }: { readonly compare?: boolean } = {},
   ): Promise<Tended> {
     const { tend } = this.#operations;
-    const [row] = await this.#notifying<TendedRow>(tend, tend.values(this.host, limit, queues, compare));
+    const [row] = await this.#notifying<TendedRow>(tend, tend.values({ host: this.host, limit, queues, compare }));
     this.#claims.notice(queues, row?.mixed ?? queues);
     return toTended(row as TendedRow, { compared: compare });
   }

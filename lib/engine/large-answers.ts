@@ -1,7 +1,6 @@
 import { MAX_RESULT_LIMIT } from "../codec/limits.js";
 import type { StoredAnswer } from "../job/answer.js";
-import { type StoredRow, toStored } from "./answers.js";
-import { ANSWER_HEAD } from "./ending.js";
+import { ANSWER_HEAD, type StoredRow, toStored } from "./answers.js";
 import { tablesOf } from "./fragments.js";
 import { uuidFromRef } from "./ref.js";
 

@@ -203,7 +203,7 @@ async function progressOf(database: Database, prefix: string): Promise<Progress>
   if (newest > STEPS.length) {
     throw new DatabaseError(
       "ERR_BATON_SCHEMA_TOO_NEW",
-      `Schema ${prefix} is at step ${newest}, this release of pg-baton knows ${STEPS.length}. Upgrade pg-baton, or use another prefix`,
+      `Schema ${prefix} is at step ${newest}, but this release of pg-baton knows only ${STEPS.length} steps. Upgrade pg-baton, or use another prefix`,
     );
   }
   const done = new Set(known.map(({ step }) => step));

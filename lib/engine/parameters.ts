@@ -77,8 +77,8 @@ export class Columns<Item> {
   }
 
   /**
-   * Selects many items from their arrays, in order. `more` has further columns, by name, as arrays.
-   * Elements of an array that are arrays themselves come as text, JSON as one JSON array.
+   * Selects many items from their arrays, in order. `more` are further arrays, by column. PostgreSQL
+   * has no arrays of arrays of different lengths, so these come as text; JSON comes as one array.
    */
   many(more: Readonly<Record<string, string>> = {}): string {
     const names = [...this.#columns.map(([name]) => name), ...Object.keys(more)];
@@ -88,9 +88,9 @@ export class Columns<Item> {
         ? `pg_catalog.jsonb_array_elements($${at + 1}::${JSONB})`
         : `pg_catalog.unnest($${at + 1}::${isArray(type) ? type : `${type}[]`})`,
     );
-    const furthers = Object.values(more).map((array) => `pg_catalog.unnest(${array})`);
+    const extra = Object.values(more).map((array) => `pg_catalog.unnest(${array})`);
     return `select ${[...selected, ...Object.keys(more)].join(", ")}
-      from rows from (${[...unnested, ...furthers].join(", ")}) as i(${names.join(", ")})`;
+      from rows from (${[...unnested, ...extra].join(", ")}) as i(${names.join(", ")})`;
   }
 
   /** The values of {@link one}. */

@@ -17,6 +17,16 @@ export interface Sighting {
   readonly free: boolean;
 }
 
+/** A look at the table. */
+export interface Look {
+  readonly host: string;
+  /** How many due jobs become available at most. */
+  readonly limit: number;
+  readonly queues: readonly string[];
+  /** Whether to return what the host holds by the table. */
+  readonly compare: boolean;
+}
+
 /** What a look found and did. */
 export interface Tended {
   /** How many scheduled and retryable jobs were due and became available. */
@@ -95,8 +105,7 @@ export function tend(prefix: string) {
       end as held,
       array(select distinct attempted_by from ${jobs} j where state = 2 and attempted_by <> ${$.host}
         and not exists (select from ${hosts} h where h.id = j.attempted_by)) as orphans`,
-    (host: string, limit: number, queues: readonly string[], compare: boolean) =>
-      PARAMETERS.values({ host, limit, queues: arrayOf(queues), compare }),
+    ({ queues, ...look }: Look) => PARAMETERS.values({ ...look, queues: arrayOf(queues) }),
   );
 }
 

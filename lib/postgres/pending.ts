@@ -3,7 +3,7 @@ import type pg from "pg";
 import { bytesQueuedOf, bytesReadOf, bytesWrittenOf, handshakeProcessOf, streamOf } from "./internals.js";
 
 /** The slowest line to allow for, in bytes a ms. */
-export const SLOWEST = 500;
+const SLOWEST = 500;
 /** Most bytes that the systems at both ends of a line may buffer, unseen by this process. */
 const UNSEEN = 8 * 1_024 * 1_024;
 

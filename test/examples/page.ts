@@ -1,24 +1,29 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 
 /** The root of the repository. This file runs as `dist/test/examples/page.js`. */
 const ROOT = new URL("../../../", import.meta.url);
 
-/** A fenced block of a page, with the marker above it. */
+/** A fenced block of a page. */
 export interface Block {
   readonly language: string;
   readonly text: string;
-  /** What the block shows, such as `examples/host.ts#host`. Undefined if nothing says so. */
+  /** The excerpt that the marker above the block names, such as `examples/host.ts#host`. */
   readonly source: string | undefined;
 }
 
-/** Pages that are made by a command, or drawn for maintainers. */
+/** Pages for maintainers, and one that a command makes. */
 const OTHERS = new Set(["docs/architecture.md", "docs/benchmarks.md", "docs/performance.md"]);
 
 /** The pages for users, as paths from the root. */
 export const PAGES: readonly string[] = ["README.md", ...filesOf("docs").filter((path) => path.endsWith(".md"))].filter(
   (path) => !OTHERS.has(path),
 );
+
+/** Whether the repository has a file or folder at a path from its root. */
+export function exists(path: string): boolean {
+  return existsSync(new URL(path, ROOT));
+}
 
 /** Reads a file of the repository. */
 export function read(path: string): string {
@@ -36,7 +41,7 @@ export function blocksOf(page: string): Block[] {
   return [...fences].map(([, source, language = "", text = ""]) => ({ language, text, source }));
 }
 
-/** A file of examples, or the region that is named after `#`, as a user would write it. */
+/** An example, or the region of it after `#`, with the imports that a user would write. */
 export function excerpt(source: string): string {
   const [path = "", name] = source.split("#");
   const text = read(path).trimEnd();
@@ -47,7 +52,7 @@ export function excerpt(source: string): string {
   );
 }
 
-/** The slugs of a page's headings, by which links name them. */
+/** The slugs of a page's headings, which links use as anchors. */
 export function anchorsOf(page: string): string[] {
   const prose = read(page).replaceAll(/```[\s\S]*?\n```/g, "");
   return [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>

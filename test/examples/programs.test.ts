@@ -6,7 +6,7 @@ import { createDatabase, type TestDatabase } from "../support/database.js";
 import { spawnNode } from "../support/process.js";
 import { read } from "./page.js";
 
-/** Programs that pages show, as paths from `dist`, and the lines that they print. */
+/** Programs that pages show, as paths from `dist`, and lines that they print, in order. */
 const PROGRAMS: Readonly<Record<string, readonly RegExp[]>> = {
   "../examples/first/app.js": [/^{$/, /^ {2}ok: true,$/, /^ {2}value: 4,$/],
   "../examples/first/one-file.js": [/^4$/],
@@ -60,7 +60,7 @@ describe("the programs of the documentation", function () {
     expect(await program.exited, program.stderr).to.deep.equal({ code: 0, signal: null });
   });
 
-  it("examples/roles.sql grants a caller and a host what they need, and no more than start() checks", async () => {
+  it("examples/roles.sql grants a caller and a host the rights that they need", async () => {
     await (await new Baton({ connection: database.url }).start()).stop();
     const roles = { app_caller: `caller_${process.pid}`, app_host: `host_${process.pid}` };
     const script = Object.entries(roles).reduce(

@@ -35,7 +35,7 @@ class FakeThreads {
     this.aborted.push(jobId);
   }
 
-  runs(): boolean {
+  isRunning(): boolean {
     return true;
   }
 }

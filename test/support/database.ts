@@ -90,7 +90,8 @@ async function dropDatabase(admin: pg.Client, name: string): Promise<void> {
   const connected = async (): Promise<readonly string[]> => {
     const { rows } = await admin.query<{ who: string }>(
       `select format('%s %s, whose last query was: %s', pid, application_name, query) as who
-       from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()`,
+       from pg_stat_activity
+       where datname = $1 and pid <> pg_backend_pid() and backend_type = 'client backend'`,
       [name],
     );
     return rows.map(({ who }) => who);
