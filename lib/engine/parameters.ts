@@ -45,8 +45,8 @@ export class Parameters<Name extends string> {
 }
 
 /**
- * A column of what a statement reads from its parameters: its name, its type, and its
- * value for an item.
+ * A column of what a statement reads from its parameters: its name, its
+ * type, and its value for an item.
  */
 export type Column<Item> = readonly [name: string, type: string, valueOf: ValueOf<Item>];
 
@@ -77,8 +77,9 @@ export class Columns<Item> {
   }
 
   /**
-   * Selects many items from their arrays, in order. `more` are further arrays, by column. PostgreSQL
-   * has no arrays of arrays of different lengths, so these come as text; JSON comes as one array.
+   * Selects many items from their arrays, in order. `more` are further arrays, by
+   * column. PostgreSQL has no arrays of arrays of different lengths, so these come
+   * as text; JSON comes as one array.
    */
   many(more: Readonly<Record<string, string>> = {}): string {
     const names = [...this.#columns.map(([name]) => name), ...Object.keys(more)];
