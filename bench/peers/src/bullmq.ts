@@ -1,5 +1,13 @@
 import type { IQueueBackend, withBackend } from "bullmq";
-import { type Caller, drained, type Host, type JobName, PATIENCE, type Peer, type Setting } from "./peer.js";
+import {
+  type Caller,
+  drained,
+  type Host,
+  type JobName,
+  PATIENCE,
+  type Peer,
+  type Setting,
+} from "../../../dist/bench/peers/peer.js";
 import { until } from "./until.js";
 
 /** For connections as `C` says. */

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { PATIENCE } from "./peer.js";
+import { PATIENCE } from "../../../dist/bench/peers/peer.js";
 
 /**
  * Awaiting by hand, for peers that have no way to await a job: the job itself tells its result with NOTIFY, and the caller

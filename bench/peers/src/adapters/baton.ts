@@ -1,7 +1,7 @@
 import { Baton, type BatonOptions, type NewJob } from "../../../../dist/lib/index.js";
 import { Burn } from "../../../../dist/bench/workers/burn.js";
 import { Noop, Same } from "../../../../dist/bench/workers/noop.js";
-import { type Caller, PATIENCE, type Peer, type Setting } from "../peer.js";
+import { type Caller, PATIENCE, type Peer, type Setting } from "../../../../dist/bench/peers/peer.js";
 import { Tables } from "../until.js";
 
 /** All jobs run in threads; a host takes as many as it has threads for, and a few ahead. */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type AddJobsJobSpec, Logger, makeWorkerUtils, run, type TaskList } from "graphile-worker";
 import { Announcer, Mailbox } from "../hand-made.js";
-import { type Caller, drained, type Host, type Peer, type Setting } from "../peer.js";
+import { type Caller, drained, type Host, type Peer, type Setting } from "../../../../dist/bench/peers/peer.js";
 import { threadPool } from "../threads.js";
 import { Tables } from "../until.js";
 

@@ -1,4 +1,4 @@
-import { type Caller, drained, type Peer, type Setting } from "../peer.js";
+import { type Caller, drained, type Peer, type Setting } from "../../../../dist/bench/peers/peer.js";
 import { threadPool } from "../threads.js";
 
 const alone = (): never => {
