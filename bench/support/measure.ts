@@ -39,14 +39,17 @@ export async function measure(
   speed: MachineSpeed,
 ): Promise<Measured> {
   const contenders = await question.open(bench);
-  for (const contender of contenders) await (contender.warmUp ? contender.warmUp() : contender.round());
   const ran: Round[] = [];
   const quiet = (): number => ran.filter(({ checks }) => !speed.disturbed(checks)).length;
-  while (ran.length < rounds * PATIENCE && quiet() < rounds) {
-    const first = question.rotate === true ? ran.length % contenders.length : 0;
-    ran.push(await runRound([...contenders.slice(first), ...contenders.slice(0, first)], speed));
+  try {
+    for (const contender of contenders) await (contender.warmUp ? contender.warmUp() : contender.round());
+    while (ran.length < rounds * PATIENCE && quiet() < rounds) {
+      const first = question.rotate === true ? ran.length % contenders.length : 0;
+      ran.push(await runRound([...contenders.slice(first), ...contenders.slice(0, first)], speed));
+    }
+  } finally {
+    for (const contender of contenders) await contender.close?.();
   }
-  for (const contender of contenders) await contender.close?.();
   return { question, ...choose(ran, rounds, speed) };
 }
 

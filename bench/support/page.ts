@@ -30,7 +30,7 @@ const markdown = new Marked({
   },
 });
 
-/** One page that needs nothing from elsewhere: the targets, all ratios, and each question with its plots. */
+/** One self-contained page: the targets, all ratios, and each question with its plots. */
 export function htmlReport(report: Report): string {
   const { measured } = report;
   const judged = measured.flatMap(rowsOf).filter(({ target }) => target !== null);

@@ -20,8 +20,8 @@ export interface Row {
 
 /** A whole run. */
 export interface Report {
-  /** Whether Baton stood beside floors written by hand, or beside its peers. */
-  readonly bench: "floors" | "peers";
+  /** What Baton is compared with: floors written by hand, its peers, or another build. */
+  readonly bench: "floors" | "peers" | "pairs";
   /** YYYY-MM-DD. */
   readonly date: string;
   readonly environment: Environment;
