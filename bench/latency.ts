@@ -30,8 +30,8 @@ export const twoProcesses: Question = {
 };
 
 /**
- * Two floors: a caller that runs its own job needs no claim and gets by with two durable statements;
- * with a claim they are three.
+ * Two floors: a caller that runs its own job needs no claim, which leaves two durable statements.
+ * With a claim there are three.
  */
 export const sameProcess: Question = {
   scope: "latency",

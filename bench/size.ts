@@ -17,7 +17,7 @@ const SIZES: readonly { readonly bytes: number; readonly awaits: number; readonl
   { bytes: MIB, awaits: 30 },
   { bytes: 10 * MIB, awaits: 10, target: { on: "figure", atMost: 150 } },
 ];
-/** The time of the main thread is that for this many results of this size, less that for numbers. */
+/** For the time of the main thread: this many results of this size, less as many numbers. */
 const SMALL = 5_900;
 const MANY = 1_000;
 const TURNS = 5;

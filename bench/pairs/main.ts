@@ -19,7 +19,7 @@ import type { Order, SideFigures } from "./side.js";
 const SIDE = new URL("./side.js", import.meta.url);
 /** Awaits over which the costs of a job are counted. */
 const COUNTED = 500;
-/** Half the width of a 95 % confidence interval of a mean, in standard errors, for about 20 pairs. */
+/** Half the width of a 95 % confidence interval, in standard errors, for about 20 pairs. */
 const T = 2.09;
 
 const LINES = [

@@ -53,7 +53,7 @@ async function awaits(open: number, count: number) {
   return flown;
 }
 
-/** Inserts no-op jobs, and returns how many a second run until an awaited one of lower priority is done. */
+/** Inserts no-op jobs and an awaited one of lower priority. Returns how many a second ran. */
 async function emptied(count: number): Promise<number> {
   const start = performance.now();
   await baton.insertMany(Array.from({ length: count }, () => Noop.new()));

@@ -14,7 +14,7 @@ export interface Setting {
   readonly burn: { readonly rounds: number };
 }
 
-/** One way to have the work done. Host and caller are two processes, but one for the work "same". */
+/** One way to do the work. Host and caller are two processes, or one for the work "same". */
 export interface Peer {
   /** Starts the side that runs jobs. */
   host(setting: Setting): Promise<Host>;

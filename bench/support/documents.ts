@@ -1,6 +1,7 @@
 import { showRatio, showSpread, showWith, show } from "./format.js";
-import { list, machine, method, table } from "./markdown.js";
-import { type Palette, rangePlot } from "./plots.js";
+import { linesTable, list, machine, method, table } from "./markdown.js";
+import type { Palette } from "./plots/canvas.js";
+import { rangePlot } from "./plots/ranges.js";
 import type { Row, Stored, StoredQuestion } from "./report.js";
 
 const OPEN = "<!-- figures: made by npm run bench:docs -->";
@@ -69,18 +70,21 @@ export function benchmarkFigures({ floors, peers }: Results): string {
     ...peers.questions.flatMap((question) => [`### ${capital(question.title)}`, peerTable(question)]),
     "## Beside floors written by hand",
     about(floors),
-    ...floors.questions.flatMap(({ title, about: text, rows }) => [`### ${capital(title)}`, text, floorTable(rows)]),
+    ...floors.questions.flatMap(({ title, about: text, rows }) => [
+      `### ${capital(title)}`,
+      text,
+      linesTable(rows.map(withoutTarget)),
+    ]),
   ].join("\n\n");
 }
 
-/** `docs/latency.svg`: p50 and p99 of one await between two processes, as in the README's first row. */
+/** Draws p50 and p99 of one await between two processes, the README's first row. */
 export function latencyPicture({ peers }: Results): string {
   const question = peers.questions.find(({ scope }) => scope === "latency");
   const ranges = contendersOf(question?.rows ?? []).flatMap(({ name, figures: { p50, p99 } }) =>
     p50 && p99 ? [{ label: NAMES[name] ?? name, p50: p50.figure.median, p99: p99.figure.median }] : [],
   );
-  const title = "One await between two processes";
-  const svg = rangePlot({ title, x: "ms" }, ranges, COLOURS);
+  const svg = rangePlot("One await between two processes", "ms", ranges, COLOURS);
   const paper = `<rect width="100%" height="100%" fill="${COLOURS.paper}"/>`;
   return `${svg.replace(/>/, `>${paper}`)}\n`;
 }
@@ -119,24 +123,6 @@ function peerTable({ rows }: StoredQuestion): string {
   return table(["", ...head, ...(compared ? ["of Piscina alone"] : [])], lines);
 }
 
-function floorTable(rows: readonly Row[]): string {
-  const lines = rows.map(({ label, unit, figure, floor, ratio }) => [
-    label,
-    showWith(figure.median, unit),
-    showSpread(figure),
-    floor ? showWith(floor.median, unit) : "",
-    ratio ? showRatio(ratio.median) : "",
-    ratio ? showSpread(ratio) : "",
-  ]);
-  const head = ["", "measured", "min-max", "floor", "ratio", "min-max"];
-  return rows.some(({ floor }) => floor !== null)
-    ? table(head, lines)
-    : table(
-        head.slice(0, 3),
-        lines.map((line) => line.slice(0, 3)),
-      );
-}
-
 function contendersOf(rows: readonly Row[]): { name: string; figures: Figures }[] {
   const all = new Map<string, Record<string, Row>>();
   for (const row of rows) {
@@ -146,6 +132,11 @@ function contendersOf(rows: readonly Row[]): { name: string; figures: Figures }[
   const order = Object.keys(NAMES);
   const ordered = [...all].toSorted(([a], [b]) => order.indexOf(a) - order.indexOf(b));
   return ordered.map(([name, figures]) => ({ name, figures }));
+}
+
+/** Targets are ours, and stay in the bench. */
+function withoutTarget(row: Row): Row {
+  return { ...row, target: null, met: null };
 }
 
 /** A sentence about the awaits that were lost, where any were. */

@@ -14,7 +14,7 @@ export interface Flown {
   readonly times: readonly number[];
 }
 
-/** Keeps `open` calls in flight until `count` are done. A call returns whether its result was right. */
+/** Keeps `open` calls in flight until `count` are done. A call returns true for a right result. */
 export async function keepInFlight(
   open: number,
   count: number,

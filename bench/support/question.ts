@@ -3,7 +3,7 @@ import type { Child } from "./child.js";
 /** The figures of one contender in one round, by name. */
 export type Figures = Readonly<Record<string, number>>;
 
-/** Single measurements of one contender in one round, by name. Distributions are drawn from them. */
+/** Single measurements of one contender in one round, by name, for distributions. */
 export type Samples = Readonly<Record<string, readonly number[]>>;
 
 /** One side of a comparison: Baton, a floor, or a peer. */
