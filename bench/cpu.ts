@@ -1,9 +1,9 @@
-import { burnRounds } from "./support/cpu-check.js";
+import { burnRounds } from "./support/machine-speed.js";
 import type { Question } from "./support/question.js";
 import { THREADS, throughBaton, throughPiscina } from "./support/sides.js";
 import { Burn } from "./workers/burn.js";
 
-/** About how many ms each job takes when it has a core to itself, and how many a round: about two seconds of work. */
+/** ms of a job that has a core to itself, and the jobs of a round: about two seconds of work. */
 const KINDS = [
   { ms: 1, jobs: 4_000 },
   { ms: 10, jobs: 400 },
@@ -13,7 +13,9 @@ const KINDS = [
 export const cpuBound: readonly Question[] = KINDS.map(({ ms, jobs }) => ({
   scope: "cpu",
   title: `${jobs.toLocaleString("en")} jobs of about ${ms} ms`,
-  about: `The same function with the same args in ${THREADS} threads, through Baton (all inserted at once) and through bare Piscina. The loop delay is what a 1 ms timer in the host's process saw, less that ms.`,
+  about:
+    `The same function with the same args in ${THREADS} threads, through Baton (all inserted at once) and through ` +
+    "bare Piscina. The event-loop delay is that of a 1 ms timer in the host's process.",
   lines: [
     {
       label: "jobs",

@@ -9,14 +9,18 @@ const HOST = new URL("./processes/baton-host.js", import.meta.url);
 const AWAITS = new URL("./processes/awaits.js", import.meta.url);
 const START = new URL("./processes/start.js", import.meta.url);
 
-/** ms that an idle host is watched in a round. */
+/** ms of a round in which the host is idle. */
 const WATCH = 10_000;
+/** Awaits that are open at once. */
 const OPEN = 10_000;
 
 export const idle: Question = {
   scope: "idle",
-  title: "what it costs to be there",
-  about: `A host with one queue and nothing to do, for ${WATCH / 1_000} s; transactions of its database count as statements, those of its listening session too. An await among ${OPEN.toLocaleString("en")} open ones. The import, and the start to a first result on a schema that is there, in fresh processes.`,
+  title: "an idle host, an open await, a start",
+  about:
+    `A host with one queue and no jobs, for ${WATCH / 1_000} s; each transaction of its database counts as a ` +
+    `statement. The heap of each of ${OPEN.toLocaleString("en")} open awaits. In fresh processes: the import, and the ` +
+    "time from start() to a first result on an existing schema.",
   lines: [
     { label: "CPU", unit: "%", of: ["host", "cpu"], target: { on: "figure", atMost: 0.5 } },
     { label: "statements", unit: "/s", of: ["host", "statements"], target: { on: "figure", atMost: 2 } },
@@ -62,8 +66,8 @@ async function starting(bench: Bench): Promise<Contender> {
   const connection = await bench.database();
   await (await new Baton({ connection }).start()).stop();
   const round = async (): Promise<Record<string, number>> => {
-    const { imported } = await run({});
-    const { first, all } = await run({ connection });
+    const { imported } = await startOnce({});
+    const { first, all } = await startOnce({ connection });
     return { imported, first, all };
   };
   return { name: "start", round };
@@ -75,7 +79,7 @@ interface Started {
   readonly all: number;
 }
 
-async function run(argument: object): Promise<Started> {
+async function startOnce(argument: object): Promise<Started> {
   const child = fork(START, [JSON.stringify(argument)], { stdio: ["ignore", 2, 2, "ipc"] });
   const exited = once(child, "exit");
   const [{ value }] = (await once(child, "message")) as [{ value: Started }];

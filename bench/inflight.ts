@@ -9,7 +9,7 @@ import { Same } from "./workers/noop.js";
 const HOST = new URL("./processes/baton-host.js", import.meta.url);
 const FLOOR_HOST = new URL("./processes/batched-floor-host.js", import.meta.url);
 
-/** Awaits open at a time; how many in all in a round; and what is hoped for. */
+/** Awaits open at a time, awaits of a round, and the target. */
 const LEVELS: readonly { readonly open: number; readonly awaits: number; readonly target?: Target }[] = [
   { open: 10, awaits: 2_000 },
   { open: 100, awaits: 5_000, target: { on: "figure", atLeast: 7_000 } },
@@ -20,7 +20,8 @@ export const inFlight: Question = {
   scope: "inflight",
   title: "awaits in flight, two processes",
   about:
-    "A keeps so many awaits open, B runs the jobs in threads. Lost: not answered, or with another's result. Floor: batches by hand on bare pg, in the event loop.",
+    "One process keeps this many awaits open, another runs the jobs in threads. Lost: no answer, or another job's " +
+    "result. Floor: batches by hand on bare pg, with jobs in the event loop.",
   lines: LEVELS.flatMap(({ open, target }) => [
     {
       label: `${open.toLocaleString("en")} in flight`,
@@ -32,14 +33,13 @@ export const inFlight: Question = {
     { label: "p99", unit: "ms", of: ["baton", `p99 ${open}`] as const, against: ["by hand", `p99 ${open}`] as const },
     { label: "lost", unit: "", of: ["baton", `lost ${open}`] as const, target: { on: "figure", atMost: 0 } as const },
   ]),
-  curves: ["baton", "by hand"].map((contender) => ({
-    label: contender,
-    x: "awaits in flight",
-    y: "results/s",
-    scale: "log",
-    yScale: "log",
-    points: LEVELS.map(({ open }) => ({ x: open, of: [contender, `results ${open}`] as const })),
-  })),
+  curves: {
+    axes: { x: "awaits in flight", y: "results/s", xScale: "log", yScale: "log" },
+    of: ["baton", "by hand"].map((contender) => ({
+      label: contender,
+      points: LEVELS.map(({ open }) => ({ x: open, of: [contender, `results ${open}`] as const })),
+    })),
+  },
   distributions: LEVELS.map(({ open }) => ({
     x: `one await with ${open.toLocaleString("en")} in flight, ms`,
     of: ["baton", "by hand"].map((side) => [side, `times ${open}`] as const),
@@ -71,7 +71,7 @@ async function byHand(bench: Bench): Promise<Contender> {
   return contender("by hand", call, close);
 }
 
-/** One level after the other, in each round. */
+/** Each round measures one level after the other. */
 function contender(name: string, call: (int: number) => Promise<boolean>, close: () => Promise<void>): Contender {
   const samples: Record<string, readonly number[]> = {};
   const round = async (): Promise<Figures> => {

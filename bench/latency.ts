@@ -15,7 +15,8 @@ export const twoProcesses: Question = {
   scope: "latency",
   title: "await, two processes, one at a time",
   about:
-    'A inserts a job, B runs it, A gets the result. Floor: insert with NOTIFY, claim, completion with NOTIFY, by hand on bare pg, no threads. Relaxed: durability "relaxed".',
+    "One process inserts a job and awaits it, another runs it. Floor: insert with NOTIFY, claim, completion with " +
+    'NOTIFY, by hand on bare pg, without threads. Relaxed: durability "relaxed".',
   lines: [
     ...linesOf("baton", "", "by hand", { on: "ratio", atMost: 1.15 }, { on: "figure", atMost: 4 }),
     ...linesOf("relaxed", "relaxed, ", "by hand", { on: "figure", atMost: 0.96 }),
@@ -29,14 +30,15 @@ export const twoProcesses: Question = {
 };
 
 /**
- * Two floors, since a caller that runs its own job needs no claim: two durable statements, and beside it the three of a
- * caller that goes by the table.
+ * Two floors: a caller that runs its own job needs no claim, which leaves two durable statements.
+ * With a claim there are three.
  */
 export const sameProcess: Question = {
   scope: "latency",
   title: "await, same process, one at a time",
   about:
-    'Caller and host are one. Floor: insert as already claimed, completion, by hand on bare pg, no threads, no NOTIFY. Early: delivery "early".',
+    "One process is caller and host. Floor: insert as already claimed, completion, by hand on bare pg, without threads " +
+    'and NOTIFY. Early: delivery "early".',
   lines: [
     ...linesOf("baton", "", "two statements", { on: "figure", atMost: 0.9 }),
     { label: "p50 to insert, claim, complete", unit: "ms", of: ["baton", "p50"], against: ["three statements", "p50"] },
@@ -84,7 +86,7 @@ async function floorApart(bench: Bench): Promise<Contender> {
   const url = await bench.database();
   await bench.child(FLOOR_HOST, { url });
   const [listening, working] = [await Floor.connect(url), await Floor.connect(url)];
-  // A result may come before the reply to its insert does.
+  // A result may arrive before the reply to its insert.
   let heard: (int: number) => void = () => {};
   await listening.listen(REPLIES, (payload) => heard(readReply(payload).int));
   const call = (int: number): Promise<number> =>
@@ -118,7 +120,7 @@ function contender(name: string, call: (int: number) => Promise<number>, close: 
   return { name, round, samples: () => ({ await: times }), close };
 }
 
-/** Resolves to the ms that each await took. */
+/** Returns the ms that each await took. */
 async function oneAtATime(call: (int: number) => Promise<number>): Promise<number[]> {
   const times: number[] = [];
   for (let int = 0; int < AWAITS; int += 1) {

@@ -8,7 +8,7 @@ import { Same } from "./workers/noop.js";
 const HOST = new URL("./processes/baton-host.js", import.meta.url);
 const LISTENERS = new URL("./processes/listeners.js", import.meta.url);
 
-/** Rows that are in the way: finished ones, and ones that wait in another queue. BENCH_ROWS makes a smaller table. */
+/** Finished rows, and rows that wait in another queue. BENCH_ROWS makes a smaller table. */
 const FINISHED = Number(process.env["BENCH_ROWS"] ?? 1_000_000);
 const WAITING = FINISHED / 10;
 const ONE_BY_ONE = 300;
@@ -22,7 +22,7 @@ const FILL = `insert into baton.jobs (queue, worker, state, claim, attempt, ref,
 export const fullTable: Question = {
   scope: "scale",
   title: `a table of ${FINISHED.toLocaleString("en")} finished and ${WAITING.toLocaleString("en")} waiting rows`,
-  about: `Two processes; the rows that wait are another queue's. Floor: the same on an empty table.`,
+  about: "Two processes; the waiting rows are in another queue. Floor: the same on an empty table.",
   lines: [
     {
       label: "p50, one at a time",
@@ -42,28 +42,26 @@ export const fullTable: Question = {
   open: async (bench) => [await apart(bench, "full", true), await apart(bench, "empty", false)],
 };
 
-/** Batons that listen beside the two that work, in as many processes as make a hundred of them bearable. */
+/** Idle Batons that listen beside the two that work; up to 25 share a process. */
 const CROWDS = [0, 10, 100] as const;
 const A_PROCESS = 25;
 
 export const listeners: Question = {
   scope: "scale",
   title: "hosts that listen",
-  about: `${OPEN} awaits in flight between two processes, while so many more Batons listen to the same database and do nothing.`,
+  about:
+    `${OPEN} awaits in flight between two processes, while this many more Batons listen to the same database and do ` +
+    "nothing.",
   lines: CROWDS.map((crowd) => ({
     label: `${crowd} more`,
     unit: "/s",
     of: [nameOf(crowd), "results"],
     ...(crowd > 0 && { against: [nameOf(0), "results"] as const, target: { on: "ratio", atLeast: 0.5 } as const }),
   })),
-  curves: [
-    {
-      label: "baton",
-      x: "more hosts",
-      y: "results/s",
-      points: CROWDS.map((crowd) => ({ x: crowd, of: [nameOf(crowd), "results"] as const })),
-    },
-  ],
+  curves: {
+    axes: { x: "more hosts", y: "results/s", xScale: "linear", yScale: "linear" },
+    of: [{ label: "baton", points: CROWDS.map((crowd) => ({ x: crowd, of: [nameOf(crowd), "results"] })) }],
+  },
   open: (bench) => Promise.all(CROWDS.map((crowd) => crowded(bench, crowd))),
 };
 

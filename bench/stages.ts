@@ -11,7 +11,7 @@ import type { InsertRow } from "../lib/engine/insert.js";
 import { Telemetry } from "../lib/telemetry.js";
 import { TABLE } from "./support/floor.js";
 import type { Bench, Contender, Figures, Line, Question } from "./support/question.js";
-import { median } from "./support/stats.js";
+import { percentile } from "./support/stats.js";
 import { Noop } from "./workers/noop.js";
 
 const SAMPLES = 200;
@@ -19,12 +19,14 @@ const BATCHES = [1, 100] as const;
 const STAGES = ["insert", "claim", "complete"] as const;
 const HOST = "bench";
 
-/** So that a regression shows where it is. */
+/** Shows where a regression is. */
 export const stages: Question = {
   scope: "stages",
   title: "each stage by itself",
   about:
-    "One connection, one statement at a time; a batch's time is that of all its rows. Completions have an awaiter, and tell it. Floor: a bare insert, update with skip locked, update and pg_notify on a table without anything else; a bare worker's postMessage.",
+    "One connection, one statement at a time; the time of a batch is that of all its rows. Completions notify an " +
+    "awaiter. Floor: a bare insert, update with skip locked, and update with pg_notify, on a table with no more than " +
+    "these need; postMessage to a bare worker thread.",
   lines: [
     ...BATCHES.flatMap((rows) => STAGES.map((stage) => line(`${stage}, ${rows} row${rows > 1 ? "s" : ""}`))),
     line("thread and back"),
@@ -64,7 +66,7 @@ async function baton(bench: Bench): Promise<Contender> {
     }
     const trips: number[] = [];
     for (let at = 0; at < SAMPLES; at += 1) await timed(trips, () => threads.run(job as ClaimedJob, Noop.url));
-    return { ...figures, "thread and back": median(trips) };
+    return { ...figures, "thread and back": percentile(trips, 50) };
   };
   const close = async () => void (await Promise.all([database.stop(), threads.stop()]));
   return { name: "baton", round, close };
@@ -109,7 +111,7 @@ async function bare(bench: Bench): Promise<Contender> {
         return back;
       });
     }
-    return { ...figures, "thread and back": median(trips) };
+    return { ...figures, "thread and back": percentile(trips, 50) };
   };
   const close = async () => void (await Promise.all([client.end(), worker.terminate()]));
   return { name: "bare", round, close };
@@ -117,7 +119,7 @@ async function bare(bench: Bench): Promise<Contender> {
 
 const ECHO = `const { parentPort } = require("node:worker_threads"); parentPort.on("message", (m) => parentPort.postMessage(m));`;
 
-/** Adds the µs that the work took to the samples. */
+/** Does the work and adds the µs that it took to the samples. */
 async function timed<Result>(samples: number[] | undefined, work: () => Promise<Result>): Promise<Result> {
   const start = performance.now();
   const result = await work();
@@ -127,5 +129,7 @@ async function timed<Result>(samples: number[] | undefined, work: () => Promise<
 
 function medians(samples: Readonly<Record<string, readonly number[]>>, rows: number): Figures {
   const suffix = `${rows} row${rows > 1 ? "s" : ""}`;
-  return Object.fromEntries(Object.entries(samples).map(([stage, list]) => [`${stage}, ${suffix}`, median(list)]));
+  return Object.fromEntries(
+    Object.entries(samples).map(([stage, list]) => [`${stage}, ${suffix}`, percentile(list, 50)]),
+  );
 }

@@ -2,14 +2,15 @@ import type { Question } from "./support/question.js";
 import { throughBaton, throughPiscina } from "./support/sides.js";
 import { Noop, Tiny } from "./workers/noop.js";
 
-/** Jobs a round, where nobody awaits. */
+/** Jobs of a round. */
 const JOBS = 20_000;
 
 export const noops: Question = {
   scope: "throughput",
   title: `${JOBS.toLocaleString("en")} no-op jobs, one host`,
   about:
-    "All inserted at once, nobody awaits; from the first claim to the last completion. Beside it bare Piscina: threads alone, nothing persistent.",
+    "All jobs are inserted at once and awaited by nobody; the time is from the first claim to the last completion. " +
+    "Floor: bare Piscina, threads without any persistence.",
   lines: [
     {
       label: "jobs",

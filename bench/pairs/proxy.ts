@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server } from "node:net";
 const READY = "Z".charCodeAt(0);
 const HEADER = 5;
 
-/** A TCP proxy that counts the bytes in both directions, and the statements that end. */
+/** A TCP proxy that counts the bytes of both directions, and completed statements. */
 export class CountingProxy {
   bytes = 0;
   statements = 0;
@@ -34,7 +34,7 @@ export class CountingProxy {
     });
   }
 
-  /** Starts it; the URL of the same database by way of it. */
+  /** Starts the proxy, and returns the URL of the same database through it. */
   async start(url: string): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
     const through = new URL(url);

@@ -1,4 +1,5 @@
-// Installs the peers' packages if they are missing, compiles, and measures. What it prints of that goes to stderr.
+// Installs the peers' packages if they are missing, compiles their adapters, and measures. The
+// output of the first two goes to stderr.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
@@ -16,4 +17,4 @@ function step(command, args, cwd) {
 
 if (!existsSync(`${here}/node_modules`)) step("npm", ["ci", "--no-audit", "--no-fund"], here);
 step("npx", ["tsc", "-p", here], `${here}/../..`);
-await import("./dist/main.js");
+await import("../../dist/bench/peers/main.js");

@@ -1,11 +1,11 @@
-/** What open awaits take: needs `--expose-gc`. */
+/** Measures the heap of open awaits. Needs `--expose-gc`. */
 import { Baton } from "../../lib/index.js";
 import { argument, serve } from "../support/serve.js";
 import { Same } from "../workers/noop.js";
 
 const baton = await new Baton(argument() as { connection: string }).start();
 
-/** Bytes of heap an await, with so many open for jobs that nobody runs. */
+/** Opens awaits for jobs that nobody runs, and returns the bytes of heap that each takes. */
 async function hold({ count }: { count: number }): Promise<number> {
   const relays = await baton.asyncMany(Array.from({ length: count }, (_, int) => Same.new({ int })));
   const before = heap();

@@ -1,4 +1,4 @@
-/** The other process of the batched floor: runs all that there is whenever it is told that there is some. */
+/** The host of the batched floor: a notification makes it run all jobs there are. */
 import { BatchedFloor } from "../support/batched-floor.js";
 import { argument, serve } from "../support/serve.js";
 

@@ -1,4 +1,4 @@
-/** A Baton in a process of its own, and how late and how busy its event loop was. */
+/** A Baton in a process of its own, which measures its event loop and CPU time. */
 import { Baton, type BatonOptions } from "../../lib/index.js";
 import { LoopDelay } from "../support/loop-delay.js";
 import { argument, serve } from "../support/serve.js";
@@ -19,16 +19,16 @@ function mark(): void {
 
 const commands = {
   mark,
-  /** Watching the delay takes CPU time of its own. */
+  /** Separate from `mark`, since measuring the delay takes CPU time. */
   start: () => {
     mark();
     delay.start();
   },
-  /** ms of delay, the 99th percentile since then. */
+  /** p99 of the event-loop delay since `start`, in ms. */
   stop: () => delay.p99(),
-  /** ms that the event loop was busy since then. */
+  /** ms that the event loop was busy since the mark. */
   busy: () => performance.eventLoopUtilization(before).active,
-  /** ms of CPU time of the process since then, all threads. */
+  /** ms of CPU time since the mark, of all threads. */
   cpu: () => {
     const { user, system } = process.cpuUsage(cpu);
     return (user + system) / 1_000;

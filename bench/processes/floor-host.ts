@@ -1,4 +1,4 @@
-/** The other process of the floor: runs what is inserted, one job for each notification. */
+/** The host of the floor: each notification makes it run one job. */
 import { argument, serve } from "../support/serve.js";
 import { Floor } from "../support/floor.js";
 

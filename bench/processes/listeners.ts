@@ -1,4 +1,4 @@
-/** Batons that only listen, many in one process: they cost the server, not this machine's processes. */
+/** Many Batons in one process that only listen, so that they load the server and little else. */
 import { Baton } from "../../lib/index.js";
 import { argument, serve } from "../support/serve.js";
 

@@ -1,10 +1,10 @@
-/** Bare Piscina in a process of its own: the same threads and functions, nothing persistent. */
+/** Bare Piscina in a process of its own: the same threads and functions, without persistence. */
 import { Piscina } from "piscina";
 import { LoopDelay } from "../support/loop-delay.js";
 import { argument, serve } from "../support/serve.js";
 
-/** What one run came to. */
-export interface PiscinaRun {
+/** The figures of one round. */
+export interface PiscinaFigures {
   readonly seconds: number;
   /** ms */
   readonly loopDelay: number;
@@ -19,9 +19,9 @@ const piscina = new Piscina({
   maxThreads: threads,
 });
 
-serve({ run: ({ count, args }: { count: number; args: object }) => run(count, args) }, () => piscina.destroy());
+serve({ perform: ({ count, args }: { count: number; args: object }) => perform(count, args) }, () => piscina.destroy());
 
-async function run(count: number, args: object): Promise<PiscinaRun> {
+async function perform(count: number, args: object): Promise<PiscinaFigures> {
   delay.start();
   const start = performance.now();
   await Promise.all(Array.from({ length: count }, () => piscina.run(args)));

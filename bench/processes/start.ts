@@ -1,4 +1,4 @@
-/** How long it takes to import, from then to a first result, and both; told to the parent, and the end. */
+/** Sends the parent the ms of the import, of the start to a first result, and of both. */
 const { connection } = JSON.parse(process.argv[2] ?? "{}") as { connection?: string };
 const start = performance.now();
 const { Baton } = await import("../../lib/index.js");

@@ -1,22 +1,24 @@
-import { parseArgs } from "node:util";
+import { parseArgs, type ParseArgsConfig } from "node:util";
+
+type Options = NonNullable<ParseArgsConfig["options"]>;
+type Parsed<Asked extends Options> = ReturnType<typeof parseArgs<{ options: Asked }>>["values"];
 
 export const SCOPES = ["latency", "inflight", "throughput", "cpu", "scale", "size", "codec", "stages", "idle"] as const;
 export type Scope = (typeof SCOPES)[number];
 
-const REPORTERS = ["text", "json", "html"] as const;
+export const REPORTERS = ["text", "json", "html"] as const;
 export type Reporter = (typeof REPORTERS)[number];
 
-/** What the command line asks for. */
 export interface Arguments {
   readonly scopes: readonly Scope[];
   readonly reporter: Reporter;
   readonly rounds: number;
-  /** Where child processes write their CPU profiles; undefined: none are taken. */
+  /** The folder for CPU profiles of child processes; undefined takes none. */
   readonly profile: string | undefined;
   readonly help: boolean;
 }
 
-/** A command line that makes no sense. The message says what would. */
+/** The command line is not valid. */
 export class ArgumentsError extends Error {
   override readonly name = "ArgumentsError";
 }
@@ -26,59 +28,78 @@ export const HELP = `Measure pg-baton beside the least that the same guarantees 
 Usage: npm run bench -- [options]
 
   --scope <names>     ${SCOPES.join(", ")} or all;
-                      several by commas, or the option several times; default: all
-  --reporter <name>   ${REPORTERS.join(", ")}; default: text. The report alone goes to stdout, progress to stderr;
-                      html is one page with plots, for a file: npm run --silent bench -- --reporter html > bench.html
-  --rounds <n>        rounds after the warm-up, each runs every side once; default: 3. A round while others had the
-                      machine is discarded and run again, up to twice as many rounds in all
-  --profile <folder>  write a CPU profile of each child process there; figures are worse for it
+                      separate several by commas, or repeat the option; default: all
+  --reporter <name>   ${REPORTERS.join(", ")}; default: text. stdout gets the report alone, stderr the progress.
+                      html is one page with plots: npm run --silent bench -- --reporter html > bench.html
+                      json is what npm run bench:docs takes
+  --rounds <n>        rounds after the warm-up, in each of which every side runs once; default: 3. The bench
+                      discards a round while other programs use the machine, and runs it again, up to twice
+                      as many rounds in all
+  --profile <folder>  write a CPU profile of each child process there; this makes figures worse
   --help
 
-With DATABASE_URL it makes databases of its own on that server, and drops them; without, it starts an embedded one.
+With DATABASE_URL the bench creates databases of its own on that server and drops them afterwards. Without, it
+starts an embedded server.
 `;
 
-const OPTIONS = {
-  scope: { type: "string", multiple: true, default: ["all"] as string[] },
-  reporter: { type: "string", default: "text" },
-  rounds: { type: "string", default: "3" },
-  profile: { type: "string" },
-  help: { type: "boolean", short: "h", default: false },
-} as const;
-
-/** Reads the command line. Throws {@link ArgumentsError}. */
+/** Reads the command line. @throws {@link ArgumentsError} */
 export function readArguments(args: readonly string[]): Arguments {
-  const { scope, reporter, rounds, profile, help } = parse(args);
-  return { scopes: scopesOf(scope), reporter: reporterOf(reporter), rounds: roundsOf(rounds), profile, help };
+  const { scope, reporter, rounds, profile, help } = parse(args, {
+    scope: { type: "string", multiple: true, default: ["all"] },
+    reporter: { type: "string", default: "text" },
+    rounds: { type: "string", default: "3" },
+    profile: { type: "string" },
+    help: { type: "boolean", short: "h", default: false },
+  });
+  const asked = scope.flatMap((names) => names.split(","));
+  const scopes = asked.includes("all") ? [...SCOPES] : [];
+  const named = namesOf(
+    "scope",
+    SCOPES,
+    asked.filter((name) => name !== "all"),
+    `${SCOPES.join(", ")} or all`,
+  );
+  return {
+    scopes: scopes.length > 0 ? scopes : named,
+    reporter: nameOf("reporter", REPORTERS, reporter),
+    rounds: wholeNumber("--rounds", rounds),
+    profile,
+    help,
+  };
 }
 
-function parse(args: readonly string[]) {
+export function parse<const Asked extends Options>(args: readonly string[], options: Asked): Parsed<Asked> {
   try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: false }).values;
+    return parseArgs({ args: [...args], options, allowPositionals: false }).values;
   } catch (error) {
     throw new ArgumentsError(`${(error as Error).message.split(". ")[0]}; see --help`);
   }
 }
 
-function scopesOf(names: readonly string[]): Scope[] {
-  const asked = names.flatMap((name) => name.split(","));
-  const unknown = asked.find((name) => name !== "all" && !isOneOf(SCOPES, name));
-  if (unknown !== undefined) {
-    throw new ArgumentsError(`There is no scope ${JSON.stringify(unknown)}: take ${SCOPES.join(", ")} or all`);
-  }
-  return SCOPES.filter((scope) => asked.includes("all") || asked.includes(scope));
+/** Those of `known` that were asked for, in the order of `known`. */
+export function namesOf<Name extends string>(
+  noun: string,
+  known: readonly Name[],
+  asked: readonly string[],
+  choice = known.join(", "),
+): Name[] {
+  const names = new Set(asked.map((name) => nameOf(noun, known, name, choice)));
+  return known.filter((name) => names.has(name));
 }
 
-function reporterOf(name: string): Reporter {
-  if (isOneOf(REPORTERS, name)) return name;
-  throw new ArgumentsError(`There is no reporter ${JSON.stringify(name)}: take ${REPORTERS.join(", ")}`);
+export function nameOf<Name extends string>(
+  noun: string,
+  known: readonly Name[],
+  name: string,
+  choice = known.join(", "),
+): Name {
+  const found = known.find((one) => one === name);
+  if (found !== undefined) return found;
+  throw new ArgumentsError(`There is no ${noun} ${JSON.stringify(name)}: take ${choice}`);
 }
 
-function roundsOf(text: string): number {
-  const rounds = Number(text);
-  if (/^\d+$/.test(text) && rounds >= 1) return rounds;
-  throw new ArgumentsError(`--rounds must be a whole number from 1, not ${JSON.stringify(text)}`);
-}
-
-function isOneOf<Name extends string>(names: readonly Name[], name: string): name is Name {
-  return (names as readonly string[]).includes(name);
+export function wholeNumber(option: string, text: string): number {
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= 1) return number;
+  throw new ArgumentsError(`${option} must be a whole number from 1, not ${JSON.stringify(text)}`);
 }

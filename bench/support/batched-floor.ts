@@ -2,10 +2,7 @@ import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { readReply, REPLIES, TABLE } from "./floor.js";
 
-/**
- * The floor for many jobs at a time, by hand on bare `pg`: what arrives while a statement is on its way leaves with the next,
- * for inserts and completions alike. No threads, no retries, no hosts that can die.
- */
+// Many jobs at a time: what arrives while a statement is under way leaves with the next.
 const INSERT = {
   name: "floor_insert_many",
   text: `with rows as (insert into floor (ref, state, args, reply_to)
@@ -29,6 +26,10 @@ interface Claimed {
   readonly args: { readonly int: number };
 }
 
+/**
+ * The floor for many jobs at a time, written by hand on bare `pg`. Inserts and completions go in
+ * batches. There are no threads, no retries and no rescue.
+ */
 export class BatchedFloor {
   readonly #client: pg.Client;
   #waiting: number[] = [];
@@ -40,20 +41,20 @@ export class BatchedFloor {
   }
 
   static async connect(url: string): Promise<BatchedFloor> {
-    // As with the product: a plan made on an empty table must not read all of it later.
+    // As Baton does: a plan made on an empty table must not scan the full one later.
     const client = new pg.Client({ connectionString: url, options: "-c enable_seqscan=off" });
     await client.connect();
     await client.query(TABLE);
     return new BatchedFloor(client);
   }
 
-  /** Calls back on every notification. For a connection that does nothing else. */
+  /** Calls back for every notification. Use a connection of its own. */
   async listen(channel: string, call: (payload: string) => void): Promise<void> {
     this.#client.on("notification", ({ payload = "" }) => call(payload));
     await this.#client.query(`listen ${channel}`);
   }
 
-  /** Inserts a job and resolves when its result has come, by {@link settle}. */
+  /** Inserts a job and waits for its result, which {@link settle} delivers. */
   call(int: number): Promise<void> {
     return new Promise((resolve) => {
       this.#awaiting.set(int, resolve);
@@ -68,7 +69,7 @@ export class BatchedFloor {
     this.#awaiting.delete(int);
   }
 
-  /** Runs all jobs that there are. */
+  /** Runs jobs until none is left. */
   async runAll(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;

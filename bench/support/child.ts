@@ -2,10 +2,10 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { basename } from "node:path";
 
-/** What a child process sends: that it is ready, or what a request came to. */
+/** A message of a child process: that it is ready, or the result of a request. */
 export type Reply = { readonly value: unknown } | { readonly error: string };
 
-/** Another process of the bench, asked one thing at a time. It ends with this one, however this one ends. */
+/** Another process of the bench. Takes one request at a time, and ends with this process. */
 export class Child {
   readonly #process: ChildProcess;
   readonly #name: string;
@@ -15,11 +15,11 @@ export class Child {
     this.#name = name;
   }
 
-  /** Starts a module of `bench/processes` with an argument for it. Resolves when it is ready. */
+  /** Starts a module of `bench/processes` with an argument, and waits until it is ready. */
   static async start(script: URL, argument: object, flags: readonly string[]): Promise<Child> {
     const process = fork(script, [JSON.stringify(argument)], {
       execArgv: ["--enable-source-maps", ...flags],
-      // Its stdout is our stderr: on our stdout there is nothing but the report.
+      // To stderr, since stdout carries the report alone.
       stdio: ["ignore", 2, 2, "ipc"],
     });
     const child = new Child(process, basename(script.pathname, ".js"));
@@ -27,14 +27,14 @@ export class Child {
     return child;
   }
 
-  /** Has it do what one of its commands does, and resolves to what that returned. */
+  /** Runs one of its commands and returns the result. */
   async ask<Value>(command: string, value?: object): Promise<Value> {
     const reply = this.#reply();
     this.#process.send({ command, value });
     return (await reply) as Value;
   }
 
-  /** Lets it end in order. */
+  /** Lets it close its resources, and waits until it has exited. */
   async stop(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const exited = once(this.#process, "exit");

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { Baton, NewJob } from "../../lib/index.js";
 
-/** ms between looks whether all are done; cheap ones, at two partial indexes. */
+/** ms between two checks for remaining jobs, which read two partial indexes. */
 const LOOK = 250;
 
 const REMAINING = `select exists (select from baton.jobs where state = 1 and queue = 'bench')
@@ -10,7 +10,7 @@ const REMAINING = `select exists (select from baton.jobs where state = 1 and que
 const SPAN = `select extract(epoch from max(finished_at) - min(attempted_at))::float8 as seconds,
   count(*) filter (where state = 4)::int as completed from baton.jobs where id >= $1`;
 
-/** Watches a queue being emptied, from the table alone, so that the host under test has nothing more to do. */
+/** Measures how fast a queue empties, from the table alone, which costs the host nothing. */
 export class Drain {
   readonly #baton: Baton;
   readonly #client: pg.Client;
@@ -27,8 +27,9 @@ export class Drain {
   }
 
   /**
-   * Inserts the jobs in one statement, so that the hosts see none or all, and waits until they are completed. Resolves to
-   * the seconds from the first claim to the last completion, by the database's clock.
+   * Inserts the jobs in one statement, so that hosts see none or all, and waits until they are
+   * completed. Returns the seconds from the first claim to the last completion by the database's
+   * clock.
    */
   async run(jobs: readonly NewJob[]): Promise<number> {
     const [first] = await this.#baton.insertMany(jobs);

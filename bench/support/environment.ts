@@ -2,16 +2,18 @@ import { availableParallelism, cpus, loadavg } from "node:os";
 import { VERSION } from "../../lib/version.js";
 import type { ServerFacts } from "./server.js";
 
-/** What the figures were measured on. */
+/** The machine and the versions that figures were measured with. */
 export interface Environment {
   readonly baton: string;
   readonly node: string;
   readonly platform: string;
   readonly cores: number;
   readonly cpu: string;
-  /** null where no question needed a database. */
+  /** null if no question needed a database. */
   readonly postgres: ServerFacts | null;
-  /** The machine's load average over the last minute, at the start and at the end. */
+  /** Versions of other servers and packages, by name. */
+  readonly others?: Readonly<Record<string, string>>;
+  /** The machine's load average over one minute, before and after the run. */
   readonly load: { readonly before: number; readonly after: number };
 }
 

@@ -1,10 +1,7 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 
-/**
- * A durable job by hand on bare `pg`: the statements that nobody can do without, prepared, one row each, on a table with
- * nothing but what they need. No threads, no retries, no hosts that can die: the floor that latencies are held against.
- */
+/** Holds only what the statements of the floors need. */
 export const TABLE = `create table if not exists floor (
   id bigint generated always as identity primary key, ref uuid not null, state smallint not null, reply_to text,
   args jsonb not null, result text);
@@ -34,7 +31,7 @@ const COMPLETE_AND_NOTIFY = {
     select pg_notify(reply_to, ref || result) from row`,
 };
 
-/** The channel on which the caller hears of results. */
+/** The channel of results. */
 export const REPLIES = "floor_replies";
 const AVAILABLE = 1;
 const EXECUTING = 2;
@@ -45,6 +42,10 @@ interface Claimed {
   readonly args: { readonly int: number };
 }
 
+/**
+ * The floor for latencies: a durable job by hand on bare `pg`, with the least statements, prepared,
+ * one row each. There are no threads, no retries and no rescue.
+ */
 export class Floor {
   readonly #client: pg.Client;
 
@@ -59,27 +60,27 @@ export class Floor {
     return new Floor(client);
   }
 
-  /** Calls back on every notification. For a connection that does nothing else. */
+  /** Calls back for every notification. Use a connection of its own. */
   async listen(channel: string, call: (payload: string) => void): Promise<void> {
     this.#client.on("notification", ({ payload = "" }) => call(payload));
     await this.#client.query(`listen ${channel}`);
   }
 
-  /** Inserts a job for a host elsewhere, and tells it. */
+  /** Inserts a job for a host in another process, and notifies it. */
   async submit(int: number): Promise<string> {
     const ref = randomUUID();
     await this.#client.query({ ...INSERT_AND_NOTIFY, values: [ref, { int }, REPLIES] });
     return ref;
   }
 
-  /** Runs the next job, if there is one, and tells who awaits it. */
+  /** Runs the next job, if any, and notifies its awaiter. */
   async runNext(): Promise<void> {
     const { rows } = await this.#client.query<Claimed>(CLAIM);
     const [job] = rows;
     if (job !== undefined) await this.#client.query({ ...COMPLETE_AND_NOTIFY, values: [job.id, `${job.args.int}`] });
   }
 
-  /** A job whose caller runs it: two statements. */
+  /** Runs a job that is inserted as already claimed: two statements. */
   async runClaimed(int: number): Promise<number> {
     const { rows } = await this.#client.query<{ id: string }>({
       ...INSERT,
@@ -89,7 +90,7 @@ export class Floor {
     return int;
   }
 
-  /** The same without that shortcut: insert, claim, complete. */
+  /** Inserts, claims and completes a job: three statements. */
   async runClaiming(int: number): Promise<number> {
     await this.#client.query({ ...INSERT, values: [randomUUID(), AVAILABLE, { int }] });
     const { rows } = await this.#client.query<Claimed>(CLAIM);
@@ -103,7 +104,7 @@ export class Floor {
   }
 }
 
-/** A result's notification, taken apart. */
+/** Parses the notification of a result. */
 export function readReply(payload: string): { ref: string; int: number } {
   return { ref: payload.slice(0, REF), int: Number(payload.slice(REF)) };
 }

@@ -1,18 +1,20 @@
 import { percentile } from "./stats.js";
 
-/** What came of keeping calls in flight. */
+/** The result of keeping calls in flight. */
 export interface Flown {
-  /** Right ones a second. */
+  /** Right results a second. */
   readonly results: number;
   /** ms */
   readonly p50: number;
+  /** ms */
   readonly p99: number;
+  /** Calls without the right result. */
   readonly lost: number;
-  /** ms that each call took. */
+  /** ms of each call. */
   readonly times: readonly number[];
 }
 
-/** Keeps so many calls open until so many are done in all. A call resolves to whether its result was right. */
+/** Keeps `open` calls in flight until `count` are done. A call returns true for a right result. */
 export async function keepInFlight(
   open: number,
   count: number,

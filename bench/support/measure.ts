@@ -1,7 +1,7 @@
-import type { Pace } from "./pace.js";
+import type { MachineSpeed } from "./machine-speed.js";
 import type { Bench, Contender, Figures, Question, Samples } from "./question.js";
 
-/** For so many rounds asked for, at most so many are run. */
+/** The bench runs at most this many times the rounds asked for. */
 const PATIENCE = 2;
 
 /** One turn of every contender, one after the other. */
@@ -14,55 +14,67 @@ export interface Round {
   readonly checks: readonly number[];
 }
 
-/** All that was measured for one question. */
+/** A question with all its rounds. */
 export interface Measured {
   readonly question: Question;
-  /** Those that count, as they came. */
+  /** The rounds that count, in the order in which they ran. */
   readonly rounds: readonly Round[];
-  /** Those that were run while others had the machine, and do not count. */
+  /** Rounds that do not count, because other programs had the machine meanwhile. */
   readonly discarded: readonly Round[];
-  /** How many of `rounds` were disturbed as well, but less: all patience was used up. */
+  /** How many of `rounds` were disturbed too, but less than the discarded ones. */
   readonly disturbed: number;
   /** The slowest check of `rounds`, as a multiple of the run's best. */
   readonly slowdown: number;
 }
 
 /**
- * Sets a question up, warms every contender up, then lets them take turns: A B A B. A round during which others had the
- * machine is run again. All of it, since contenders are compared round by round.
+ * Sets a question up, warms every contender up, then lets them take turns: A B A B. A round during
+ * which other programs had the machine runs again as a whole, since contenders are compared round
+ * by round.
  */
-export async function measure(question: Question, rounds: number, bench: Bench, pace: Pace): Promise<Measured> {
+export async function measure(
+  question: Question,
+  rounds: number,
+  bench: Bench,
+  speed: MachineSpeed,
+): Promise<Measured> {
   const contenders = await question.open(bench);
-  for (const contender of contenders) await contender.round();
-  const run: Round[] = [];
-  const quiet = (): number => run.filter(({ checks }) => !pace.disturbed(checks)).length;
-  while (run.length < rounds * PATIENCE && quiet() < rounds) run.push(await runRound(contenders, pace));
-  for (const contender of contenders) await contender.close?.();
-  return { question, ...choose(run, rounds, pace) };
+  const ran: Round[] = [];
+  const quiet = (): number => ran.filter(({ checks }) => !speed.disturbed(checks)).length;
+  try {
+    for (const contender of contenders) await (contender.warmUp ? contender.warmUp() : contender.round());
+    while (ran.length < rounds * PATIENCE && quiet() < rounds) {
+      const first = question.rotate === true ? ran.length % contenders.length : 0;
+      ran.push(await runRound([...contenders.slice(first), ...contenders.slice(0, first)], speed));
+    }
+  } finally {
+    for (const contender of contenders) await contender.close?.();
+  }
+  return { question, ...choose(ran, rounds, speed) };
 }
 
-async function runRound(contenders: readonly Contender[], pace: Pace): Promise<Round> {
+async function runRound(contenders: readonly Contender[], speed: MachineSpeed): Promise<Round> {
   const figures: Record<string, Figures> = {};
   const samples: Record<string, Samples> = {};
-  const checks = [pace.check()];
+  const checks = [speed.check()];
   for (const contender of contenders) {
     figures[contender.name] = await contender.round();
-    checks.push(pace.check());
+    checks.push(speed.check());
     const taken = contender.samples?.();
     if (taken !== undefined) samples[contender.name] = taken;
   }
   return { figures, samples, checks };
 }
 
-/** The least disturbed rounds count. Figures have no say in it, so that nothing is chosen by how well it went. */
-function choose(run: readonly Round[], rounds: number, pace: Pace): Omit<Measured, "question"> {
-  const worst = (a: Round, b: Round): number => pace.slowdown(a.checks) - pace.slowdown(b.checks);
-  const chosen = new Set(run.toSorted(worst).slice(0, rounds));
-  const kept = run.filter((round) => chosen.has(round));
+/** Keeps the least disturbed rounds. It never looks at their figures. */
+function choose(ran: readonly Round[], rounds: number, speed: MachineSpeed): Omit<Measured, "question"> {
+  const byDisturbance = (a: Round, b: Round): number => speed.slowdown(a.checks) - speed.slowdown(b.checks);
+  const chosen = new Set(ran.toSorted(byDisturbance).slice(0, rounds));
+  const kept = ran.filter((round) => chosen.has(round));
   return {
     rounds: kept,
-    discarded: run.filter((round) => !chosen.has(round)),
-    disturbed: kept.filter(({ checks }) => pace.disturbed(checks)).length,
-    slowdown: pace.slowdown(kept.flatMap(({ checks }) => checks)),
+    discarded: ran.filter((round) => !chosen.has(round)),
+    disturbed: kept.filter(({ checks }) => speed.disturbed(checks)).length,
+    slowdown: speed.slowdown(kept.flatMap(({ checks }) => checks)),
   };
 }

@@ -1,33 +1,34 @@
-import type { Scope } from "./arguments.js";
 import type { Child } from "./child.js";
 
-/** What one round of one side came to, by name. */
+/** The figures of one contender in one round, by name. */
 export type Figures = Readonly<Record<string, number>>;
 
-/** Single measurements of one round of one side, by name: what a distribution is drawn of. */
+/** Single measurements of one contender in one round, by name, for distributions. */
 export type Samples = Readonly<Record<string, readonly number[]>>;
 
-/** One side of a comparison: the product, or a floor to hold it against. */
+/** One side of a comparison: Baton, a floor, or a peer. */
 export interface Contender {
   readonly name: string;
-  /** Does the work once. The first call is the warm-up, and does not count. */
+  /** Runs before the first round. @default one round, whose figures are dropped */
+  warmUp?(): Promise<void>;
+  /** Does the work once. */
   round(): Promise<Figures>;
   /** The single measurements of the last round. */
   samples?(): Samples;
   close?(): Promise<void>;
 }
 
-/** What a figure, or its ratio to the floor's, should be. */
+/** The bound that we want a figure, or its ratio to the floor's, to keep. */
 export interface Target {
   readonly on: "figure" | "ratio";
   readonly atMost?: number;
   readonly atLeast?: number;
 }
 
-/** A contender's figure: `[contender, figure]`. */
+/** Names a figure of a contender. */
 export type FigureOf = readonly [contender: string, figure: string];
 
-/** A contender's samples: `[contender, samples]`. */
+/** Names the samples of a contender. */
 export type SamplesOf = readonly [contender: string, samples: string];
 
 /** One line of the report. */
@@ -39,44 +40,55 @@ export interface Line {
   readonly target?: Target;
 }
 
-/** Samples to draw one below the other on one axis, whose scale is logarithmic: all above 0. */
+/** Samples to draw one below the other on one logarithmic axis; all are above 0. */
 export interface Distribution {
-  /** What the axis shows, with its unit. */
+  /** The axis' label, with its unit. */
   readonly x: string;
   readonly of: readonly SamplesOf[];
 }
 
-/** A figure by something that was varied. Curves of a question with the same axes are drawn into one plot. */
+export type ScaleKind = "linear" | "log";
+
+/** A figure as a function of something varied. A question's curves share one plot. */
 export interface Curve {
   readonly label: string;
-  /** What the axes show, with their units. */
-  readonly x: string;
-  readonly y: string;
-  /** Of the horizontal axis; default "linear". */
-  readonly scale?: "linear" | "log";
-  /** Of the vertical axis; default "linear", which begins at 0. */
-  readonly yScale?: "linear" | "log";
   readonly points: readonly { readonly x: number; readonly of: FigureOf }[];
 }
 
-/** What a question may use; all of it is gone when the bench ends. */
+/** The axes of a question's curves: their labels with units, and their scales. */
+export interface Axes {
+  readonly x: string;
+  readonly y: string;
+  readonly xScale: ScaleKind;
+  /** A linear one begins at 0. */
+  readonly yScale: ScaleKind;
+}
+
+/** The resources that a question may use. The bench removes them all when it ends. */
 export interface Bench {
-  /** A fresh database, by its URL: one for each contender, since a NOTIFY wakes every listener of its database. */
+  /**
+   * Creates a database and returns its URL. Each contender needs one of its own, since a NOTIFY
+   * wakes every listener of its database.
+   */
   database(): Promise<string>;
-  /** Another process, running a module of `bench/processes`. */
+  /** Starts another process that runs a module of `bench/processes`. */
   child(script: URL, argument: object, flags?: readonly string[]): Promise<Child>;
 }
 
-/** One thing to find out: who takes part, and which of their figures are reported. */
+/** One thing to measure: the contenders, and which of their figures are reported. */
 export interface Question {
-  readonly scope: Scope;
+  readonly scope: string;
   readonly title: string;
-  /** What is done, and what the floor is. */
+  /** Says how it is measured, and against which floor. */
   readonly about: string;
   readonly lines: readonly Line[];
-  /** What the html reporter draws beside the lines' ratios. */
   readonly distributions?: readonly Distribution[];
-  readonly curves?: readonly Curve[];
-  /** Sets up the contenders; they take turns. */
+  readonly curves?: { readonly axes: Axes; readonly of: readonly Curve[] };
+  /**
+   * Whether each round begins with the next contender, so that none always follows the same one.
+   * @default false: every round has the order of `open`
+   */
+  readonly rotate?: boolean;
+  /** Sets up the contenders. */
   open(bench: Bench): Promise<Contender[]>;
 }

@@ -2,12 +2,12 @@ import type { Reply } from "./child.js";
 
 type Commands = Readonly<Record<string, (value: never) => unknown>>;
 
-/** The argument that this child process was started with. */
+/** Returns the argument that this child process was started with. */
 export function argument(): unknown {
   return JSON.parse(process.argv[2] ?? "{}");
 }
 
-/** The child's side of `Child`: says that it is ready, does what it is asked, and ends when the parent lets go of it. */
+/** The child's side of `Child`: replies to requests, and closes when the parent disconnects. */
 export function serve(commands: Commands, close: () => Promise<void>): void {
   process.on("message", ({ command, value }: { command: string; value: never }) => {
     void answer(async () => commands[command]?.(value)).then((reply) => process.send?.(reply));

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { type Embedded, startEmbedded } from "../../lib/embedded.js";
 
-/** What the report says of the server. */
+/** The server, for the report. */
 export interface ServerFacts {
   readonly version: string;
   readonly fsync: string;
@@ -10,26 +10,27 @@ export interface ServerFacts {
   readonly source: "DATABASE_URL" | "embedded";
 }
 
-/** The server that DATABASE_URL names is of no use here. The message says why. */
+/** The server of DATABASE_URL cannot be used. */
 export class ServerError extends Error {
   override readonly name = "ServerError";
 }
 
-/** The server to measure on: the one that DATABASE_URL names, else an embedded one. Started when it is first asked for. */
+/** The server to measure on: that of DATABASE_URL, or an embedded one that starts on first use. */
 export class Server {
   readonly #given = process.env["DATABASE_URL"] || undefined;
   readonly #databases: string[] = [];
   #embedded: Embedded | undefined;
+  #starting: Promise<void> | undefined;
   #facts: ServerFacts | undefined;
 
-  /** undefined while no question has asked for a database. */
+  /** undefined until a question has asked for a database. */
   get facts(): ServerFacts | undefined {
     return this.#facts;
   }
 
   /** Creates a database and returns its URL. */
   async database(): Promise<string> {
-    this.#facts ??= await this.#start();
+    await (this.#starting ??= this.#start());
     const name = `baton_bench_${randomBytes(6).toString("hex")}`;
     await this.#admin((client) => client.query(`create database ${name} encoding 'UTF8' template template0`));
     this.#databases.push(name);
@@ -38,7 +39,7 @@ export class Server {
     return url.href;
   }
 
-  /** Drops what was created. */
+  /** Drops the databases that were created, or removes the embedded server. */
   async close(): Promise<void> {
     if (this.#embedded !== undefined) return this.#embedded.remove();
     const names = this.#databases.splice(0);
@@ -48,9 +49,9 @@ export class Server {
     });
   }
 
-  async #start(): Promise<ServerFacts> {
+  async #start(): Promise<void> {
     if (this.#given === undefined) this.#embedded = await startEmbedded({ settings: { max_connections: "600" } });
-    return this.#admin(async (client) => {
+    this.#facts = await this.#admin(async (client) => {
       const { rows } = await client.query<Omit<ServerFacts, "source">>(
         `select split_part(current_setting('server_version'), ' ', 1) as version, current_setting('fsync') as fsync,
           current_setting('synchronous_commit') as "synchronousCommit"`,
@@ -70,8 +71,8 @@ export class Server {
       return await work(client);
     } catch (error) {
       if (this.#given === undefined) throw error;
-      const needs = "The bench needs to connect there and to create databases";
-      throw new ServerError(`The server of DATABASE_URL refuses: ${(error as Error).message}. ${needs}.`);
+      const needs = "The bench needs a role that may connect and create databases";
+      throw new ServerError(`The server of DATABASE_URL refused: ${(error as Error).message}. ${needs}.`);
     } finally {
       await client.end();
     }

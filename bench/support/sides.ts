@@ -1,16 +1,16 @@
 import { availableParallelism } from "node:os";
 import { Baton, type NewJob } from "../../lib/index.js";
-import type { PiscinaRun } from "../processes/piscina.js";
+import type { PiscinaFigures } from "../processes/piscina.js";
 import { Drain } from "./drain.js";
 import type { Bench, Contender } from "./question.js";
 
 const HOST = new URL("../processes/baton-host.js", import.meta.url);
 const PISCINA = new URL("../processes/piscina.js", import.meta.url);
 
-/** Threads of a host that is to use the whole machine. */
+/** One thread a core. */
 export const THREADS = availableParallelism();
 
-/** A host in a process of its own that gets all jobs of a round at once, and nobody awaits them. */
+/** A Baton host in a process of its own. Each round inserts all jobs at once, and awaits none. */
 export async function throughBaton(bench: Bench, count: number, job: () => NewJob, name = "baton"): Promise<Contender> {
   const connection = await bench.database();
   const host = await bench.child(HOST, { connection, queues: { bench: THREADS }, threads: THREADS });
@@ -29,13 +29,13 @@ export async function throughBaton(bench: Bench, count: number, job: () => NewJo
   };
 }
 
-/** As many calls of what a module of `bench/workers` exports as `run`, by as many threads of bare Piscina, in a process of its own. */
+/** Bare Piscina in a process of its own, calling `run` of a module of `bench/workers`. */
 export async function throughPiscina(bench: Bench, count: number, worker: string, args: object): Promise<Contender> {
   const piscina = await bench.child(PISCINA, { worker, threads: THREADS });
   return {
     name: "piscina",
     round: async () => {
-      const { seconds, loopDelay } = await piscina.ask<PiscinaRun>("run", { count, args });
+      const { seconds, loopDelay } = await piscina.ask<PiscinaFigures>("perform", { count, args });
       return { jobs: count / seconds, loopDelay };
     },
   };

@@ -2,7 +2,7 @@ import { Child } from "./child.js";
 import type { Bench } from "./question.js";
 import type { Server } from "./server.js";
 
-/** Lends databases and processes to one question after the other, and takes the processes back between them. */
+/** Provides questions with databases and processes, and ends the processes between questions. */
 export class Workbench implements Bench {
   readonly #server: Server;
   readonly #flags: readonly string[];

@@ -2,8 +2,8 @@ import { pbkdf2Sync } from "node:crypto";
 import { defineWorker, type Job } from "../../lib/worker.js";
 
 /**
- * The same amount of work every time: so many rounds of a hash. Native code, since a loop in JavaScript takes now 10 ms, now
- * 30, by what the compiler makes of it after a thousand calls.
+ * Does a fixed amount of work: this many rounds of a hash. In native code, since the time of a loop
+ * in JavaScript varies by a factor of three with the state of the compiler.
  */
 export function run({ rounds }: { rounds: number }): string {
   return pbkdf2Sync("pg-baton", "bench", rounds, 32, "sha256").toString("hex");

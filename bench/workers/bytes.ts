@@ -3,7 +3,7 @@ import { defineWorker, type Job } from "../../lib/worker.js";
 
 const made = new Map<number, Buffer>();
 
-/** Gives so many bytes that do not compress; the same each time, so that making them is not what is measured. */
+/** Returns bytes that do not compress. They are made once, so that making them is not measured. */
 export const Bytes = defineWorker(import.meta.url, {
   name: "bytes",
   queue: "bench",

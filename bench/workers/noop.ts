@@ -1,15 +1,15 @@
 import { defineWorker, type Job } from "../../lib/worker.js";
 
-/** What bare Piscina runs. */
+/** For bare Piscina. */
 export function run(): void {}
 
 /** Does nothing. */
 export const Noop = defineWorker(import.meta.url, { name: "noop", queue: "bench", perform: run });
 
-/** Does nothing, many a message. */
+/** Does nothing, with up to 100 jobs a message. */
 export const Tiny = defineWorker(import.meta.url, { name: "tiny", queue: "bench", batch: 100, perform: run });
 
-/** Gives its number back, so that a wrong result would show. */
+/** Returns its number, so that a wrong result shows. */
 export const Same = defineWorker(import.meta.url, {
   name: "same",
   queue: "bench",

@@ -2,12 +2,12 @@ import { expect } from "chai";
 import { ArgumentsError, HELP, readArguments, SCOPES } from "../../bench/support/arguments.js";
 
 describe("the bench's command line", () => {
-  it("measures everything over three rounds and reports as text by default", () => {
+  it("measures everything over three rounds and prints text by default", () => {
     const asked = readArguments([]);
     expect(asked).to.deep.equal({ scopes: SCOPES, reporter: "text", rounds: 3, profile: undefined, help: false });
   });
 
-  it("takes one scope, several, or all", () => {
+  it("accepts one scope, several, or all", () => {
     expect(readArguments(["--scope", "codec"]).scopes).to.deep.equal(["codec"]);
     expect(readArguments(["--scope", "cpu", "--scope=latency"]).scopes).to.deep.equal(["latency", "cpu"]);
     expect(readArguments(["--scope", "idle,scale,size"]).scopes).to.deep.equal(["scale", "size", "idle"]);
@@ -16,7 +16,7 @@ describe("the bench's command line", () => {
     expect(readArguments(["--scope", "codec", "--scope", "all"]).scopes).to.deep.equal(SCOPES);
   });
 
-  it("reports as text, as json or as html", () => {
+  it("accepts the reporters text, json and html", () => {
     for (const reporter of ["text", "json", "html"]) {
       expect(readArguments(["--reporter", reporter]).reporter).to.equal(reporter);
     }
@@ -28,7 +28,7 @@ describe("the bench's command line", () => {
     }
   });
 
-  it("takes a reporter, a number of rounds, a folder for profiles and a call for help", () => {
+  it("accepts a reporter, a number of rounds, a folder for profiles and --help", () => {
     const asked = readArguments(["--reporter", "json", "--rounds", "7", "--profile", "/tmp/profiles", "-h"]);
     expect(asked).to.include({ reporter: "json", rounds: 7, profile: "/tmp/profiles", help: true });
   });
@@ -48,7 +48,7 @@ describe("the bench's command line", () => {
     });
   }
 
-  it("refuses what is no option", () => {
+  it("refuses arguments that are no options", () => {
     expect(() => readArguments(["codec"])).to.throw(ArgumentsError, "'codec'");
   });
 });

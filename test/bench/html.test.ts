@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { htmlReport } from "../../bench/support/html.js";
+import { htmlReport } from "../../bench/support/page.js";
 import type { Line, Question } from "../../bench/support/question.js";
 import { measured, report } from "./measured.js";
 
@@ -14,22 +14,22 @@ const RATE: Line = { label: "jobs", unit: "/s", of: ["baton", "jobs"], target: {
 
 const DRAWN: Partial<Question> = {
   distributions: [{ x: "one await, ms", of: [["baton", "await"]] }],
-  curves: [
-    {
-      label: "baton",
-      x: "in flight",
-      y: "results/s",
-      scale: "log",
-      points: [
-        { x: 100, of: ["baton", "jobs"] },
-        { x: 10, of: ["baton", "p50"] },
-      ],
-    },
-    { label: "by hand", x: "in flight", y: "results/s", scale: "log", points: [{ x: 10, of: ["by hand", "p50"] }] },
-  ],
+  curves: {
+    axes: { x: "in flight", y: "results/s", xScale: "log", yScale: "linear" },
+    of: [
+      {
+        label: "baton",
+        points: [
+          { x: 100, of: ["baton", "jobs"] },
+          { x: 10, of: ["baton", "p50"] },
+        ],
+      },
+      { label: "by hand", points: [{ x: 10, of: ["by hand", "p50"] }] },
+    ],
+  },
 };
 
-/** Every tag of the page that is not closed where it should be. */
+/** Returns the tags that are not closed, or not in order. */
 function unbalanced(page: string): string[] {
   const open: string[] = [];
   const wrong: string[] = [];
@@ -52,39 +52,39 @@ describe("the bench's page", () => {
     expect(unbalanced(page)).to.deep.equal([]);
   });
 
-  it("says how many aims were met, and by how much the others were missed", () => {
+  it("says how many targets were met, and by how much the others were missed", () => {
     const page = htmlReport(report(measured([RATIO, RATE])));
-    expect(page).to.contain("1 of 2 aims met.");
+    expect(page).to.contain("1 of 2 targets met.");
     expect(page).to.contain('<td class="missed">missed by 0.50</td>').and.to.contain('<td class="met">met</td>');
   });
 
-  it("draws ratios, distributions, and curves of the same axes into one plot, each with words for those who do not see it", () => {
+  it("draws ratios, distributions, and all curves in one plot, each with a description in words", () => {
     const page = htmlReport(report(measured([RATIO, RATE], DRAWN)));
     expect(count(page, "<svg ")).to.equal(3);
-    expect(count(page, '<svg xmlns="http://www.w3.org/2000/svg"')).to.equal(3);
-    expect(count(page, 'role="img" aria-labelledby=')).to.equal(3);
+    expect(count(page, 'xmlns="http://www.w3.org/2000/svg"')).to.equal(3);
+    expect(count(page, '<svg role="img"')).to.equal(3);
     expect(page).to.contain("await, p50: 2.00x");
-    expect(page).to.contain("baton: p50 4, p99 13");
+    expect(page).to.contain("baton: p50 4, p99 12.9");
     expect(page).to.contain("baton: 10: 4, 100: 4,500; by hand: 10: 2");
   });
 
-  it("gives every picture an id of its own", () => {
+  it("gives every id once", () => {
     const page = htmlReport(report(measured([RATIO], DRAWN), measured([RATIO], DRAWN)));
     const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
     expect(new Set(ids).size).to.equal(ids.length);
   });
 
-  it("takes text for text", () => {
+  it("escapes text", () => {
     const page = htmlReport(report(measured([RATIO], { title: '<b>"a" & b</b>', about: "\u0000 <i>" })));
     expect(page).to.contain("&lt;b&gt;&quot;a&quot; &amp; b&lt;/b&gt;").and.to.contain(" &lt;i&gt;");
     expect(unbalanced(page)).to.deep.equal([]);
   });
 
-  it("holds up where nothing was measured", () => {
+  it("shows a question without rounds", () => {
     const nothing = { ...measured([{ ...RATIO, of: ["baton", "nothing"] }], DRAWN), rounds: [] };
     const page = htmlReport(report(nothing));
     expect(page)
-      .to.contain("0 of 1 aims met.")
+      .to.contain("0 of 1 targets met.")
       .and.not.to.match(/NaN|Infinity|undefined/);
     expect(unbalanced(page)).to.deep.equal([]);
   });

@@ -27,5 +27,5 @@ export function report(...all: Measured[]): Report {
     postgres: null,
     load: { before: 0.5, after: 1 },
   };
-  return { environment, rounds: 3, measured: all };
+  return { bench: "floors", date: "2026-01-02", environment, rounds: 3, measured: all, notes: [] };
 }

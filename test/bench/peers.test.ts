@@ -1,14 +1,15 @@
 import { expect } from "chai";
-import { ArgumentsError, PEERS, readArguments, WORKS } from "../../bench/peers/src/arguments.js";
-import { type Block, cells } from "../../bench/peers/src/report.js";
+import { PEERS, readArguments, WORKS } from "../../bench/peers/arguments.js";
+import { questionOf } from "../../bench/peers/works.js";
+import { ArgumentsError } from "../../bench/support/arguments.js";
 
 describe("the command line of the bench beside peers", () => {
-  it("measures every peer at every work over three rounds and reports as text by default", () => {
+  it("measures every peer at every work over three rounds and prints text by default", () => {
     const asked = readArguments([]);
     expect(asked).to.deep.equal({ peers: PEERS, works: WORKS, reporter: "text", rounds: 3, scale: 1, help: false });
   });
 
-  it("takes some peers and some works, in its own order", () => {
+  it("selects peers and works, and keeps its own order", () => {
     const asked = readArguments(["--only", "pg-boss,baton", "--work", "cpu, latency"]);
     expect(asked.peers).to.deep.equal(["baton", "pg-boss"]);
     expect(asked.works).to.deep.equal(["latency", "cpu"]);
@@ -17,8 +18,8 @@ describe("the command line of the bench beside peers", () => {
   const refused = [
     { args: ["--only", "bull"], says: `There is no peer "bull": take ${PEERS.join(", ")}` },
     { args: ["--work", ""], says: `There is no work "": take ${WORKS.join(", ")}` },
-    { args: ["--reporter", "xml"], says: 'There is no reporter "xml": take text or json' },
-    { args: ["--reporter", "text,json"], says: 'There is no reporter "text,json": take text or json' },
+    { args: ["--reporter", "xml"], says: 'There is no reporter "xml": take text, json, html' },
+    { args: ["--reporter", "text,json"], says: 'There is no reporter "text,json": take text, json, html' },
     { args: ["--rounds", "0"], says: '--rounds must be a whole number from 1, not "0"' },
     { args: ["--fast"], says: "Unknown option '--fast'; see --help" },
   ];
@@ -29,26 +30,23 @@ describe("the command line of the bench beside peers", () => {
   }
 });
 
-describe("the table of the bench beside peers", () => {
-  const figure = (median: number) => ({ median, min: median / 2, max: median * 2 });
+describe("a work of the bench beside peers", () => {
+  const options = { scale: 1, redis: null, onFailure: () => {} };
 
-  it("has a line for each peer, with each figure's median and range, and what was lost", () => {
-    const rows = [
-      { peer: "baton" as const, figures: { p50: figure(2.5), p99: figure(10_000) }, lost: 0, failed: null },
-    ];
-    expect(cells([{ work: "latency", title: "await", rows }])).to.deep.equal([
-      ["await", "p50 ms", "p99 ms", "lost"],
-      ["  baton", "2.50 (1.25-5)", "10,000 (5,000-20,000)", "0"],
-      [""],
+  it("has a line for each peer and figure, and for what was lost", () => {
+    const { title, lines } = questionOf("latency", { ...options, peers: ["baton", "pg-boss"] });
+    expect(title).to.equal("two processes, one await at a time, 300");
+    const labels = ["p50", "p99", "lost"];
+    expect(lines.map(({ label }) => label)).to.deep.equal([
+      ...labels.map((label) => `baton, ${label}`),
+      ...labels.map((label) => `pg-boss, ${label}`),
     ]);
   });
 
-  it("says where a peer failed, rather than leaving it out", () => {
-    const block: Block = {
-      work: "noop",
-      title: "no-ops",
-      rows: [{ peer: "pg-boss", figures: {}, lost: null, failed: "it broke" }],
-    };
-    expect(cells([block])[1]).to.deep.equal(["  pg-boss", "failed", "failed", ""]);
+  it("compares CPU-bound work with bare Piscina, which takes no part between two processes", () => {
+    const peers = ["baton", "piscina"] as const;
+    const [jobs] = questionOf("cpu", { ...options, peers }).lines;
+    expect(jobs?.against).to.deep.equal(["piscina", "jobs"]);
+    expect(questionOf("inflight", { ...options, peers }).lines.map(({ of }) => of[0])).not.to.include("piscina");
   });
 });

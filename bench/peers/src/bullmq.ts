@@ -1,14 +1,22 @@
 import type { IQueueBackend, withBackend } from "bullmq";
-import { type Caller, drained, type Host, type JobName, PATIENCE, type Peer, type Setting } from "./peer.js";
+import {
+  type Caller,
+  drained,
+  type Host,
+  type JobName,
+  PATIENCE,
+  type Peer,
+  type Setting,
+} from "../../../dist/bench/peers/peer.js";
 import { until } from "./until.js";
 
-/** For connections as `C` says. */
+/** Of a backend with connections of type `C`. */
 type Classes<C> = ReturnType<typeof withBackend<IQueueBackend, C>>;
 
 const QUEUE = "bench";
 const SANDBOX = new URL("./workers/sandbox.js", import.meta.url);
 
-/** BullMQ on either of its stores: the same calls, another connection. */
+/** BullMQ on either of its stores, which differ in the connection only. */
 export function bullmq<C>(
   classes: Classes<C>,
   concurrency: number,
@@ -19,7 +27,8 @@ export function bullmq<C>(
     await prepare(setting);
     const { work, threads } = setting;
     const connection = connectionOf(setting);
-    // https://docs.bullmq.io/guide/workers/concurrency: high for what waits, and CPU-bound work in a sandbox of threads.
+    // https://docs.bullmq.io/guide/workers/concurrency advises a high concurrency for jobs that
+    // wait, and a sandbox of threads for CPU-bound jobs.
     const worker =
       work === "cpu"
         ? new classes.Worker(QUEUE, SANDBOX, { connection, concurrency: threads, useWorkerThreads: true })
@@ -34,10 +43,10 @@ export function bullmq<C>(
 
   const caller = async (setting: Setting): Promise<Caller> => {
     const connection = connectionOf(setting);
-    // Awaits look finished jobs up, so those are kept.
+    // Awaits look up finished jobs, so these are kept.
     const defaultJobOptions = { removeOnComplete: setting.work === "noop" || setting.work === "cpu" };
     const queue = new classes.Queue<object, number, JobName>(QUEUE, { connection, defaultJobOptions });
-    // One listener an await, on purpose.
+    // Each await adds a listener.
     queue.setMaxListeners(0);
     const events = new classes.QueueEvents<number>(QUEUE, { connection });
     await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);

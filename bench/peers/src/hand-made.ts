@@ -1,15 +1,14 @@
 import pg from "pg";
-import { PATIENCE } from "./peer.js";
+import { PATIENCE } from "../../../dist/bench/peers/peer.js";
 
-/**
- * Awaiting by hand, for peers that have no way to await a job: the job itself tells its result with NOTIFY, and the caller
- * listens. As good as it gets in few lines: results that arrive while a statement is on its way leave together in the
- * next, and what is awaited in the same process takes no NOTIFY at all. What no notification brings is lost.
- */
 const CHANNEL = "results";
 const NOTIFY = { name: "notify", text: `select pg_notify('${CHANNEL}', payload) from unnest($1::text[]) payload` };
 
-/** The awaiting side. */
+/**
+ * Awaits by hand, for peers that cannot await a job: the job sends its result with NOTIFY, and the
+ * caller listens. Results of the same process need no NOTIFY. A missed notification loses the
+ * result.
+ */
 export class Mailbox {
   readonly #open = new Map<string, (int: number) => void>();
   #client: pg.Client | undefined;
@@ -38,7 +37,7 @@ export class Mailbox {
     });
   }
 
-  /** false where nobody here awaits it. */
+  /** Returns false if nobody here awaits it. */
   deliver(ref: string, int: number): boolean {
     const resolve = this.#open.get(ref);
     resolve?.(int);
@@ -50,7 +49,7 @@ export class Mailbox {
   }
 }
 
-/** The telling side. */
+/** Sends results. Those that arrive while a statement is under way share the next. */
 export class Announcer {
   readonly #client: pg.Client;
   readonly #mailbox: Mailbox | undefined;
@@ -63,14 +62,14 @@ export class Announcer {
     this.#mailbox = mailbox;
   }
 
-  /** @param mailbox of this very process, if it awaits too. */
+  /** `mailbox` is that of this process, if it awaits too. */
   static async connect(database: string, mailbox?: Mailbox): Promise<Announcer> {
     const client = new pg.Client(database);
     await client.connect();
     return new Announcer(client, mailbox);
   }
 
-  /** Resolves when it is told. */
+  /** Resolves when the result is sent. */
   async announce(ref: string, int: number): Promise<void> {
     if (this.#mailbox?.deliver(ref, int)) return;
     this.#waiting.push(`${ref} ${int}`);

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 
-/** ms between two looks. */
+/** ms between two checks. */
 const LOOK = 20;
-/** ms after which it is not going to happen any more. */
+/** ms after which it gives up. */
 const LIMIT = 120_000;
 
-/** Looks again and again until it is so. */
+/** Checks a condition until it holds. */
 export async function until(isSo: () => Promise<boolean>): Promise<void> {
   const end = Date.now() + LIMIT;
   while (!(await isSo())) {
@@ -15,7 +15,7 @@ export async function until(isSo: () => Promise<boolean>): Promise<void> {
   }
 }
 
-/** A look into a peer's own tables, over a connection of its own, whether there is anything left to do. */
+/** Checks a peer's own tables for remaining jobs, over a connection of its own. */
 export class Tables {
   readonly #client: pg.Client;
   readonly #left: string;
@@ -25,14 +25,14 @@ export class Tables {
     this.#left = left;
   }
 
-  /** @param left a condition that holds while there are jobs to do. */
+  /** `left` is an SQL condition that holds while jobs remain. */
   static async connect(database: string, left: string): Promise<Tables> {
     const client = new pg.Client(database);
     await client.connect();
     return new Tables(client, left);
   }
 
-  /** Failed jobs count as left. Resolves to the number of others that came to nothing: 0. */
+  /** Waits until no job remains. Failed jobs remain, so none is lost: returns 0. */
   async untilDone(): Promise<0> {
     await until(async () => {
       const { rows } = await this.#client.query<{ left: boolean }>(`select (${this.#left}) as left`);

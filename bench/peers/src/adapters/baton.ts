@@ -1,10 +1,10 @@
 import { Baton, type BatonOptions, type NewJob } from "../../../../dist/lib/index.js";
 import { Burn } from "../../../../dist/bench/workers/burn.js";
 import { Noop, Same } from "../../../../dist/bench/workers/noop.js";
-import { type Caller, PATIENCE, type Peer, type Setting } from "../peer.js";
+import { type Caller, PATIENCE, type Peer, type Setting } from "../../../../dist/bench/peers/peer.js";
 import { Tables } from "../until.js";
 
-/** All jobs run in threads; a host takes as many as it has threads for, and a few ahead. */
+/** All jobs run in threads. */
 export const peer: Peer = {
   host: async (setting) => {
     const baton = await start(hosting(setting));
@@ -14,7 +14,7 @@ export const peer: Peer = {
   both: async (setting) => callerOf(await start(hosting(setting)), setting),
 };
 
-/** The first two looks have an index each; the last sees what failed. */
+/** The first two conditions use an index each; the last finds failed jobs. */
 const LEFT = `exists (select from baton.jobs where state = 1 and queue = 'bench')
   or exists (select from baton.jobs where state = 2)
   or exists (select from baton.jobs where state <> 4)`;

@@ -2,10 +2,10 @@ import { createPostgresBackend, runMigrations, withBackend } from "bullmq";
 import pg from "pg";
 import { bullmq } from "../bullmq.js";
 
-/** Its guide asks for a pool that has "enough connections for its concurrency", and shows 8 to 32. */
+/** The guide asks for a pool with "enough connections for its concurrency", and shows 8 to 32. */
 const CONCURRENCY = 20;
 
-/** BullMQ on PostgreSQL, since its version 6. */
+/** BullMQ on PostgreSQL, which it supports since version 6. */
 export const peer = bullmq(
   withBackend(createPostgresBackend),
   CONCURRENCY,

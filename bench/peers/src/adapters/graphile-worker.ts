@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { type AddJobsJobSpec, Logger, makeWorkerUtils, run, type TaskList } from "graphile-worker";
 import { Announcer, Mailbox } from "../hand-made.js";
-import { type Caller, drained, type Host, type Peer, type Setting } from "../peer.js";
+import { type Caller, drained, type Host, type Peer, type Setting } from "../../../../dist/bench/peers/peer.js";
 import { threadPool } from "../threads.js";
 import { Tables } from "../until.js";
 
-/** It tells of every job; writing that would be measured too. */
+/** Silent, since it logs every job, which would be measured too. */
 const logger = new Logger(() => () => {});
 
 export const peer: Peer = {
@@ -29,12 +29,15 @@ export const peer: Peer = {
   },
 };
 
-/** https://worker.graphile.org/docs/performance: the local queue and batches where there is much to do, and not where a single job is to be quick. */
+/**
+ * https://worker.graphile.org/docs/performance advises the local queue and batches for many jobs,
+ * and neither for the latency of a single job.
+ */
 function tuning({ work, threads }: Setting): GraphileConfig.WorkerOptions {
   const batches = { completeJobBatchDelay: 0, failJobBatchDelay: 0 };
   if (work === "noop") return { concurrentJobs: 24, maxPoolSize: 25, localQueue: { size: 500 }, ...batches };
   if (work === "inflight") return { concurrentJobs: 24, maxPoolSize: 25, localQueue: { size: 100 }, ...batches };
-  // Twice the threads, so that none waits while a job is fetched.
+  // Twice the threads, so that none waits for the next job.
   if (work === "cpu") return { concurrentJobs: 2 * threads, localQueue: { size: 2 * threads + 1 }, ...batches };
   return { concurrentJobs: 2 };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { PgBoss, type Job, type WorkOptions } from "pg-boss";
 import { Announcer, Mailbox } from "../hand-made.js";
-import { type Caller, drained, type Host, type Peer, type Setting } from "../peer.js";
+import { type Caller, drained, type Host, type Peer, type Setting } from "../../../../dist/bench/peers/peer.js";
 import { threadPool } from "../threads.js";
 import { Tables } from "../until.js";
 
@@ -36,7 +36,7 @@ async function start({ database }: Setting): Promise<PgBoss> {
   return boss;
 }
 
-/** https://pgboss.io/api/workers: notified, and batches without a pause while there is more. */
+/** https://pgboss.io/api/workers: batches without a pause while more jobs wait. */
 function tuning({ work, threads }: Setting): WorkOptions {
   if (work === "noop") return { localConcurrency: 2, batchSize: 1_000, burstWhenBatchFull: true };
   if (work === "inflight") return { localConcurrency: 2, batchSize: 100, burstWhenBatchFull: true };
@@ -66,7 +66,7 @@ async function host(setting: Setting, mailbox?: Mailbox): Promise<Host> {
 
 async function caller(setting: Setting, mailbox: Mailbox, boss: PgBoss): Promise<Caller> {
   const { name, data } = drained(setting);
-  // The first look has an index; the second sees what runs and what failed.
+  // The first condition uses an index; the second finds running and failed jobs.
   const left = `exists (select from pgboss.job where name = '${name}' and state < 'active' and not blocked)
     or exists (select from pgboss.job where name = '${name}' and state <> 'completed')`;
   const tables = await Tables.connect(setting.database, left);

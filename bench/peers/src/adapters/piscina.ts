@@ -1,11 +1,11 @@
-import { type Caller, drained, type Peer, type Setting } from "../peer.js";
+import { type Caller, drained, type Peer, type Setting } from "../../../../dist/bench/peers/peer.js";
 import { threadPool } from "../threads.js";
 
 const alone = (): never => {
-  throw new Error("Bare Piscina knows one process only");
+  throw new Error("Bare Piscina works in one process only");
 };
 
-/** Threads and nothing else: nothing is kept, and there is no other process. */
+/** Threads alone: no persistence, and no second process. */
 export const peer: Peer = { host: alone, caller: alone, both };
 
 async function both(setting: Setting): Promise<Caller> {

@@ -1,4 +1,4 @@
-/** The jobs as plain functions, for whoever runs them: the same that Baton's workers perform. */
+/** The jobs of Baton's workers as plain functions. */
 export { run as burn } from "../../../../dist/bench/workers/burn.js";
 
 export function noop(): void {}

@@ -1,14 +1,16 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Redis as Client } from "ioredis";
+import { promisify } from "node:util";
 
-/** BullMQ's guide to production: an append-only file, written out once a second; never evict. */
+/** BullMQ's guide to production advises an append-only file, synced once a second, and no eviction. */
 const ADVISED = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction"];
+
+const exec = promisify(execFile);
 
 /** A redis-server of our own on a free port, with its files in a temporary folder. */
 export class Redis {
@@ -16,49 +18,46 @@ export class Redis {
   readonly version: string;
   readonly #server: ChildProcess;
   readonly #folder: string;
-  readonly #client: Client;
 
-  private constructor(port: number, version: string, server: ChildProcess, folder: string, client: Client) {
+  private constructor(port: number, version: string, server: ChildProcess, folder: string) {
     this.port = port;
     this.version = version;
     this.#server = server;
     this.#folder = folder;
-    this.#client = client;
   }
 
-  /** null where there is no redis-server. */
+  /** Returns null if there is no redis-server with redis-cli. */
   static async start(): Promise<Redis | null> {
+    const said = await Promise.all([exec("redis-server", ["--version"]), exec("redis-cli", ["--version"])]).catch(
+      () => null,
+    );
+    if (said === null) return null;
+    const version = /v=(\S+)/.exec(said[0].stdout)?.[1] ?? "unknown";
     const folder = await mkdtemp(join(tmpdir(), "pg-baton-redis-"));
     const port = await freePort();
     const own = ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder];
-    const server = spawn("redis-server", [...own, ...ADVISED], { stdio: "ignore" });
-    const started = await once(server, "spawn").then(
-      () => true,
-      () => false,
-    );
-    if (!started) {
-      await rm(folder, { recursive: true, force: true });
-      return null;
-    }
-    const client = new Client(port);
-    // It retries by itself until the server listens.
-    client.on("error", () => {});
-    const version = /redis_version:(\S+)/.exec(await client.info("server"))?.[1] ?? "unknown";
-    return new Redis(port, version, server, folder, client);
+    const redis = new Redis(port, version, spawn("redis-server", [...own, ...ADVISED], { stdio: "ignore" }), folder);
+    while (!(await redis.#tell("ping"))) await sleep(50);
+    return redis;
   }
 
   async empty(): Promise<void> {
-    await this.#client.flushall();
+    if (!(await this.#tell("flushall"))) throw new Error("The redis-server does not answer");
   }
 
   async close(): Promise<void> {
-    this.#client.disconnect();
     if (this.#server.exitCode === null && this.#server.signalCode === null) {
       const exited = once(this.#server, "exit");
       this.#server.kill();
       await Promise.race([exited, sleep(5_000)]);
     }
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #tell(command: string): Promise<boolean> {
+    if (this.#server.exitCode !== null) throw new Error(`The redis-server ended with ${this.#server.exitCode}`);
+    const { stdout } = await exec("redis-cli", ["-p", `${this.port}`, command]).catch(() => ({ stdout: "" }));
+    return /^(?:OK|PONG)/.test(stdout);
   }
 }
 
