@@ -9,7 +9,7 @@ export interface Range {
   readonly p99: number;
 }
 
-/** Draws each contender's p50 as a dot and its p99 as the end of a bar; the first one stands out. */
+/** Draws p50 as a dot and p99 as the end of a bar for each contender. The first one stands out. */
 export function rangePlot(title: string, unit: string, ranges: readonly Range[]): string {
   const longest = max(ranges, ({ p99 }) => p99) ?? 1;
   const fill = ({ label }: Range): string => (label === ranges[0]?.label ? "var(--s0)" : "var(--s1)");
