@@ -27,10 +27,7 @@ export const stages: Question = {
     "One connection, one statement at a time; the time of a batch is that of all its rows. Completions notify an " +
     "awaiter. Floor: a bare insert, update with skip locked, and update with pg_notify, on a table with no more than " +
     "these need; postMessage to a bare worker thread.",
-  lines: [
-    ...BATCHES.flatMap((rows) => STAGES.map((stage) => line(`${stage}, ${rows} row${rows > 1 ? "s" : ""}`))),
-    line("thread and back"),
-  ],
+  lines: [...BATCHES.flatMap((rows) => STAGES.map((stage) => line(labelOf(stage, rows)))), line("thread and back")],
   open: async (bench) => [await baton(bench), await bare(bench)],
 };
 
@@ -49,27 +46,13 @@ async function baton(bench: Bench): Promise<Contender> {
   await threads.start();
   const answer = answerWith("v", { encoding: "b", bytes: Buffer.from("result") });
   const transition = { state: "completed", delay: 0, counted: true, error: null, answer } as const;
-  let job: ClaimedJob | undefined;
-  const round = async (): Promise<Figures> => {
-    const figures: Record<string, number> = {};
-    for (const rows of BATCHES) {
-      const samples: Record<string, number[]> = { insert: [], claim: [], complete: [] };
-      for (let at = 0; at < SAMPLES / Math.sqrt(rows); at += 1) {
-        await timed(samples["insert"], () => engine.insert(Array.from({ length: rows }, newRow)));
-        const { jobs } = await timed(samples["claim"], () => engine.claim("bench", rows));
-        job = jobs[0];
-        await timed(samples["complete"], () =>
-          engine.complete(jobs.map(({ id, claim }) => ({ id, claim, transition, awaited: true }))),
-        );
-      }
-      Object.assign(figures, medians(samples, rows));
-    }
-    const trips: number[] = [];
-    for (let at = 0; at < SAMPLES; at += 1) await timed(trips, () => threads.run(job as ClaimedJob, Noop.url));
-    return { ...figures, "thread and back": percentile(trips, 50) };
-  };
-  const close = async () => void (await Promise.all([database.stop(), threads.stop()]));
-  return { name: "baton", round, close };
+  return contender("baton", {
+    insert: (rows) => engine.insert(Array.from({ length: rows }, newRow)),
+    claim: async (rows) => (await engine.claim("bench", rows)).jobs,
+    complete: (jobs) => engine.complete(jobs.map(({ id, claim }) => ({ id, claim, transition, awaited: true }))),
+    trip: (job) => threads.run(job, Noop.url),
+    close: () => Promise.all([database.stop(), threads.stop()]),
+  });
 }
 
 function newRow(): InsertRow {
@@ -89,47 +72,56 @@ async function bare(bench: Bench): Promise<Contender> {
   await client.connect();
   await client.query(TABLE);
   const worker = new Worker(ECHO, { eval: true });
-  const round = async (): Promise<Figures> => {
-    const figures: Record<string, number> = {};
-    for (const rows of BATCHES) {
-      const samples: Record<string, number[]> = { insert: [], claim: [], complete: [] };
-      const insert = { name: `insert_${rows}`, text: `${INSERT} from generate_series(1, ${rows}) returning id` };
-      for (let at = 0; at < SAMPLES / Math.sqrt(rows); at += 1) {
-        await timed(samples["insert"], () => client.query(insert));
-        const claim = { name: "claim", text: CLAIM, values: [rows] };
-        const jobs = await timed(samples["claim"], () => client.query<{ id: string }>(claim));
-        const complete = { name: "complete", text: COMPLETE, values: [jobs.rows.map(({ id }) => id)] };
-        await timed(samples["complete"], () => client.query(complete));
-      }
-      Object.assign(figures, medians(samples, rows));
-    }
-    const trips: number[] = [];
-    for (let at = 0; at < SAMPLES; at += 1) {
-      await timed(trips, () => {
-        const back = new Promise((resolve) => worker.once("message", resolve));
-        worker.postMessage(at);
-        return back;
-      });
-    }
-    return { ...figures, "thread and back": percentile(trips, 50) };
-  };
-  const close = async () => void (await Promise.all([client.end(), worker.terminate()]));
-  return { name: "bare", round, close };
+  return contender<{ id: string }>("bare", {
+    insert: (rows) =>
+      client.query({ name: `insert_${rows}`, text: `${INSERT} from generate_series(1, ${rows}) returning id` }),
+    claim: async (rows) => (await client.query<{ id: string }>({ name: "claim", text: CLAIM, values: [rows] })).rows,
+    complete: (jobs) => client.query({ name: "complete", text: COMPLETE, values: [jobs.map(({ id }) => id)] }),
+    trip: () => {
+      const back = new Promise((resolve) => worker.once("message", resolve));
+      worker.postMessage("");
+      return back;
+    },
+    close: () => Promise.all([client.end(), worker.terminate()]),
+  });
 }
 
 const ECHO = `const { parentPort } = require("node:worker_threads"); parentPort.on("message", (m) => parentPort.postMessage(m));`;
 
-/** Does the work and adds the µs that it took to the samples. */
-async function timed<Result>(samples: number[] | undefined, work: () => Promise<Result>): Promise<Result> {
-  const start = performance.now();
-  const result = await work();
-  samples?.push((performance.now() - start) * 1_000);
-  return result;
+/** The stages of one contender. */
+interface Steps<Job> {
+  insert(rows: number): Promise<unknown>;
+  claim(rows: number): Promise<readonly Job[]>;
+  complete(jobs: readonly Job[]): Promise<unknown>;
+  /** Sends a job, or a message, to a thread and back. */
+  trip(job: Job): Promise<unknown>;
+  close(): Promise<unknown>;
 }
 
-function medians(samples: Readonly<Record<string, readonly number[]>>, rows: number): Figures {
-  const suffix = `${rows} row${rows > 1 ? "s" : ""}`;
-  return Object.fromEntries(
-    Object.entries(samples).map(([stage, list]) => [`${stage}, ${suffix}`, percentile(list, 50)]),
-  );
+function contender<Job = ClaimedJob>(name: string, steps: Steps<Job>): Contender {
+  const round = async (): Promise<Figures> => {
+    const samples: Record<string, number[]> = {};
+    const timed = async <Result>(label: string, work: () => Promise<Result>): Promise<Result> => {
+      const start = performance.now();
+      const result = await work();
+      (samples[label] ??= []).push((performance.now() - start) * 1_000);
+      return result;
+    };
+    let [job]: readonly Job[] = [];
+    for (const rows of BATCHES) {
+      for (let at = 0; at < SAMPLES / Math.sqrt(rows); at += 1) {
+        await timed(labelOf("insert", rows), () => steps.insert(rows));
+        const jobs = await timed(labelOf("claim", rows), () => steps.claim(rows));
+        await timed(labelOf("complete", rows), () => steps.complete(jobs));
+        [job] = jobs;
+      }
+    }
+    for (let at = 0; at < SAMPLES; at += 1) await timed("thread and back", () => steps.trip(job as Job));
+    return Object.fromEntries(Object.entries(samples).map(([label, list]) => [label, percentile(list, 50)]));
+  };
+  return { name, round, close: async () => void (await steps.close()) };
+}
+
+function labelOf(stage: string, rows: number): string {
+  return `${stage}, ${rows} row${rows > 1 ? "s" : ""}`;
 }

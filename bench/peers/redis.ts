@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
-/** BullMQ's guide to production advises an append-only file, synced once a second, and no eviction. */
+/** BullMQ's guide to production advises an append-only file, synced every second; no eviction. */
 const ADVISED = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction"];
 
 const exec = promisify(execFile);

@@ -1,22 +1,11 @@
 import { showRatio, showSpread, showWith, show } from "./format.js";
 import { linesTable, list, machine, method, table } from "./markdown.js";
-import type { Palette } from "./plots/canvas.js";
 import { rangePlot } from "./plots/ranges.js";
+import { withLightColours } from "./style.js";
 import type { Row, Stored, StoredQuestion } from "./report.js";
 
 const OPEN = "<!-- figures: made by npm run bench:docs -->";
 const CLOSE = "<!-- /figures -->";
-
-/** Fixed colours, since a picture in a README has no style sheet; legible on any background. */
-const COLOURS: Palette = {
-  ink: "#1c2430",
-  soft: "#5b6675",
-  line: "#dfe4ea",
-  paper: "#ffffff",
-  met: "#1f7a4d",
-  missed: "#b4541a",
-  series: ["#2458c5", "#8a919c", "#8a919c", "#8a919c", "#8a919c", "#8a919c"],
-};
 
 const NAMES: Readonly<Record<string, string>> = {
   baton: "Baton",
@@ -84,9 +73,9 @@ export function latencyPicture({ peers }: Results): string {
   const ranges = contendersOf(question?.rows ?? []).flatMap(({ name, figures: { p50, p99 } }) =>
     p50 && p99 ? [{ label: NAMES[name] ?? name, p50: p50.figure.median, p99: p99.figure.median }] : [],
   );
-  const svg = rangePlot("One await between two processes", "ms", ranges, COLOURS);
-  const paper = `<rect width="100%" height="100%" fill="${COLOURS.paper}"/>`;
-  return `${svg.replace(/>/, `>${paper}`)}\n`;
+  const svg = rangePlot("One await between two processes", "ms", ranges);
+  const paper = '<rect width="100%" height="100%" fill="var(--paper)"/>';
+  return `${withLightColours(svg.replace(">", `>${paper}`))}\n`;
 }
 
 function headlines({ questions }: Stored): string {

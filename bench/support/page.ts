@@ -2,7 +2,6 @@ import { Marked } from "marked";
 import { show, showRatio, showSpread, showTarget, showWith, verdict } from "./format.js";
 import { circumstances, disturbance, heading, linesTable, list, table } from "./markdown.js";
 import type { Measured } from "./measure.js";
-import type { Palette } from "./plots/canvas.js";
 import { curvePlot, type DrawnCurve } from "./plots/curves.js";
 import { distributionPlot, type Lane } from "./plots/distribution.js";
 import { ratioPlot } from "./plots/ratios.js";
@@ -11,16 +10,6 @@ import { percentile, summarize } from "./stats.js";
 import { STYLE } from "./style.js";
 
 const PERCENTS = [50, 90, 99, 100];
-
-const COLOURS: Palette = {
-  ink: "var(--ink)",
-  soft: "var(--soft)",
-  line: "var(--line)",
-  paper: "var(--paper)",
-  met: "var(--met)",
-  missed: "var(--missed)",
-  series: [0, 1, 2, 3, 4, 5].map((at) => `var(--s${at})`),
-};
 
 const markdown = new Marked({
   renderer: {
@@ -97,7 +86,7 @@ function ratios(measured: readonly Measured[]): string {
     "below says what it is. Of times, less is better; of rates (/s), more. A dot is the median of the rounds' " +
     "ratios, its line spans the rounds, the upright mark is the target.";
   const all = measured.map((one) => ({ title: one.question.title, rows: rowsOf(one) }));
-  return `${html(text)}<figure>${ratioPlot(all, COLOURS)}</figure>`;
+  return `${html(text)}<figure>${ratioPlot(all)}</figure>`;
 }
 
 function question(measured: Measured): string {
@@ -111,7 +100,7 @@ function question(measured: Measured): string {
   ].join("\n");
 }
 
-/** The samples of all rounds together. */
+/** Draws the samples of all rounds together. */
 function distributions({ question: { title, distributions: all = [] }, rounds }: Measured): string[] {
   return all.map(({ x, of }) => {
     const lanes = of.map(([contender, name]): Lane => {
@@ -123,7 +112,7 @@ function distributions({ question: { title, distributions: all = [] }, rounds }:
       ...PERCENTS.map((percent) => show(percentile(samples, percent))),
     ]);
     const head = [x, "samples", ...PERCENTS.map((percent) => (percent === 100 ? "max" : `p${percent}`))];
-    return figure(distributionPlot(title, x, lanes, COLOURS), table(head, rows));
+    return figure(distributionPlot(title, x, lanes), table(head, rows));
   });
 }
 
@@ -134,18 +123,10 @@ function curves({ question: { title, curves: asked }, rounds }: Measured): strin
     const summaries = points.map((point) => ({ x: point.x, y: summarize(seriesOf(rounds, point.of)) }));
     return { label, points: summaries.toSorted((a, b) => a.x - b.x) };
   });
-  const steps = [...new Set(drawn.flatMap(({ points }) => points.map(({ x }) => x)))].sort((a, b) => a - b);
-  const rows = steps.map((step) => [
-    show(step),
-    ...drawn.map(({ points }) => {
-      const point = points.find(({ x }) => x === step);
-      return point === undefined ? "" : `${show(point.y.median)} (${showSpread(point.y)})`;
-    }),
-  ]);
-  const head = [axes.x, ...drawn.map(({ label }) => `${label}, ${axes.y}`)];
-  return figure(curvePlot(title, axes, drawn, COLOURS), table(head, rows));
+  return figure(curvePlot(title, axes, drawn));
 }
 
-function figure(plot: string, figures: string): string {
-  return `<figure>${plot}<details><summary>in figures</summary>${html(figures)}</details></figure>`;
+function figure(plot: string, figures = ""): string {
+  const details = figures && `<details><summary>in figures</summary>${html(figures)}</details>`;
+  return `<figure>${plot}${details}</figure>`;
 }

@@ -1,14 +1,35 @@
-/**
- * The page's style, light or dark as the reader's system is. The colours of the series differ in
- * lightness too, and "met" and "missed" are also said in words.
- */
+/** Light and dark colours by name. Those of the series differ in lightness too. */
+const COLOURS: Readonly<Record<string, readonly [light: string, dark: string]>> = {
+  ink: ["#1c2430", "#e4e9f0"],
+  soft: ["#5b6675", "#98a3b3"],
+  line: ["#dfe4ea", "#2b3440"],
+  paper: ["#ffffff", "#12171e"],
+  sheet: ["#f5f7f9", "#1a212a"],
+  met: ["#1f7a4d", "#5cc48d"],
+  missed: ["#b4541a", "#e8925a"],
+  s0: ["#2458c5", "#6f9dff"],
+  s1: ["#8a919c", "#858f9d"],
+  s2: ["#c07a12", "#e0a84a"],
+  s3: ["#1d8a8a", "#4fc1c1"],
+  s4: ["#9a3f8f", "#d186c8"],
+  s5: ["#4d5561", "#bcc5d1"],
+};
+
+/** Replaces variables by light colours, for a picture without a style sheet. */
+export function withLightColours(svg: string): string {
+  return svg.replaceAll(/var\(--(\w+)\)/g, (_, name: string) => COLOURS[name]?.[0] ?? "");
+}
+
+function variables(theme: 0 | 1): string {
+  return Object.entries(COLOURS)
+    .map(([name, colour]) => `--${name}: ${colour[theme]};`)
+    .join(" ");
+}
+
+/** The page's style, light or dark as the reader's system is. */
 export const STYLE = `
-:root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --line: #dfe4ea; --paper: #ffffff;
-  --sheet: #f5f7f9; --met: #1f7a4d; --missed: #b4541a;
-  --s0: #2458c5; --s1: #8a919c; --s2: #c07a12; --s3: #1d8a8a; --s4: #9a3f8f; --s5: #4d5561; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e9f0; --soft: #98a3b3; --line: #2b3440;
-  --paper: #12171e; --sheet: #1a212a; --met: #5cc48d; --missed: #e8925a;
-  --s0: #6f9dff; --s1: #858f9d; --s2: #e0a84a; --s3: #4fc1c1; --s4: #d186c8; --s5: #bcc5d1; } }
+:root { color-scheme: light dark; ${variables(0)} }
+@media (prefers-color-scheme: dark) { :root { ${variables(1)} } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 940px; padding: 40px 24px 80px; background: var(--paper);
   color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;

