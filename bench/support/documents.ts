@@ -1,5 +1,5 @@
 import { showRatio, showSpread, showWith, show } from "./format.js";
-import { linesTable, list, machine, method, table } from "./markdown.js";
+import { linesTable, list, machine, method, table, wrap } from "./markdown.js";
 import { rangePlot } from "./plots/ranges.js";
 import { withLightColours } from "./style.js";
 import type { Row, Stored, StoredQuestion } from "./report.js";
@@ -13,16 +13,20 @@ const NAMES: Readonly<Record<string, string>> = {
   "pg-boss": "pg-boss",
   "bullmq-postgres": "BullMQ on PostgreSQL",
   "bullmq-redis": "BullMQ on Redis",
+  floor: "Floor, by hand",
   piscina: "Piscina alone",
 };
 
 /** The README's rows, by the scope of the question: the label, and the cell of a contender. */
 const HEADLINES: Readonly<Record<string, { label: string; cell: (figures: Figures) => string }>> = {
-  latency: { label: "p50 / p99, ms", cell: ({ p50, p99 }) => pair(p50, p99) },
-  same: { label: "p50, ms", cell: ({ p50 }) => median(p50) },
-  inflight: { label: "results/s", cell: ({ results }) => median(results) },
-  noop: { label: "jobs/s", cell: ({ jobs }) => median(jobs) },
-  cpu: { label: "rate relative to Piscina", cell: ({ jobs }) => (jobs?.ratio ? jobs.ratio.median.toFixed(2) : "") },
+  latency: { label: "One await, two processes: p50 / p99, ms", cell: ({ p50, p99 }) => pair(p50, p99) },
+  same: { label: "One await, one process: p50, ms", cell: ({ p50 }) => median(p50) },
+  inflight: { label: "100 awaits in flight: results/s", cell: ({ results }) => median(results) },
+  noop: { label: "No-op jobs: jobs/s", cell: ({ jobs }) => median(jobs) },
+  cpu: {
+    label: "CPU-bound jobs: share of Piscina alone",
+    cell: ({ jobs }) => (jobs?.ratio ? jobs.ratio.median.toFixed(2) : ""),
+  },
 };
 
 /** The rows of a contender by the name of their figure. */
@@ -44,8 +48,11 @@ export function fill(text: string, figures: string): string {
 /** The README's figures: a row for each work beside the peers. */
 export function readmeFigures({ peers }: Results): string {
   const lost = lostAwaits(peers);
-  const caption = [`Measured on ${peers.date} with ${machine(peers)}; ${method(peers)}.`, lost].filter(Boolean);
-  return `${headlines(peers)}\n\n${caption.join(" ")}`;
+  const { node, cores, postgres, others } = peers.environment;
+  const servers = [postgres && `PostgreSQL ${postgres.version}`, others?.["Redis"] && `Redis ${others["Redis"]}`];
+  const where = [`Node.js ${node}`, ...servers.filter(Boolean), `${cores} cores`].join(", ");
+  const caption = [`Measured on ${peers.date}: ${where}; ${method(peers)}.`, lost].filter(Boolean);
+  return `${headlines(peers)}\n\n${wrap(caption.join(" "))}`;
 }
 
 /** All figures, for `docs/benchmarks.md`. */
@@ -61,7 +68,7 @@ export function benchmarkFigures({ floors, peers }: Results): string {
     about(floors),
     ...floors.questions.flatMap(({ title, about: text, rows }) => [
       `### ${capital(title)}`,
-      text,
+      wrap(text),
       linesTable(rows.map(withoutTarget)),
     ]),
   ].join("\n\n");
@@ -82,13 +89,11 @@ function headlines({ questions }: Stored): string {
   const names = Object.keys(NAMES).filter((name) =>
     questions.some(({ rows }) => rows.some(({ of: [contender] }) => contender === name)),
   );
-  const lines = questions.flatMap(({ scope, title, rows }) => {
+  const lines = questions.flatMap(({ scope, rows }) => {
     const headline = HEADLINES[scope];
     if (headline === undefined) return [];
     const contenders = new Map(contendersOf(rows).map(({ name, figures }) => [name, figures]));
-    return [
-      [`${capital(title)}: ${headline.label}`, ...names.map((name) => headline.cell(contenders.get(name) ?? {}))],
-    ];
+    return [[headline.label, ...names.map((name) => headline.cell(contenders.get(name) ?? {}))]];
   });
   return table(["", ...names.map((name) => NAMES[name] ?? name)], lines);
 }

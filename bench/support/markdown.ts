@@ -3,6 +3,8 @@ import { plural, showRatio, showSpread, showTarget, showWith, verdict } from "./
 import type { Measured } from "./measure.js";
 import { type Report, type Row, rowsOf } from "./report.js";
 
+/** Characters in a line of prose. */
+const WIDTH = 100;
 const HEAD = ["", "measured", "min-max", "floor", "ratio", "min-max", "target", ""];
 
 /** The report for people. */
@@ -27,7 +29,23 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 }
 
 export function list(items: readonly string[]): string {
-  return items.map((item) => `- ${item}`).join("\n");
+  return items.map((item) => wrap(`- ${item}`, "  ")).join("\n");
+}
+
+/** Wraps a paragraph at 100 characters. `indent` leads each line but the first. */
+export function wrap(text: string, indent = ""): string {
+  let line = "";
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (longer.length > WIDTH && line !== "") {
+      lines.push(line);
+      line = indent + word;
+    } else {
+      line = longer;
+    }
+  }
+  return [...lines, line].join("\n");
 }
 
 /** All lines of a question. Columns without any content are left out. */
