@@ -58,7 +58,7 @@ async function baton(bench: Bench): Promise<Contender> {
 function newRow(): InsertRow {
   const ref = randomBytes(16).toString("base64url");
   const options = { meta: {}, tags: [], priority: 0, maxAttempts: 20, scheduledAt: null, scheduleIn: null };
-  return { worker: "noop", queue: "bench", args: '{"int":2}', ...options, ref, replyTo: "elsewhere", claimedBy: null };
+  return { worker: "noop", queue: "bench", args: '{"int":2}', ...options, ref, replyTo: "elsewhere", claimed: false };
 }
 
 const INSERT = "insert into floor (ref, state, args, reply_to) select gen_random_uuid(), 1, '{\"int\":2}', 'elsewhere'";

@@ -78,10 +78,10 @@ export class Inserter {
   }
 
   #row(job: CheckedJob, replyTo: string | null): SeatedRow {
-    const { host, runner } = this.#options;
+    const { runner } = this.#options;
     const due = job.scheduledAt === null && (job.scheduleIn ?? 0) === 0;
     const seat = due ? (runner()?.seat(job) ?? null) : null;
-    return { ...job, ref: newRef(), replyTo, claimedBy: seat === null ? null : host, seat };
+    return { ...job, ref: newRef(), replyTo, claimed: seat !== null, seat };
   }
 
   async #insert(rows: readonly SeatedRow[]): Promise<Relay[]> {

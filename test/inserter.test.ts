@@ -57,10 +57,10 @@ describe("the inserter", () => {
           statements.push(rows);
           slotsOpen = rows.every(({ ref }) => slots.has(ref));
           if (failure !== null) throw failure;
-          return rows.map(({ worker, claimedBy }, at): Inserted => {
+          return rows.map(({ worker, claimed }, at): Inserted => {
             return {
               id: at + 1,
-              claimed: claimedBy !== null && claims ? claimedJob(worker, {}, { id: at + 1 }) : null,
+              claimed: claimed && claims ? claimedJob(worker, {}, { id: at + 1 }) : null,
             };
           });
         },
@@ -99,7 +99,7 @@ describe("the inserter", () => {
     const inserting = inserter.insert([JOB, { ...JOB, queue: "other" }, LATER]);
     expect(underWay()).to.equal(true);
     const relays = await inserting;
-    expect(statements[0]?.map(({ claimedBy }) => claimedBy)).to.deep.equal(["me", null, null]);
+    expect(statements[0]?.map(({ claimed }) => claimed)).to.deep.equal([true, false, false]);
     expect(ran.map(({ id }) => id)).to.deep.equal([1]);
     expect(woken).to.deep.equal(["other"]);
     expect(relays.map(({ job: { id } }) => id)).to.deep.equal([1, 2, 3]);

@@ -12,7 +12,7 @@ export function answerHead({ kind, encoding }: Answer): string {
   return kind + encoding;
 }
 
-/** Results of more bytes are read one by one, so a thousand rows bring at most 16 MB. */
+/** Results of more bytes are read apart, by COPY, so a thousand rows bring at most 16 MB. */
 export const INLINE = 16_384;
 
 /** What an awaiter needs of a row. */

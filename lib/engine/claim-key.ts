@@ -1,4 +1,4 @@
-import { Columns } from "./parameters.js";
+import { type Column, Columns } from "./parameters.js";
 
 /** A claim of a job. Together with the host, it fences every later write about that job. */
 export interface ClaimKey {
@@ -7,11 +7,13 @@ export interface ClaimKey {
   readonly claim: number;
 }
 
-/** Keys as a statement about many jobs reads them. */
-export const KEYS = new Columns<ClaimKey>([
+/** The columns of a key, first in every statement about claimed jobs. */
+export const KEY_COLUMNS: readonly Column<ClaimKey>[] = [
   ["id", "bigint", ({ id }) => id],
   ["claim", "int", ({ claim }) => claim],
-]);
+];
+/** Keys as a statement about many jobs reads them. */
+export const KEYS = new Columns<ClaimKey>(KEY_COLUMNS);
 
 /**
  * The fence: whether row `j` is still executing under the claim `i`, on this host. `state + 0`

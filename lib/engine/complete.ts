@@ -1,7 +1,7 @@
 import { stateNumber } from "../job/job.js";
 import type { Transition } from "../job/transition.js";
 import { answerHead } from "./answers.js";
-import { type ClaimKey, fenced, inLockOrder } from "./claim-key.js";
+import { type ClaimKey, fenced, inLockOrder, KEY_COLUMNS } from "./claim-key.js";
 import { ATTEMPT, expiry, relaxed, tablesOf, tell, wake, withError } from "./fragments.js";
 import { pack } from "./packed.js";
 import { arrayOf, Columns, operation } from "./parameters.js";
@@ -17,8 +17,7 @@ export interface Ack extends ClaimKey {
 export type Durability = "full" | "relaxed";
 
 const INPUT = new Columns<Ack>([
-  ["id", "bigint", ({ id }) => id],
-  ["claim", "int", ({ claim }) => claim],
+  ...KEY_COLUMNS,
   ["state", "smallint", ({ transition }) => stateNumber(transition.state)],
   ["delay", "pg_catalog.float8", ({ transition }) => transition.delay],
   ["counted", "boolean", ({ transition }) => transition.counted],

@@ -1,5 +1,6 @@
 import type { StoredAnswer } from "../job/answer.js";
 import type { Database, Statement } from "../postgres/database.js";
+import type { Heartbeat } from "../postgres/pulse-session.js";
 import { sqlState } from "../postgres/failure.js";
 import { type StoredRow, toStored } from "./answers.js";
 import { type ClaimResult, Claims } from "./claim.js";
@@ -173,8 +174,8 @@ export class Engine {
     return this.#database.query(unservedNow, unservedNow.values());
   }
 
-  /** The statement of a heartbeat; its parameters are the host and its lock's key (`hosts.ts`). */
-  get heartbeat(): Statement {
+  /** The statement of a heartbeat, which the pulse sends. */
+  get heartbeat(): Heartbeat {
     return this.#operations.heartbeat;
   }
 

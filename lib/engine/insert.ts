@@ -10,8 +10,8 @@ export interface InsertRow extends CheckedJob {
   readonly ref: string;
   /** The host that awaits it. */
   readonly replyTo: string | null;
-  /** The host that runs it at once: the row is inserted as executing. Only for due jobs. */
-  readonly claimedBy: string | null;
+  /** Whether the row is inserted as executing, claimed by this host. Only for due jobs. */
+  readonly claimed: boolean;
 }
 
 /** The result of an insert. */
@@ -47,7 +47,7 @@ const INPUT = new Columns<InsertRow>([
   ["reply_to", "pg_catalog.text", ({ replyTo }) => replyTo],
   ["at", "pg_catalog.float8", ({ scheduledAt }) => scheduledAt],
   ["delay", "pg_catalog.float8", ({ scheduleIn }) => scheduleIn ?? 0],
-  ["claimed", "boolean", ({ claimedBy }) => claimedBy !== null],
+  ["claimed", "boolean", ({ claimed }) => claimed],
 ]);
 
 const PARAMETERS = INPUT.followedBy("host", "notify");

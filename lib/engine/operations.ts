@@ -24,8 +24,8 @@ export interface OperationOptions {
 const DAY = 86_400_000;
 
 /**
- * Every operation on the table of jobs. Each has a file of its own, with its statement, the values
- * of its parameters and the rows that it returns.
+ * Every operation on the table of jobs. The file of an operation holds its statement, the values of
+ * its parameters and the rows that it returns.
  *
  * Batches come as arrays: one statement, one commit and one flush to disk for all of them. A single
  * job has statements of its own, since taking arrays apart costs as much again as the write. Rows

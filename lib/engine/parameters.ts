@@ -34,6 +34,8 @@ export class Parameters<Name extends string> {
   /** @param first the number of the first of them. @default 1 */
   constructor(names: readonly Name[], first = 1) {
     this.$ = Object.fromEntries(names.map((name, at) => [name, `$${first + at}`])) as Record<Name, string>;
+    const flag = names.findIndex((name) => name === "notify");
+    if (flag !== -1 && flag !== names.length - 1) throw new Error("The parameter notify must be the last");
     this.#names = names.filter((name): name is Exclude<Name, Flag> => name !== "notify");
   }
 
@@ -67,7 +69,7 @@ export class Columns<Item> {
     this.#values = columns.map(([, , valueOf]) => valueOf);
     this.#arrays = columns.map(([, type, valueOf]) => (items) => {
       const values = items.map(valueOf);
-      return type === JSONB ? `[${values.join(",")}]` : arrayOf(values);
+      return type === JSONB ? `[${values.map((value) => value ?? "null").join(",")}]` : arrayOf(values);
     });
   }
 
@@ -113,7 +115,9 @@ export class Columns<Item> {
 
   /** Some of these columns. */
   pick(...names: readonly string[]): Columns<Item> {
-    return new Columns(this.#columns.filter(([name]) => names.includes(name)));
+    const picked = this.#columns.filter(([name]) => names.includes(name));
+    if (picked.length < names.length) throw new Error(`Not all of ${names.join(", ")} are columns`);
+    return new Columns(picked);
   }
 }
 

@@ -3,7 +3,7 @@ import { DatabaseError } from "../errors.js";
 import { type JobErrorEntry, type JobRow, type JsonObject, stateOf } from "../job/job.js";
 import type { Database, Statement } from "../postgres/database.js";
 import { retryDelay } from "../backoff.js";
-import { isPassing } from "../postgres/failure.js";
+import { databaseError, isPassing } from "../postgres/failure.js";
 import { type CheckedFilter, checkFilter, type JobFilter } from "./filter.js";
 import { named, tablesOf } from "./fragments.js";
 
@@ -223,10 +223,6 @@ function toDate(time: number): Date {
   return new Date(Math.max(-LATEST, Math.min(LATEST, time)));
 }
 
-function scanError(cause: unknown): DatabaseError {
-  const { message } = cause as Error;
-  const [code, reason] = isPassing(cause)
-    ? (["ERR_BATON_DATABASE_UNREACHABLE", "the database is unreachable"] as const)
-    : (["ERR_BATON_DATABASE_REFUSED", "the database refuses it"] as const);
-  return new DatabaseError(code, `Listing jobs failed because ${reason}: ${message}`, { cause });
+function scanError(cause: unknown): Error {
+  return databaseError("The jobs were not listed", cause);
 }

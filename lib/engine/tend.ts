@@ -18,7 +18,7 @@ export interface Sighting {
 }
 
 /** A look at the table. */
-export interface Look {
+export interface LookRequest {
   readonly host: string;
   /** How many due jobs become available at most. */
   readonly limit: number;
@@ -105,7 +105,7 @@ export function tend(prefix: string) {
       end as held,
       array(select distinct attempted_by from ${jobs} j where state = 2 and attempted_by <> ${$.host}
         and not exists (select from ${hosts} h where h.id = j.attempted_by)) as orphans`,
-    ({ queues, ...look }: Look) => PARAMETERS.values({ ...look, queues: arrayOf(queues) }),
+    ({ queues, ...look }: LookRequest) => PARAMETERS.values({ ...look, queues: arrayOf(queues) }),
   );
 }
 

@@ -20,7 +20,7 @@ export class StoppedError extends BatonError {
   constructor(call: string) {
     super(
       "ERR_BATON_STOPPED",
-      `Cannot ${call}: this host has been stopped. Start it again, or await its relays on another host.`,
+      `Cannot ${call}: this host has been stopped. Its relays can be awaited on another host.`,
     );
   }
 

@@ -20,6 +20,7 @@ interface Session {
   readonly values: readonly (string | null)[];
 }
 
+// `unnest` of several arrays is syntax of PostgreSQL, and takes no schema.
 const APPLY = `select pg_catalog.set_config(i.name, i.value, false)
   from unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) as i(name, value)`;
 

@@ -29,11 +29,11 @@ export interface ListenerOptions {
   /** Called when a later connection is up. Notifications of the gap before it are lost. */
   readonly onReopen: () => Promise<void>;
   /** Called every 500 ms while the connection is up. */
-  readonly onLook: () => Promise<void>;
+  readonly onCheck: () => Promise<void>;
 }
 
 /** ms between two checks of the connection. */
-const LOOK = 500;
+const CHECK = 500;
 /**
  * ms of silence after which the connection is asked for a sign of life: a half-open one shows no
  * error. The first applies while anybody waits for notifications.
@@ -172,13 +172,13 @@ export class Listener {
   async #watch(client: ServerClient): Promise<void> {
     const { signal } = this.#stopping;
     for (;;) {
-      await sleep(LOOK, undefined, { ref: false, signal }).catch(() => {});
+      await sleep(CHECK, undefined, { ref: false, signal }).catch(() => {});
       if (this.#client !== client) return;
       // Hosts notify each other over the server that takes writes, which is another one by now.
       if (client.outdated) return this.#giveUp(this.#dial());
       await this.#check(client);
       if (this.#client !== client) return;
-      await this.#options.onLook();
+      await this.#options.onCheck();
     }
   }
 

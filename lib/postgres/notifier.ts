@@ -65,7 +65,7 @@ export class PostgresNotifier implements Notifier {
       onNotification: (channel, payload, sender) => this.#dispatch(channel, payload, sender),
       onOpen: () => this.#probeNow(),
       onReopen: () => this.#reopened(),
-      onLook: () => this.#look(),
+      onCheck: () => this.#check(),
     });
   }
 
@@ -119,7 +119,7 @@ export class PostgresNotifier implements Notifier {
     if (before === this.#mode) this.#restore();
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const now = performance.now();
     const sinceProbe = now - this.#probedAt;
     const silence = Math.min(now - this.#heardAt, sinceProbe);

@@ -22,6 +22,12 @@ const SETTINGS = [
 const LOCK = "select pg_catalog.pg_advisory_lock($1::bigint)";
 const EXECUTING = "select from pg_catalog.pg_stat_get_activity(null) where pid = $1 and state = 'active'";
 
+/** The statement of a heartbeat. */
+export interface Heartbeat extends Statement {
+  /** Its parameters, from the host's id and the key of the lock that the session holds. */
+  readonly values: (host: string, lockKey: string | null) => unknown[];
+}
+
 /** One connection that carries a host's heartbeats, and the advisory lock of its session. */
 export class PulseSession {
   readonly client: ServerClient;
@@ -55,8 +61,8 @@ export class PulseSession {
   }
 
   /** Sends a heartbeat. Returns the host's new beat, or undefined if the host is not registered. */
-  async beat({ text }: Statement, host: string): Promise<number | undefined> {
-    const { rows } = await this.client.query<{ beat: number }>(text, [host, this.lockKey]);
+  async beat({ text, values }: Heartbeat, host: string): Promise<number | undefined> {
+    const { rows } = await this.client.query<{ beat: number }>(text, values(host, this.lockKey));
     return rows[0]?.beat;
   }
 

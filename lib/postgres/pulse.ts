@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { retryDelay } from "../backoff.js";
 import { within } from "../deadline.js";
 import type { Telemetry } from "../telemetry.js";
-import type { Database, Statement } from "./database.js";
+import type { Database } from "./database.js";
 import { dial } from "./dial.js";
 import { isTimeout, READ_ONLY, sqlState } from "./failure.js";
-import { PulseSession } from "./pulse-session.js";
+import { type Heartbeat, PulseSession } from "./pulse-session.js";
 import { LIMITS } from "./settings.js";
 
 export interface PulseOptions {
@@ -14,7 +14,7 @@ export interface PulseOptions {
   /** The id of this host. */
   readonly host: string;
   /** Takes the host and its lock's key; returns the new `beat`, or no row for an unknown host. */
-  readonly heartbeat: Statement;
+  readonly heartbeat: Heartbeat;
   /** Called when a heartbeat is answered. */
   readonly onBeat: () => void;
   /** Called when a heartbeat finds no row: others have declared the host lost. */
@@ -184,7 +184,7 @@ export class Pulse {
   async #borrow(): Promise<void> {
     const { host, heartbeat, database } = this.#options;
     const sentAt = performance.now();
-    const [row] = await database.query<{ beat: number }>(heartbeat, [host, null]);
+    const [row] = await database.query<{ beat: number }>(heartbeat, heartbeat.values(host, null));
     if (this.#stopping.signal.aborted || this.#session !== undefined) return;
     await this.#answered(sentAt, row?.beat, null);
   }
@@ -220,8 +220,9 @@ export class Pulse {
       void session.close();
       throw this.#stopping.signal.reason;
     }
-    void this.#session?.close();
+    const former = this.#session;
     this.#session = session;
+    void former?.close();
     session.onLost(() => {
       if (this.#session !== session) return;
       this.#drop(session);

@@ -42,7 +42,7 @@ describe("the engine", () => {
     });
 
     it("returns jobs that it inserted as claimed; after a lost reply, the table shows them as held", async () => {
-      const row = newRow({ claimedBy: "one", tags: ["t"] });
+      const row = newRow({ claimed: true, tags: ["t"] });
       const [inserted] = await test.one.insert([row]);
       expect(inserted?.claimed).to.include({ claim: 1, attempt: 1, args: row.args, ref: row.ref });
       const [again] = await test.one.insert([row, newRow()]);
@@ -151,7 +151,7 @@ describe("the engine", () => {
 
     it("inserts nothing as claimed for a host that is not registered: others run it", async () => {
       const stranger = new Engine(test.database, "baton", "stranger");
-      const [inserted] = await stranger.insert([newRow({ claimedBy: "stranger" })]);
+      const [inserted] = await stranger.insert([newRow({ claimed: true })]);
       expect(inserted?.claimed).to.equal(null);
       expect(await test.claimOne(test.one)).to.include({ id: inserted?.id, attempt: 1, claim: 1 });
     });

@@ -88,7 +88,7 @@ describe("functions and operators of another role in schema public", () => {
     ];
     for (const of of [engine, relaxed]) {
       await of.register(registration("host", "42"));
-      const rows = [newRow(), newRow({ replyTo: "two", claimedBy: of.host }), newRow({ replyTo: "one" })];
+      const rows = [newRow(), newRow({ replyTo: "two", claimed: true }), newRow({ replyTo: "one" })];
       await of.insert(rows);
       await of.insert([newRow({ scheduledAt: Date.now(), replyTo: "two" })]);
       const jobs = (await of.claim("default", 9, 1)).jobs;

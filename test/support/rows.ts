@@ -15,7 +15,7 @@ export function newRow(rest: Partial<InsertRow> = {}): InsertRow {
     scheduleIn: null,
     ref: newRef(),
     replyTo: null,
-    claimedBy: null,
+    claimed: false,
     ...rest,
   };
 }
