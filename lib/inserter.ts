@@ -113,7 +113,11 @@ export class Inserter {
   }
 
   async #flush(groups: (readonly InsertRow[])[]): Promise<Inserted[][]> {
-    const inserted = (await this.#options.engine.insert(groups.flat())).values();
-    return groups.map((group) => group.map(() => inserted.next().value as Inserted));
+    const rows = groups.flat();
+    const inserted = await this.#options.engine.insert(rows);
+    // A row without a result would keep its seat for ever.
+    if (inserted.length !== rows.length) throw new Error(`${rows.length} rows gave ${inserted.length} results`);
+    const results = inserted.values();
+    return groups.map((group) => group.map(() => results.next().value as Inserted));
   }
 }

@@ -33,6 +33,8 @@ describe("the inserter", () => {
   let statements: (readonly InsertRow[])[];
   /** What the next statements fail with. */
   let failure: Error | null;
+  /** The most results that an insert returns. */
+  let results: number;
   /** Whether rows that are inserted as claimed count as claimed by this very try. */
   let claims: boolean;
   /** Whether the slots of a statement's rows were open when it was sent. */
@@ -47,6 +49,7 @@ describe("the inserter", () => {
     slots = new Set();
     statements = [];
     failure = null;
+    results = Number.POSITIVE_INFINITY;
     claims = true;
     slotsOpen = false;
     const owner = { holds, onRun: (job: ClaimedJob) => ran.push(job), onRelease: () => (released += 1) };
@@ -57,7 +60,7 @@ describe("the inserter", () => {
           statements.push(rows);
           slotsOpen = rows.every(({ ref }) => slots.has(ref));
           if (failure !== null) throw failure;
-          return rows.map(({ worker, claimed }, at): Inserted => {
+          return rows.slice(0, results).map(({ worker, claimed }, at): Inserted => {
             return {
               id: at + 1,
               claimed: claimed && claims ? claimedJob(worker, {}, { id: at + 1 }) : null,
@@ -127,6 +130,14 @@ describe("the inserter", () => {
     const error: unknown = await inserter.insertAwaited([JOB, JOB]).catch((reason: unknown) => reason);
     expect(error).to.be.an("error").with.property("message").that.includes("The job was not inserted");
     expect([ran, released, underWay(), slots.size]).to.deep.equal([[], 1, false, 0]);
+  });
+
+  it("releases every seat when fewer results than rows come back", async () => {
+    free = 2;
+    results = 1;
+    const error: unknown = await inserter.insertAwaited([JOB, JOB]).catch((reason: unknown) => reason);
+    expect(error).to.be.an("error").with.property("message").that.includes("2 rows gave 1 results");
+    expect([ran, released, underWay(), slots.size]).to.deep.equal([[], 2, false, 0]);
   });
 
   it("inserts calls that come together in one statement, and nothing for no jobs", async () => {
