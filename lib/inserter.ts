@@ -1,3 +1,4 @@
+import { DatabaseError } from "./errors.js";
 import { Batcher } from "./batch/batcher.js";
 import type { Engine } from "./engine/engine.js";
 import type { Inserted, InsertRow } from "./engine/insert.js";
@@ -116,7 +117,10 @@ export class Inserter {
     const rows = groups.flat();
     const inserted = await this.#options.engine.insert(rows);
     // A row without a result would keep its seat for ever.
-    if (inserted.length !== rows.length) throw new Error(`${rows.length} rows gave ${inserted.length} results`);
+    if (inserted.length !== rows.length) {
+      const message = `The database returned ${inserted.length} results for ${rows.length} rows`;
+      throw new DatabaseError("ERR_BATON_DATABASE_REFUSED", message);
+    }
     const results = inserted.values();
     return groups.map((group) => group.map(() => results.next().value as Inserted));
   }

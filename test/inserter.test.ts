@@ -136,7 +136,7 @@ describe("the inserter", () => {
     free = 2;
     results = 1;
     const error: unknown = await inserter.insertAwaited([JOB, JOB]).catch((reason: unknown) => reason);
-    expect(error).to.be.an("error").with.property("message").that.includes("2 rows gave 1 results");
+    expect(error).to.be.an("error").with.property("message").that.includes("1 results for 2 rows");
     expect([ran, released, underWay(), slots.size]).to.deep.equal([[], 2, false, 0]);
   });
 
