@@ -14,7 +14,7 @@ export function hostLostEnding(host: string): Ending {
 
 /** The ending of a job that stopping hosts have interrupted too often. */
 export function interruptedEnding(): Ending {
-  const text = `Stopping hosts have interrupted this job at least ${COUNTED_FROM} times in a row`;
+  const text = `Stopping hosts have interrupted this job ${COUNTED_FROM} times in a row or more`;
   const advice = "and no attempt is left: raise shutdownGracePeriod, or split the job";
   return endingOf(new InterruptedError(`${text}, ${advice}`), text);
 }
