@@ -40,7 +40,7 @@ export interface InsertedJob {
   readonly queue: string;
 }
 
-/** ms that a stop waits for a start under way before it cuts the start short. */
+/** How long in ms `stop` lets a start under way finish before it aborts the start. */
 const START_PATIENCE = 5_000;
 
 /**
@@ -65,12 +65,12 @@ export class Baton {
   readonly #options: CheckedOptions;
   #telemetry: Telemetry;
   #host: Host | undefined;
-  /** The host that a start under way brings up. */
+  /** The host of the start under way, if any. */
   #starting: Host | undefined;
-  /** The runner of the last host, which may have left threads behind that have not ended. */
+  /** The runner of the last host. Threads in native code may outlive it. */
   #lastRunner: Runner | undefined;
   #state: BatonStatus["state"] = "idle";
-  /** Settles with the last start or stop that was called: they follow each other. Never rejects. */
+  /** Settles with the last call of `start` or `stop`: they follow one another. Never rejects. */
   #lastCall: Promise<void> = Promise.resolve();
 
   /**
@@ -102,17 +102,17 @@ export class Baton {
   }
 
   /**
-   * Stops: claims no more jobs, lets running jobs end within `shutdownGracePeriod`, gives back
-   * the rest, writes every outcome, rejects open awaits with {@link StoppedError} and closes all
-   * connections.
+   * Stops: claims no more jobs, lets running jobs end within `shutdownGracePeriod`, gives
+   * back the rest, writes every outcome, rejects open awaits with {@link StoppedError}
+   * and closes all connections.
    *
    * Idempotent, and possible at any time: a start under way gets 5 s to finish. Resolves about a
    * second after the grace period at the latest, whatever the threads do; if the database does not
-   * answer, up to about 8 s later. A job that a stop interrupts keeps its attempt; from the fifth
-   * interruption in a row on, the attempt counts.
+   * answer, up to about 8 s later. An interruption costs a job no attempt, up to four in a row;
+   * from the fifth on, each does.
    *
    * Node cannot end a thread in native code (`pbkdf2Sync`, `execSync`). The job goes back to the
-   * queue all the same: another host may run it meanwhile, and its outcome here is never written.
+   * queue all the same: another host may run it meanwhile, and its outcome here is dropped.
    * `status().threads.ending` counts such threads. The process cannot exit before they end, not
    * even by `process.exit()`; only a signal without a handler ends it at once.
    */
@@ -142,8 +142,8 @@ export class Baton {
   }
 
   /**
-   * Inserts jobs to be awaited, in one statement: all of them or none. Resolves to their relays, in
-   * order.
+   * Inserts jobs to be awaited, in one statement: all of them or none. Resolves
+   * to their relays, in order.
    *
    * At most 100,000 jobs, with at most 64 Mi characters of args and meta.
    *
@@ -179,15 +179,15 @@ export class Baton {
   /**
    * Awaits a job. Resolves to its first outcome or, with `withRetries`, to its final one.
    *
-   * A job that fails, or is late, does not reject: the result is `ok: false` with an `error`. Any
-   * host on the same database can await any relay, any number of times.
+   * A failed or late job does not reject the promise: the result is `ok: false` with an `error`.
+   * Any host on the same database can await any relay, any number of times.
    *
    * @param options The timeout in ms, by default 5,000; `Infinity` waits for ever. Or
    * {@link AwaitOptions}.
    * @throws {@link InvalidRelayError} or {@link InvalidOptionError} if an argument is invalid.
-   * @throws {@link NotStartedError} or {@link StoppedError} if the host is not started, or stops
-   * meanwhile.
-   * @throws The reason of `signal` if that aborts.
+   * @throws {@link NotStartedError} or {@link StoppedError} if the host is not
+   * started, or stops meanwhile.
+   * @throws The reason of `signal` if it aborts.
    *
    * @example
    * ```ts
@@ -198,14 +198,14 @@ export class Baton {
    * ```
    */
   async await<Result>(relay: Relay<Result>, options?: number | AwaitOptions): Promise<AwaitResult<Result>> {
-    // Returned rather than awaited: thousands of awaits may be open, and the frame of a function
-    // that waits takes a fifth of the memory of each.
+    // Not awaited: thousands of awaits may be open, and the suspended frame of this function would
+    // take a fifth of the memory of each.
     return this.#startedHost("await").relays.await(relay, options) as Promise<AwaitResult<Result>>;
   }
 
   /**
-   * Awaits many jobs under one deadline. Resolves to their results, in the order of the relays;
-   * jobs that are late end with `"timeout"`, the others keep their results.
+   * Awaits many jobs under one deadline. Resolves to their results, in the order of the relays. A
+   * late job's result is `"timeout"`; the others keep theirs.
    *
    * @throws The same errors as {@link await}.
    */
@@ -222,9 +222,9 @@ export class Baton {
    *
    * @param options As for {@link await}.
    * @throws The error that the job itself threw.
-   * @throws {@link AwaitTimeoutError} if the job has no outcome in time. It goes on.
-   * @throws {@link JobDiscardedError}, {@link JobCancelledError} or {@link JobSnoozedError} if the
-   * worker decided so.
+   * @throws {@link AwaitTimeoutError} if the job has no outcome in time. The job goes on.
+   * @throws {@link JobDiscardedError}, {@link JobCancelledError} or {@link JobSnoozedError} if
+   * `perform` returned `discard()`, `cancel()` or `snooze()`.
    * @throws {@link ResultTooLargeError} if the result exceeds its limit.
    * @throws The errors of {@link async} and {@link await}.
    *
@@ -243,16 +243,16 @@ export class Baton {
   /**
    * Lists jobs in the order of their ids, in constant memory.
    *
-   * A listing is not a snapshot. It reads one page after another, up to the last id at its
-   * beginning, and shows each job once, as it was when its page was read. The loop body may take
-   * any time: no connection or transaction is open meanwhile.
+   * A listing is not a snapshot: it reads page by page, up to the highest id at its start, and
+   * yields each job once, as of the read of its page. The loop body may take any time: no
+   * connection or transaction is open meanwhile.
    *
    * Errors are thrown by the loop, not by this call.
    *
    * @throws {@link InvalidOptionError} if the filter is invalid.
    * @throws {@link DatabaseError} if the table cannot be read.
-   * @throws {@link NotStartedError} or {@link StoppedError} if the host is not started, or stops
-   * meanwhile.
+   * @throws {@link NotStartedError} or {@link StoppedError} if the host is not
+   * started, or stops meanwhile.
    *
    * @example
    * ```ts
@@ -331,7 +331,7 @@ export class Baton {
   }
 }
 
-/** The status without a runner. `ending` threads of the last one may not have ended. */
+/** The status without a runner. `ending` counts threads of the last runner that still run. */
 function noRunner(ending: number): RunnerStatus {
   return { queues: [], threads: { size: ending, busy: ending, ending }, unserved: [], unwritten: 0 };
 }

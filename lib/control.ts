@@ -28,7 +28,7 @@ export interface Discard {
 export type Control = Snooze | Cancel | Discard;
 
 /**
- * Returned by `perform`: runs the job again later. The attempt does not count.
+ * Snoozes the job if `perform` returns it: the job runs again later. The attempt does not count.
  *
  * Awaiters get `"snoozed"`; with `withRetries` they go on waiting.
  *
@@ -48,7 +48,7 @@ export function snooze(seconds: number): Snooze {
 }
 
 /**
- * Returned by `perform`: ends the job as `cancelled`. It is not retried.
+ * Cancels the job if `perform` returns it: the job ends as `cancelled` and is not retried.
  *
  * @param reason Any value that can be a result. Awaiters get it as `reason`.
  */
@@ -57,7 +57,7 @@ export function cancel(reason?: unknown): Cancel {
 }
 
 /**
- * Returned by `perform`: ends the job as `discarded`. It is not retried.
+ * Discards the job if `perform` returns it: the job ends as `discarded` and is not retried.
  *
  * @param reason Any value that can be a result. Awaiters get it as `reason`.
  */

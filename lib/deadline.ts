@@ -1,6 +1,6 @@
 /**
- * Waits at most `ms` for work: true if the work ends in time, false if it goes on. Rejects if the
- * work rejects in time; a later rejection is ignored.
+ * Waits at most `ms` for work. Resolves to whether the work ended in time. Rejects if the work
+ * rejects in time; a later rejection is ignored.
  *
  * @param options.ref whether the timer keeps the process alive. @default true
  */
@@ -17,7 +17,7 @@ export async function within(work: Promise<unknown>, ms: number, { ref = true } 
   }
 }
 
-/** A point in time until which several steps may take together. */
+/** A time limit that several steps share. */
 export class Deadline {
   readonly #at: number;
 

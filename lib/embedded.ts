@@ -1,6 +1,6 @@
 /**
- * Starts a PostgreSQL server from npm, for trials, demos and tests. The subpath
- * `pg-baton/embedded`.
+ * Starts a PostgreSQL server from npm, for trials, demos and tests. Import it
+ * from `pg-baton/embedded`.
  *
  * @packageDocumentation
  */
@@ -15,8 +15,8 @@ import { checkKeys } from "./keys.js";
 /** The options of {@link startEmbedded}. */
 export interface EmbeddedOptions {
   /**
-   * The data directory, created if it does not exist. It is never deleted, and the
-   * next start on it finds its data.
+   * The data directory, created if it does not exist. Never deleted: the next
+   * start on it finds its data.
    * @default a temporary directory, deleted by `remove()` or when this process ends
    */
   readonly directory?: string;
@@ -26,8 +26,8 @@ export interface EmbeddedOptions {
    */
   readonly port?: number;
   /**
-   * Server settings as in postgresql.conf, for example `{ work_mem: "64MB" }`. Settings for where
-   * the server listens and logs are overruled.
+   * Server settings as in postgresql.conf, for example `{ work_mem: "64MB" }`. Baton overrides the
+   * settings for listening and logging.
    * @default PostgreSQL's own, except `{ max_connections: "200" }`
    */
   readonly settings?: Readonly<Record<string, string>>;
@@ -41,8 +41,8 @@ export interface EmbeddedOptions {
 /** An embedded PostgreSQL server, as {@link startEmbedded} returns it. */
 export interface Embedded extends AsyncDisposable {
   /**
-   * The URL of its database `postgres`, for the superuser, with a random
-   * password. The same after every start.
+   * The URL of its database `postgres`, for the superuser, with a random password.
+   * The same after every start.
    */
   readonly url: string;
   /** The TCP port on 127.0.0.1. */
@@ -56,8 +56,8 @@ export interface Embedded extends AsyncDisposable {
    */
   start(): Promise<void>;
   /**
-   * Stops the server and keeps its data for {@link Embedded.start | start}.
-   * Does nothing if it is stopped.
+   * Stops the server and keeps its data for {@link Embedded.start | start}. Does
+   * nothing if it is stopped.
    *
    * @param mode `"fast"`, the default, ends every session and writes a checkpoint. `"immediate"` is
    * a crash: the next start recovers from the log.

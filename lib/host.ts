@@ -19,13 +19,10 @@ import { Relays } from "./relay/relays.js";
 import type { Telemetry } from "./telemetry.js";
 import { VERSION } from "./version.js";
 
-/** ms that the last inserts and outcomes get together while the database does not answer. */
+/** ms that a stop waits for the last inserts and outcomes if the database does not answer. */
 const LAST_WRITES = 5_000;
 
-/**
- * A running Baton, from its start to its stop, under an id of its own. Wires the parts together,
- * starts and stops them.
- */
+/** A running Baton, under an id that is new at each start. Creates, starts and stops its parts. */
 export class Host {
   readonly id = randomBytes(16).toString("base64url");
   readonly database: Database;
@@ -67,15 +64,15 @@ export class Host {
   }
 
   /**
-   * The half of this host that runs jobs; undefined if it has no queues, or while that is loaded.
+   * The half of this host that runs jobs. Undefined without queues, and until its module is loaded.
    */
   get runner(): Runner | undefined {
     return this.#runner;
   }
 
   /**
-   * Connects, and starts the threads meanwhile, which takes as long. Rejects if one of the two
-   * fails, or with `StoppedError` if {@link stop} is called before it resolves.
+   * Connects and starts the threads at the same time, since each takes about as long. Rejects if
+   * either fails, or with `StoppedError` if {@link stop} is called before it resolves.
    */
   async start(): Promise<void> {
     if (this.#stopping !== undefined) throw new StoppedError("start");
@@ -91,13 +88,13 @@ export class Host {
       await this.#runner?.start();
     } catch (error) {
       const stopped = this.#stopping !== undefined;
-      // Wait for what still starts. Stopped before, the database would leave a timer behind.
+      // Both must settle first: a database that is stopped while it starts leaves a timer behind.
       const [loaded] = await Promise.allSettled([loading, connecting]);
       await this.stop();
-      // A stop that came first did not see a runner that was still loading.
+      // An earlier stop does not stop a runner that was still loading.
       await this.#runner?.stop(0);
       if (stopped) throw new StoppedError("start");
-      // A runner that cannot be loaded is no fault of the database.
+      // A runner that fails to load is not a database error.
       throw loaded.status === "rejected" && loaded.reason === error
         ? error
         : databaseError("Baton cannot start", error);
@@ -114,7 +111,7 @@ export class Host {
     });
   }
 
-  /** Idempotent. A start under way rejects. */
+  /** Stops all parts, in order. Idempotent. A start under way rejects. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;

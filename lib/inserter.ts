@@ -10,10 +10,10 @@ import type { Runner } from "./runner/runner.js";
 import type { Seat } from "./runner/seat.js";
 import type { Telemetry } from "./telemetry.js";
 
-/** Most calls whose rows share a statement. */
+/** Most calls that share a statement. */
 const BATCH = 500;
 const BATCH_BYTES = 4 * 1_024 * 1_024;
-/** ms for which an insert is retried while the database is away, before it fails. */
+/** How long in ms an insert is retried during an outage before it fails. */
 const PATIENCE = 15_000;
 
 export interface InserterOptions {
@@ -26,19 +26,19 @@ export interface InserterOptions {
   readonly telemetry: Telemetry;
 }
 
-/** A row to insert. */
+/** A row to insert, with its seat. */
 interface SeatedRow extends InsertRow {
-  /** The thread promised to its job, which is then inserted as claimed; null if there is none. */
+  /** The thread promised to the job, which is then inserted as claimed. Null if none is. */
   readonly seat: Seat | null;
 }
 
 /**
- * Inserts jobs. Calls that come together share a statement. If a thread of this very process is
- * free, the job is inserted as claimed and starts at once, which saves the round trip of a claim.
+ * Inserts jobs. Concurrent calls share a statement. If a thread of this process is free, the job is
+ * inserted as claimed and starts at once, which saves the round trip of a claim.
  */
 export class Inserter {
   readonly #options: InserterOptions;
-  /** One item a call, so that all of its rows are in one statement. */
+  /** One item per call, so that all rows of a call are in one statement. */
   readonly #batches: Batcher<readonly InsertRow[], Inserted[]>;
 
   constructor(options: InserterOptions) {
@@ -55,12 +55,12 @@ export class Inserter {
     });
   }
 
-  /** Inserts jobs that nobody awaits, all or none. */
+  /** Inserts jobs that are not awaited, all or none. */
   insert(jobs: readonly CheckedJob[]): Promise<Relay[]> {
     return this.#insert(jobs.map((job) => this.#row(job, null)));
   }
 
-  /** Inserts jobs to be awaited, all or none. Their slots are open before the rows are there. */
+  /** Inserts awaited jobs, all or none. Opens their slots first: an answer may come at once. */
   insertAwaited(jobs: readonly CheckedJob[]): Promise<Relay[]> {
     const { host, relays } = this.#options;
     const rows = jobs.map((job) => this.#row(job, host));
@@ -68,12 +68,12 @@ export class Inserter {
     return this.#insert(rows);
   }
 
-  /** Cuts the pause before the next try short: what made the last one fail may have passed. */
+  /** Cuts the pause before a retry short: the database may be back. */
   retryNow(): void {
     this.#batches.retryNow();
   }
 
-  /** Inserts what waits, for at most `ms`; rejects the rest. */
+  /** Inserts the waiting jobs for at most `ms`, then rejects the rest. */
   close(ms: number): Promise<void> {
     return this.#batches.close(ms);
   }
@@ -105,7 +105,7 @@ export class Inserter {
     });
   }
 
-  /** Starts a job that was inserted as claimed; has the runner claim any other that is due. */
+  /** Starts a job that was inserted as claimed. Wakes the runner for any other that is due. */
   #start({ queue, scheduledAt, scheduleIn, seat }: SeatedRow, claimed: Inserted["claimed"]): void {
     if (seat === null) {
       if (scheduledAt === null && scheduleIn === null) this.#options.runner()?.wake(queue);

@@ -1,10 +1,10 @@
 import { InvalidOptionError, type JobProblem } from "./errors.js";
 
-/** Names where options were given, for messages about them. */
+/** Where options were given, for error messages. */
 interface Place {
   /** The path of the object that holds the options, for example `queues.default.`. */
   readonly path?: string;
-  /** What takes the options, for example `await`. */
+  /** The call that takes the options, for example `await`. */
   readonly of?: string;
 }
 

@@ -13,15 +13,15 @@ export interface Notifier {
   stop(): Promise<void>;
   /**
    * Calls the handler with each payload on a channel, and with the sender's server process.
-   * Resolves once the server listens; during a gap at once, since the reconnect listens to it too.
+   * Resolves once the server listens. During a gap it resolves at once: the reconnect listens too.
    */
   listen(channel: string, handler: (payload: string, sender: number) => void): Promise<void>;
   notify(channel: string, payload: string): Promise<void>;
   /** Calls the handler after each gap in listening and each change of mode. */
   onRestore(handler: () => void): void;
   /**
-   * Reports that the table shows something which no notification brought. If no notification
-   * arrives soon, the notifier tests whether any do.
+   * Reports that the table had an answer that no notification brought. If none arrives soon, the
+   * notifier tests whether notifications arrive at all.
    */
   doubt(): void;
 }

@@ -9,8 +9,8 @@ import { addressOf, type Connection } from "./postgres/address.js";
 import { type AnyWorker, isWorker } from "./worker.js";
 
 /**
- * How this host runs a queue: the number of its jobs to run at once,
- * from 1 to 10,000, or an object.
+ * How this host runs a queue: the number of its jobs to run at once, from 1
+ * to 10,000, or an object.
  *
  * @example
  * ```ts
@@ -35,7 +35,7 @@ export interface BatonOptions {
    * The database: a `postgres://` URL, or the options of pg's `Client`.
    *
    * A URL may name several servers, as in libpq: Baton uses the first that takes writes, and
-   * follows a failover. libpq parameters that Baton cannot honour are refused.
+   * follows a failover. Baton refuses libpq parameters that it cannot honour.
    */
   readonly connection: Connection;
   /**
@@ -51,8 +51,8 @@ export interface BatonOptions {
    */
   readonly prefix?: string;
   /**
-   * The queues that this host runs, by name. Without queues it only inserts and
-   * awaits jobs, and starts no threads.
+   * The queues that this host runs, by name. Without queues it only inserts and awaits
+   * jobs, and starts no threads.
    * @default {}
    */
   readonly queues?: Readonly<Record<string, QueueOption>>;
@@ -69,9 +69,9 @@ export interface BatonOptions {
   /**
    * The number of jobs that a thread runs before a fresh one replaces it. An integer from 1.
    *
-   * This bounds what leaks in native addons and modules can hold. Each thread draws its own limit,
-   * 90 to 100 % of this, so that they are not all replaced at once. A batch is never cut short. A
-   * replacement takes about 40 ms, while the other threads go on.
+   * Bounds the memory that leaks in native addons and modules hold. Each thread draws its own
+   * limit, 90 to 100 % of this, so that threads are not all replaced at once. A batch is never cut
+   * short. A replacement takes about 40 ms; the other threads go on.
    * @default Infinity
    */
   readonly maxJobsPerThread?: number;
@@ -92,7 +92,7 @@ export interface BatonOptions {
    */
   readonly resultLimit?: number;
   /**
-   * How long in ms the row of a job, and with it the result, is kept after this host has finished
+   * How long in ms a job's row, which holds its result, is kept after this host has finished
    * the job. From 0 to a century.
    *
    * The row stores its own expiry, so hosts with another retention do not prune it earlier.
@@ -171,7 +171,7 @@ export const BATON_OPTIONS = [
 
 /**
  * A URL with an @ after its host instead of before it: most likely a password with an unencoded
- * `/`, `?` or `#`. Parsed as a host and port, the password's beginning would appear in errors.
+ * `/`, `?` or `#`. Parsed as host and port, the start of the password would appear in errors.
  */
 const UNENCODED = /^postgres(?:ql)?:\/\/[^/?#@]*[/?#][^=]*@/;
 const QUEUE_OPTIONS = ["limit", "paused"] as const;
@@ -241,7 +241,7 @@ function checkPrefix(prefix: unknown = "baton"): string {
   if (typeof prefix === "string" && /^[a-z_][a-z0-9_]{0,31}$/.test(prefix)) return prefix;
   throw new InvalidOptionError(
     "prefix",
-    `must be at most 32 lower case letters, digits and _, no digit first, not ${show(prefix)}`,
+    `must be at most 32 lower-case letters, digits and _, no digit first, not ${show(prefix)}`,
   );
 }
 
@@ -275,13 +275,13 @@ function checkWorkers(workers: unknown): readonly AnyWorker[] {
     if (!isWorker(worker)) {
       throw new InvalidOptionError(
         `workers[${index}]`,
-        `must be what defineWorker returned, not its module or a class, and not ${show(worker)}`,
+        `must be a worker that defineWorker returned, not its module or a class, and not ${show(worker)}`,
       );
     }
     if (names.has(worker.name)) {
       throw new InvalidOptionError(
         `workers[${index}]`,
-        `has the name ${worker.name}, which an earlier worker has too: give each worker a name of its own`,
+        `has the name ${worker.name}, as an earlier worker does: give each worker a name of its own`,
       );
     }
     names.add(worker.name);

@@ -6,9 +6,9 @@ import type { TelemetryEvent } from "./telemetry.js";
 export interface BatonStatus {
   /** The `name` option. */
   readonly name: string;
-  /** The host's id, new with each start. Null unless it is started. */
+  /** The host's id, new at each start. Null unless the host is started or stopping. */
   readonly host: string | null;
-  /** Where the host is in its life. */
+  /** The stage of the host's life cycle. */
   readonly state: "idle" | "starting" | "started" | "stopping" | "stopped";
   /** How results arrive: by NOTIFY, or by polling because LISTEN does not work. */
   readonly notifier: NotifierMode;
@@ -17,11 +17,11 @@ export interface BatonStatus {
   /** The threads that run jobs. A job that runs in a process of its own keeps one busy. */
   readonly threads: RunnerStatus["threads"];
   /**
-   * Jobs in any queue that no live host can run, by queue and worker.
-   * Hosts with queues look every 10 s.
+   * Jobs in any queue that no live host can run, by queue and worker. Hosts with
+   * queues check every 10 s.
    */
   readonly unserved: RunnerStatus["unserved"];
-  /** The number of outcomes that are not written yet. Above a limit the host claims no jobs. */
+  /** The number of outcomes that wait to be written. Above a limit, the host claims no jobs. */
   readonly unwritten: number;
   /** The relays of this process. */
   readonly relays: {

@@ -5,9 +5,8 @@ import { types } from "node:util";
  * The telemetry events and their payloads.
  *
  * Baton publishes each event on the `node:diagnostics_channel` named `pg-baton:<event>`. The
- * payload has the type given here, plus `instance`, the `name` option of the host. Errors
- * that no call can throw are published here. A subscriber that throws causes a process
- * warning and disturbs nothing else.
+ * payload has the type given here, plus `instance`, the `name` option of the host. Errors that no
+ * call can throw are published here. A subscriber that throws causes only a process warning.
  *
  * @example
  * ```ts
@@ -42,25 +41,24 @@ export interface TelemetryEvents {
     readonly outcome: string;
     /** Time in the thread in ms, without waiting for a thread. */
     readonly duration: number;
-    /** The id of the thread, or -1 if the thread died. */
+    /** The id of the thread; -1 if the thread died or the job never reached one. */
     readonly threadId: number;
   };
   /**
-   * Something was thrown outside of its job, such as by a timer or promise that an
-   * earlier job left behind on the thread. Also a thread that ended, perhaps because
-   * of such work: its jobs run again.
+   * An error was thrown outside of the job under way, for example by a timer that an earlier job
+   * left behind. Also emitted when a thread ends, perhaps for that reason, and its jobs run again.
    */
   "job:stray": {
-    /** The id of the job that is held responsible, or null if it is not known. */
+    /** The id of the job that caused it, or null if unknown. */
     readonly id: number | null;
-    /** The name of its worker, or null if it is not known. */
+    /** The name of that job's worker, or null if unknown. */
     readonly worker: string | null;
     /** What was thrown. */
     readonly error: unknown;
   };
   /**
-   * The fence refused a write about a job: another host has the job, or it
-   * has ended. Nothing was delivered.
+   * The fence refused a write about a job: another host has the job, or it has ended. This host
+   * drops its answer, which only `delivery: "early"` may have delivered.
    */
   "claim:lost": {
     /** The id of the job. */
@@ -69,8 +67,8 @@ export interface TelemetryEvents {
     readonly claim: number;
   };
   /**
-   * The table showed a job as held by this host that the host did not know, as after a lost reply
-   * to a claim. The host released it; no attempt was counted.
+   * The table listed a job as held by this host that the host did not know, for example after a
+   * lost reply to a claim. The host released the job, which costs it no attempt.
    */
   "claim:stray": {
     /** The id of the job. */
@@ -88,21 +86,21 @@ export interface TelemetryEvents {
     readonly discarded: number;
   };
   /**
-   * Other hosts declared this one lost. It ended the jobs that it ran, forgot
-   * those it held, and registered again.
+   * Other hosts declared this one lost. It kills its running jobs, forgets those that
+   * wait, and registers again.
    */
   "host:lost": {
     /** The id of this host. */
     readonly host: string;
   };
-  /** A job took down the process in which it ran alone for the second time, and was discarded. */
+  /** A job was discarded: it has twice taken down the process in which it ran alone. */
   quarantine: {
     /** The id of the job. */
     readonly id: number;
   };
   /**
-   * Jobs wait that no live host can run. Hosts look every 10 s and report a
-   * worker once until it is served.
+   * Jobs wait that no live host can run. Hosts check every 10 s and report each queue and worker
+   * once, until they are served.
    */
   "queue:unserved": {
     /** The queue's name. */
@@ -122,21 +120,21 @@ export interface TelemetryEvents {
     /** How many. */
     readonly jobs: number;
   };
-  /** The connection that listens was lost or is back. */
+  /** The listening connection was lost or restored. */
   "notifier:connection": {
     /** Whether it is connected. */
     readonly connected: boolean;
-    /** Why it was lost; null when it is back. */
+    /** Why it was lost; null if it was restored. */
     readonly error: unknown;
   };
-  /** The way in which results arrive was determined or changed. */
+  /** Baton found out whether notifications arrive, or this changed. */
   "notifier:mode": {
     /** `"polling"` if notifications do not arrive. */
     readonly mode: "notify" | "polling";
-    /** Why, as a sentence for people. */
+    /** Why, as a sentence. */
     readonly reason: string;
   };
-  /** Open relays were looked up in the table. */
+  /** A lookup of awaited relays found answers in the table, or followed a gap in listening. */
   reconcile: {
     /** How many were looked up. */
     readonly open: number;
@@ -145,7 +143,7 @@ export interface TelemetryEvents {
     /** Why they were looked up. */
     readonly reason: string;
   };
-  /** A batch of statements failed for a passing reason and will be retried. */
+  /** A batch failed for a transient reason and will be retried. */
   "batch:retry": {
     /** The name of the batch, for example `insert`. */
     readonly batch: string;
@@ -157,7 +155,7 @@ export interface TelemetryEvents {
     readonly error: unknown;
   };
   /**
-   * A notification was not an envelope, or is of a version or kind that this release does not know.
+   * A notification is not an envelope, or has a version or kind that this release does not know.
    */
   "envelope:unknown": {
     /** What is wrong with it. */
@@ -165,7 +163,7 @@ export interface TelemetryEvents {
     /** Its length in bytes. */
     readonly bytes: number;
   };
-  /** An envelope arrived for a ref that this process does not await, or no longer. */
+  /** An envelope arrived for a ref that has no slot in this process, or no longer has one. */
   "envelope:unawaited": {
     /** The relay's ref. */
     readonly ref: string;
@@ -176,14 +174,14 @@ export interface TelemetryEvents {
     readonly ref: string;
   };
   /**
-   * The slot of a relay that was never awaited was dropped to bound memory.
-   * The relay can still be awaited.
+   * The slot of a relay that was never awaited was dropped to bound memory. The
+   * relay can still be awaited.
    */
   "slot:evicted": {
     /** The relay's ref. */
     readonly ref: string;
   };
-  /** The periodic work of a service failed and will be retried. */
+  /** Background work failed. Periodic work is retried. */
   "service:error": {
     /** The name of the service. */
     readonly service: string;
@@ -248,8 +246,8 @@ export class Telemetry {
 }
 
 /**
- * Wraps each listener as it subscribes: its first exception becomes a process warning. Node would
- * end the process. (Listeners that subscribed before this module was loaded are not wrapped.)
+ * Wraps each listener as it subscribes: its first exception becomes a process warning. Node itself
+ * would end the process. (Listeners that subscribed before this module was loaded are not wrapped.)
  */
 function guarded(target: Channel): Channel {
   // Channels belong to the process: another copy of this module (under Jest each test file has one)
@@ -261,8 +259,8 @@ function guarded(target: Channel): Channel {
   const own = (): Channel => Object.getPrototypeOf(target) as Channel;
   return Object.defineProperties(target, {
     subscribe: {
-      // Configurable, because older releases guard a channel again, and
-      // fail to load if they cannot.
+      // Configurable, because older releases guard a channel again, and fail
+      // to load if they cannot.
       configurable: true,
       value: (listener: ChannelListener): void => {
         // The first subscription of a channel calls this twice.

@@ -27,7 +27,7 @@ const WORKER = Symbol.for("pg-baton.worker");
 export interface PerformContext {
   /**
    * Aborts when the host stops and its grace period is over, so that asynchronous work can end
-   * early. The thread is ended 250 ms later, and the job goes back to the queue.
+   * early. 250 ms later the host ends the thread, and the job goes back to the queue.
    */
   readonly signal: AbortSignal;
   /** The id of the thread that runs the job (`worker_threads.threadId`). */
@@ -61,8 +61,8 @@ export interface WorkerDefinition<Args, Return> extends JobOptions {
    */
   readonly resultLimit?: number;
   /**
-   * How many jobs may go to a thread in one message when more jobs wait than
-   * threads are free. From 1 to 100.
+   * How many jobs may go to a thread in one message when more jobs wait than threads
+   * are free. From 1 to 100.
    *
    * Raises the throughput of jobs that take far less than a millisecond. The jobs of a message
    * run one after the other, and their results are sent when the last is done. If a job ends its
@@ -134,10 +134,10 @@ export interface AnyWorker {
 }
 
 /**
- * Defines a worker. Export what it returns from the module: threads import the module and look for
+ * Defines a worker. Export the result from the module: threads import the module and look for
  * the worker among its exports, the default export first.
  *
- * The args of its jobs are whatever `perform` takes, provided that the type survives JSON.
+ * The args of its jobs are those that `perform` takes. Their type must survive JSON.
  *
  * @param url Always `import.meta.url`. In CommonJS, `pathToFileURL(__filename).href`.
  * @throws An {@link InvalidOptionError} if the definition is invalid.
@@ -243,7 +243,7 @@ function checkDefinition(url: unknown, definition: WorkerDefinition<never, unkno
   }
 }
 
-/** A larger batch saves nothing more, and each of its results waits for all. */
+/** Larger batches save no more time, and each result waits for its whole batch. */
 const MAX_BATCH = 100;
 
 function isIntegerFrom(min: number, max: number, value: unknown): boolean {

@@ -89,7 +89,7 @@ function report(attempt: Attempt | undefined, error: unknown): void {
   const packed = packException(error, { resultLimit: REPORT_LIMIT });
   const sent = host
     .stray({ id: attempt?.id ?? null, worker: attempt?.worker ?? null, error: packed })
-    // If the host is gone, nobody is left to report to. Unhandled, the rejection would return here.
+    // Rejects if the host is gone. Unhandled, the rejection would be attributed and reported again.
     .catch(() => {})
     .finally(() => reports.delete(sent));
   reports.add(sent);

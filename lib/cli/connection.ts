@@ -5,7 +5,7 @@ import { UsageError } from "./usage.js";
 /** The environment variable that passes a connection with a password from supervisor to host. */
 export const PASSED_CONNECTION = "PG_BATON_CONNECTION";
 
-/** A command line from which connections with a password were removed. */
+/** A command line without connections that contain a password. */
 export interface HiddenConnection {
   readonly args: readonly string[];
   /** The connection that was removed, or undefined if none was. */
@@ -13,8 +13,8 @@ export interface HiddenConnection {
 }
 
 /**
- * Removes a `--connection` with a password from the arguments, which every
- * user of the machine can read.
+ * Removes a `--connection` with a password from the arguments, which every user
+ * of the machine can read.
  */
 export function hideConnection(args: readonly string[]): HiddenConnection {
   const { tokens } = parseArgs({
@@ -37,7 +37,7 @@ export function hideConnection(args: readonly string[]): HiddenConnection {
 }
 
 /**
- * Returns the connection: of the option, the supervisor, the file or DATABASE_URL.
+ * Returns the connection from the option, the supervisor, the file or DATABASE_URL, in this order.
  *
  * @throws {@link UsageError} if there is none, or both an option and a file.
  */
@@ -54,8 +54,8 @@ export function connectionOf(option: string | undefined, file: string | undefine
 }
 
 /**
- * Masks passwords in URLs and connection strings. Masks too much if a
- * password is not percent-encoded.
+ * Masks passwords in URLs and connection strings. Masks too much if a password
+ * is not percent-encoded.
  */
 export function maskPasswords(text: string): string {
   return text

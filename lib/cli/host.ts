@@ -19,7 +19,7 @@ Usage: pg-baton host --workers <path> --queue <name:limit> [options]
                             out of the process list
   --threads <n>             number of threads; default: the available cores
   --prefix <schema>         PostgreSQL schema of Baton's tables; default: baton
-  --name <name>             name of the host in logs, for people; default: baton
+  --name <name>             name of the host in logs; default: baton
   --grace <ms>              time for running jobs to end after SIGTERM or SIGINT; default: 15000
   --no-supervise            run the host in this process; default: in a child process, which is
                             restarted if it dies
@@ -91,11 +91,11 @@ export async function hostCommand(args: string[]): Promise<number> {
 }
 
 /**
- * Ends the process by the signal that stopped it: `process.exit()` would
- * wait for threads in native code.
+ * Ends the process by the signal that stopped it: `process.exit()` would wait
+ * for threads in native code.
  */
 function endUnderNativeCode(reason: string, threads: number): never {
-  say(`stopped; native code runs on in ${threads} ${threads === 1 ? "thread" : "threads"} and is killed`);
+  say(`stopped; native code still runs in ${threads} ${threads === 1 ? "thread" : "threads"} and is killed`);
   const signal = reason === "SIGINT" ? "SIGINT" : "SIGTERM";
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);

@@ -4,14 +4,14 @@ import type { TelemetryEvent, TelemetryEvents } from "../telemetry.js";
 
 type Lines = { [Event in TelemetryEvent]?: (event: TelemetryEvents[Event]) => string | null };
 
-/** The line for each event that concerns operators; null if this occurrence does not. */
+/** The line for each event that concerns operators; null for an occurrence that does not. */
 const LINES: Lines = {
   "notifier:mode": ({ mode, reason }) => (mode === "polling" ? `polling for results: ${reason}` : null),
   "notifier:connection": ({ connected, error }) =>
-    connected ? "listening again" : `lost the connection that listens: ${textOf(error)}`,
+    connected ? "listening again" : `lost the listening connection: ${textOf(error)}`,
   "batch:retry": ({ batch, size, delay, error }) =>
     `${batch} of ${size} failed and will be retried in ${Math.round(delay)} ms: ${textOf(error)}`,
-  "service:error": ({ service, error }) => `${service} failed and will be retried: ${textOf(error)}`,
+  "service:error": ({ service, error }) => `${service} failed: ${textOf(error)}`,
   "claim:lost": ({ id }) => `job ${id} no longer belongs to this host: its outcome was dropped`,
   rescue: ({ host, jobs, discarded }) =>
     `host ${host} is lost: ${jobs} of its jobs rescued, ${discarded} of these discarded`,
@@ -22,8 +22,8 @@ const LINES: Lines = {
 };
 
 /**
- * Writes a line for each event that no caller gets as an error: database
- * trouble, lost hosts, stray errors.
+ * Writes a line for each event that no caller gets as an error: database trouble,
+ * lost hosts, stray errors.
  */
 export function keepJournal(write: (line: string) => void): void {
   for (const [event, line] of Object.entries(LINES) as [string, (event: unknown) => string | null][]) {

@@ -22,9 +22,9 @@ Options:
 pg-baton <command> --help shows the options of a command.
 `;
 
-/** With one of these options, `host` runs in this process. */
+/** With any of these options, `host` runs in this process. */
 const UNSUPERVISED = ["--no-supervise", "--help", "-h"];
-/** The environment variable that a supervisor sets for the process that it starts. */
+/** The environment variable that a supervisor sets for its child process. */
 const SUPERVISED = "PG_BATON_SUPERVISED";
 
 /**
@@ -53,7 +53,7 @@ async function host(given: readonly string[]): Promise<number> {
   if (connection !== undefined) {
     process.title = ["pg-baton", "host", ...args].join(" ");
     process.env[PASSED_CONNECTION] = connection;
-    say("a password in --connection can be read in the process list: use DATABASE_URL or --connection-file");
+    say("a password in --connection is visible in the process list: use DATABASE_URL or --connection-file");
   }
   if (process.env[SUPERVISED] === undefined && !UNSUPERVISED.some((option) => args.includes(option)))
     return supervise(args);
@@ -61,16 +61,16 @@ async function host(given: readonly string[]): Promise<number> {
 }
 
 /**
- * Runs `host` in a child process and restarts it if it dies. This process
- * does not load the host's code.
+ * Runs `host` in a child process and restarts it if it dies. This process does
+ * not load the host's code.
  */
 function supervise(args: readonly string[]): Promise<number> {
   const supervisor = new Supervisor({
     start: () =>
       fork(fileURLToPath(import.meta.url), ["host", ...args], {
         env: { ...process.env, [SUPERVISED]: "1" },
-        // A process group of its own keeps Ctrl-C from reaching the host twice.
-        // (On Windows: a new window.)
+        // A process group of its own keeps Ctrl-C from reaching the host twice. (On
+        // Windows: a new window.)
         detached: process.platform !== "win32",
       }),
     say,

@@ -21,7 +21,7 @@ export interface SupervisorOptions {
    */
   readonly longest?: number;
   /**
-   * How long in ms a process must have been up for the pauses to begin anew.
+   * The uptime in ms after which the pauses start over.
    * @default 60_000
    */
   readonly settled?: number;
@@ -31,7 +31,7 @@ export interface SupervisorOptions {
  * Restarts a process that dies, after a pause with exponential backoff and jitter.
  *
  * A process that was never up is not restarted: its arguments or environment are wrong. The
- * supervisor does nothing else, so that what takes the process down does not affect it.
+ * supervisor does nothing else, so that a crash of the process does not affect it.
  */
 export class Supervisor {
   readonly #options: Required<SupervisorOptions>;
@@ -59,7 +59,7 @@ export class Supervisor {
       const [status, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
       this.#child = undefined;
       everUp ||= upAt < performance.now();
-      // After a signal every end is as intended, even if the signal killed the process.
+      // After a signal any exit is intended, even death by that signal.
       if (this.#signals > 0) return status ?? (this.#signals > 1 ? 1 : 0);
       if (status === 0 || !everUp) return status ?? 1;
       if (performance.now() - upAt > settled) deaths = 1;

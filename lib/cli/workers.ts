@@ -6,14 +6,14 @@ import { type AnyWorker, isWorker } from "../worker.js";
 import { UsageError } from "./usage.js";
 
 const MODULE = /\.[cm]?js$/;
-/** Hidden folders and installed packages. */
+/** Skipped folders: hidden ones and installed packages. */
 const LEFT_OUT = /^(\..*|node_modules)$/;
 
 /**
  * Imports modules and, recursively, all modules of folders. Returns the workers that they export.
  *
- * @throws {@link UsageError} if a path has none, a module does not import,
- * or two workers share a name.
+ * @throws {@link UsageError} if a path exports none, a module fails to import, or
+ * two workers share a name.
  */
 export async function loadWorkers(paths: readonly string[]): Promise<AnyWorker[]> {
   const workers = new Map<string, AnyWorker>();

@@ -10,8 +10,8 @@ export interface Account {
 }
 
 /**
- * Returns `nobody` if this process is root. Undefined for other users,
- * who run PostgreSQL themselves.
+ * Returns `nobody` if this process is root. Undefined for other users, who
+ * run PostgreSQL themselves.
  */
 export async function unprivilegedAccount(): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined;

@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import { DatabaseError } from "../errors.js";
 
 /**
- * PostgreSQL in `node_modules`: perhaps read-only, without its library links
- * or unreadable for other users.
+ * PostgreSQL in `node_modules`. It may be read-only, lack its library links, or be
+ * unreadable for other users.
  */
 export interface Installation {
   /** The folder that contains `bin`, `lib` and `share`. */

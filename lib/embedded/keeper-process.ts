@@ -16,9 +16,9 @@ const options = JSON.parse(process.argv[2] ?? "") as KeeperOptions;
 /** The temporary data directory, deleted at the end. Undefined if the caller named a directory. */
 let temporary: string | undefined;
 let server: Server | undefined;
-/** The parent has ended or closed the channel. */
+/** Whether the parent has ended or closed the channel. */
 let orphaned = false;
-/** The last command. They run one after another. */
+/** Settles with the last command. Commands are carried out in order. */
 let last: Promise<void> = Promise.resolve();
 
 process.title = "pg-baton embedded PostgreSQL keeper";

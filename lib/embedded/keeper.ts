@@ -20,7 +20,7 @@ export type Command =
 /** The reply to a {@link Command}. */
 export type KeeperReply = ({ readonly ok: true } & Facts) | { readonly ok: false; readonly message: string };
 
-/** What a command found out: `prepare` the directory and password, `start` the port. */
+/** The result of a command: of `prepare` the directory and password, of `start` the port. */
 export interface Facts {
   readonly port?: number;
   readonly directory?: string;
@@ -28,18 +28,18 @@ export interface Facts {
 }
 
 /**
- * The process between this one and PostgreSQL. It ends the server and deletes its data when
- * this process ends, even by SIGKILL, and without a signal handler here. Keeps this process
+ * The process between this one and PostgreSQL. It ends the server and deletes temporary data when
+ * this process ends, even by SIGKILL, so this process needs no signal handler. Keeps this process
  * alive only while a command is open.
  */
 export class Keeper {
   readonly #process: ChildProcess;
   /** Resolves to how the process ended, for example `code 0` or `SIGKILL`. */
   readonly #exited: Promise<string>;
-  /** Why it takes no more commands. Undefined while it does. */
+  /** Why the keeper accepts no more commands. Undefined while it does. */
   #gone: DatabaseError | undefined;
   #removed: Promise<void> | undefined;
-  /** The last command. Never rejects. */
+  /** Settles with the last command. Never rejects. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: KeeperOptions) {

@@ -23,12 +23,12 @@ export const PASSWORD_FILE = "embedded.password";
 const COMPLETE = "complete";
 
 /**
- * PostgreSQL ready to run: a copy of the installation with its library links, readable
- * for the account that runs it, and a template of the data directory. Copying the template
- * takes a third of the time of `initdb`.
+ * PostgreSQL ready to run: a copy of the installation with its library links, readable by the
+ * account that runs it, and a template of the data directory. Copying the template takes a
+ * third of the time of `initdb`.
  *
- * Kits stay in the system's temporary folder for the next start: 100
- * MB each, one a version and user.
+ * Kits stay in the system's temporary folder for the next start: 100 MB each,
+ * one per version and user.
  */
 export class Kit {
   readonly folder: string;
@@ -40,8 +40,8 @@ export class Kit {
   }
 
   /**
-   * Opens the kit, and builds it first if necessary. Processes may do so at
-   * once: the first to finish wins.
+   * Opens the kit, and builds it first if necessary. Processes may build it at the same
+   * time: the first to finish wins.
    */
   static async open(installation: Installation, account: Account | undefined): Promise<Kit> {
     const { version, platform } = installation;
@@ -80,8 +80,8 @@ async function build(folder: string, installation: Installation, account: Accoun
     await rm(link, { force: true });
     await symlink(relative(dirname(target), source), link);
   }
-  // npm's umask may hide the files from other users, of whom `account` is one. Without
-  // it, the folder is closed to them.
+  // npm's umask may hide the files from `account`. Without one, only this
+  // user may enter the folder.
   for (const path of await listTree(folder)) {
     const stat = await lstat(path);
     if (!stat.isSymbolicLink()) await chmod(path, stat.isDirectory() || dirname(path).endsWith("bin") ? 0o755 : 0o644);

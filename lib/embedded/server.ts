@@ -6,8 +6,8 @@ import type { Account } from "./account.js";
 import type { Kit } from "./kit.js";
 
 /**
- * How to stop the server: `fast` ends every session and writes a
- * checkpoint, `immediate` is a crash.
+ * How to stop the server: `fast` ends every session and writes a checkpoint,
+ * `immediate` is a crash.
  */
 export type StopMode = "fast" | "immediate";
 
@@ -16,8 +16,8 @@ const TAIL = 20;
 /** The number of ports to try. */
 const TRIES = 10;
 /**
- * Below the range of ports for outgoing connections, so that the port
- * of a stopped server stays free.
+ * Below the range of ports for outgoing connections, so that the port of a
+ * stopped server stays free.
  */
 const PORTS = [15_000, 32_000] as const;
 
@@ -40,8 +40,8 @@ export class Server {
   }
 
   /**
-   * Starts the server unless it runs. Resolves to its port, a free one by
-   * default, once it accepts connections.
+   * Starts the server unless it is running. Resolves to its port, by default a free one,
+   * once it accepts connections.
    */
   async start(port: number | undefined, settings: Readonly<Record<string, string>>): Promise<number> {
     if (this.#process) return this.#port;

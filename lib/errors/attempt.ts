@@ -1,10 +1,10 @@
 import { BatonError, named } from "./base.js";
 
 /**
- * The module of a job's worker cannot be imported, or does not export
- * that worker. The attempt fails.
+ * The module of a job's worker cannot be imported, or does not export that
+ * worker. The attempt fails.
  *
- * Jobs of workers that no host has do not fail: they wait.
+ * A job whose worker no host has does not fail: it waits.
  */
 export class UnknownWorkerError extends BatonError {
   /** The worker's name. */
@@ -21,8 +21,8 @@ export class UnknownWorkerError extends BatonError {
 }
 
 /**
- * A job's thread ended while the job ran: `process.exit`, out of memory or a native crash. Or, for
- * a job that ran alone, its process ended. The attempt fails; the host goes on.
+ * A job's thread ended while the job ran: `process.exit`, out of memory or a native crash. Or the
+ * process of a job that ran alone ended. The attempt fails; the host goes on.
  */
 export class ThreadCrashError extends BatonError {
   constructor(message: string, options?: ErrorOptions) {
@@ -45,9 +45,7 @@ export class HostLostError extends BatonError {
   }
 }
 
-/**
- * Hosts that stopped interrupted a job at least five times in a row, and it had no attempt left.
- */
+/** Stopping hosts interrupted a job at least five times in a row, and it had no attempt left. */
 export class InterruptedError extends BatonError {
   constructor(message: string) {
     super("ERR_BATON_INTERRUPTED", message);
@@ -59,8 +57,8 @@ export class InterruptedError extends BatonError {
 }
 
 /**
- * A job was discarded because two processes died while each ran only
- * this job and its host lived on.
+ * A job was discarded because two processes died while each ran only this
+ * job and its host lived on.
  *
  * A job runs alone in a process only after hosts have died with it. The loss of a host
  * by itself never quarantines a job.

@@ -17,8 +17,8 @@ export type DatabaseErrorCode =
   | "ERR_BATON_SCHEMA_TOO_NEW";
 
 /**
- * The database cannot be used. The `code`, a {@link DatabaseErrorCode}, says
- * why; `cause` is pg's own error.
+ * The database cannot be used. The `code`, a {@link DatabaseErrorCode}, says why;
+ * `cause` is pg's own error.
  */
 export class DatabaseError extends BatonError {
   // oxlint-disable-next-line no-useless-constructor -- narrows the code

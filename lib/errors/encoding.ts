@@ -1,8 +1,7 @@
 import { BatonError, named } from "./base.js";
 
 /**
- * A value returned or thrown by `perform` contains something that cannot
- * be sent, such as a function.
+ * A value that `perform` returned or threw contains a part that cannot be sent, such as a function.
  */
 export class EncodeError extends BatonError {
   /** The path of the part that cannot be encoded, for example `$.rows[3].callback`. */
@@ -19,8 +18,8 @@ export class EncodeError extends BatonError {
 }
 
 /**
- * A result's bytes are malformed or exceed a limit. Decoding any bytes
- * ends in a value or in this error.
+ * A result's bytes are malformed or exceed a limit. Decoding arbitrary bytes
+ * yields a value or this error.
  */
 export class DecodeError extends BatonError {
   constructor(problem: string) {

@@ -48,14 +48,14 @@ export class InvalidJobError extends BatonError {
 }
 
 /**
- * A value passed to `await` or `awaitMany` is neither a relay from
- * `async` nor the parsed JSON of one.
+ * A value passed to `await` or `awaitMany` is neither a relay from `async` nor
+ * the parsed JSON of one.
  */
 export class InvalidRelayError extends BatonError {
   constructor(problem: string) {
     super(
       "ERR_BATON_INVALID_RELAY",
-      `Cannot await this value as a relay: ${problem}. Pass what async() resolved to, or its parsed JSON.`,
+      `Cannot await this value as a relay: ${problem}. Pass the relay that async() resolved to, or its parsed JSON.`,
     );
   }
 

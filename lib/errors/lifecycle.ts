@@ -12,7 +12,7 @@ export class NotStartedError extends BatonError {
 }
 
 /**
- * The host stopped: a method was called after `stop()`, or an await was open when it was called.
+ * The host stopped: a method was called after `stop()`, or an await was open at that time.
  *
  * An awaited job is not affected. Any other host on the same database can await its relay.
  */
@@ -50,11 +50,11 @@ export class InsideThreadError extends BatonError {
 }
 
 /**
- * A host with queues, or an embedded PostgreSQL, was started from a
- * bundle that contains `pg-baton`.
+ * A host with queues, or an embedded PostgreSQL, was started from a bundle
+ * that contains `pg-baton`.
  *
- * Keep `pg-baton` out of the bundle (`external`). A process that only
- * inserts and awaits may bundle it.
+ * Keep `pg-baton` out of the bundle (`external`). A process that only inserts
+ * and awaits may bundle it.
  */
 export class BundledError extends BatonError {
   constructor(bundle: string | undefined, file: string) {

@@ -12,7 +12,7 @@ export class JobNotFoundError extends BatonError {
 }
 
 /**
- * Thrown by `call`: the job had no outcome when the timeout was over. The job goes on.
+ * Thrown by `call`: the job had no outcome before the timeout. The job goes on.
  *
  * If no live host can run the job, the message says which host to start.
  */
@@ -80,8 +80,8 @@ export class JobSnoozedError extends BatonError {
  */
 export class ResultTooLargeError extends BatonError {
   /**
-   * The result's size in bytes, uncompressed. A lower bound if encoding
-   * stopped early; undefined if unknown.
+   * The result's size in bytes, uncompressed. A lower bound if encoding stopped
+   * early; undefined if unknown.
    */
   readonly size: number | undefined;
   /** The limit in bytes, compressed. Undefined if unknown. */

@@ -12,12 +12,12 @@ import type { TimeoutReasons } from "./timeout-reasons.js";
 /** The options of `await`, `awaitMany` and `call`. A number in their place is the timeout. */
 export interface AwaitOptions {
   /**
-   * How long in ms to wait before the await ends with `"timeout"`. 0 returns what is there
-   * already; `Infinity` waits for ever.
+   * How long in ms to wait before the await ends with `"timeout"`. 0 returns only a stored
+   * outcome; `Infinity` waits for ever.
    *
-   * At the deadline the row is read once more, so a stored result is never a timeout. That takes
-   * longer the more awaits end at once, at most 1 s if the database does not answer, and at most 10
-   * s if a large result stops arriving.
+   * At the deadline, Baton reads the row once more, so a stored result is never a timeout. This
+   * takes longer if many awaits end together. Baton gives up after 1 s without any reply from the
+   * database, or 10 s after a large result stops arriving.
    * @default 5_000
    */
   readonly timeout?: number;
@@ -44,7 +44,7 @@ export interface AwaiterOptions {
   readonly patience?: Patience;
 }
 
-/** Awaits relays: takes their answers from the mailbox, and reads the table before it gives up. */
+/** Awaits relays: takes their answers from the mailbox, and reads the table before a timeout. */
 export class Awaiter {
   readonly #context: AwaitContext;
   /** The calls that have not ended, by deadline. */
@@ -115,8 +115,8 @@ export function checkAwaitOptions(options: number | AwaitOptions | undefined): C
 }
 
 /**
- * Checks the methods rather than the class, since a test runner may have
- * an `AbortSignal` class of its own.
+ * Checks the methods rather than the class, since a test runner may have an
+ * `AbortSignal` class of its own.
  */
 function isAbortSignal(value: unknown): value is AbortSignal {
   if (typeof value !== "object" || value === null) return false;

@@ -1,8 +1,8 @@
 /** The longest delay that `setTimeout` takes, in ms. Later deadlines are checked in between. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 /**
- * Deadlines at least this many ms away are rounded up to a multiple of
- * {@link COARSE} ms, so that they share timers.
+ * Deadlines at least this many ms away are rounded up to a multiple of {@link COARSE}
+ * ms, so that they share timers.
  */
 const LONG = 1_000;
 const COARSE = 10;
@@ -39,8 +39,8 @@ export class Deadlines<Item> implements Iterable<Item> {
   }
 
   /**
-   * Adds an item that is due in `ms`, Infinity for never. Returns its
-   * deadline, which {@link delete} needs.
+   * Adds an item that is due in `ms`, Infinity for never. Returns its deadline,
+   * which {@link delete} needs.
    */
   add(item: Item, ms: number): number {
     const grain = ms < LONG ? 1 : COARSE;

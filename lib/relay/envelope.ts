@@ -1,10 +1,10 @@
 import { type Answer, type AnswerEncoding, type AnswerKind, isAnswerKind } from "../job/answer.js";
 
 /**
- * An envelope is an answer on the wire: `R1` ref(22) kind(1) encoding(1) body,
- * in ASCII and at most 7,999 bytes, the limit of a notification. The first two
- * characters are the version. Envelopes of other versions are ignored, so that
- * two releases can run side by side. The engine's SQL writes the same format.
+ * An envelope is an answer on the wire: `R1` ref(22) kind(1) encoding(1) body, in ASCII and at
+ * most 7,999 bytes, the limit of a notification. The first two characters are the version.
+ * Envelopes of other versions are ignored, so that two releases can run side by side. The
+ * engine's SQL writes the same format.
  */
 export const ENVELOPE_VERSION = "R1";
 const REF_END = ENVELOPE_VERSION.length + 22;
@@ -13,8 +13,8 @@ const BODY = REF_END + 2;
 export const ENVELOPE_LIMIT = 7_999;
 
 /**
- * The kind of an envelope without an answer: the answer is stored in the
- * row, where the awaiting host reads it.
+ * The kind of an envelope without an answer: the answer is stored in the row, where
+ * the awaiting host reads it.
  */
 export const STORED = "f";
 
@@ -25,8 +25,8 @@ export interface Envelope {
 }
 
 /**
- * The ref that an envelope is addressed to, without a check of the rest;
- * null if it is no envelope of this version.
+ * The ref that an envelope is addressed to, without a check of the rest; null if it is
+ * no envelope of this version.
  */
 export function envelopeRef(text: string): string | null {
   return text.startsWith(ENVELOPE_VERSION) && text.length >= BODY ? text.slice(ENVELOPE_VERSION.length, REF_END) : null;
@@ -40,8 +40,8 @@ export function formatEnvelope(ref: string, { kind, encoding, bytes }: Answer): 
 }
 
 /**
- * Parses an envelope; null if it is malformed, or of a version, kind or
- * encoding that this release does not know.
+ * Parses an envelope; null if it is malformed, or of a version, kind or encoding that
+ * this release does not know.
  */
 export function parseEnvelope(text: string): Envelope | null {
   const ref = envelopeRef(text);

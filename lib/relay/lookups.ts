@@ -1,6 +1,6 @@
 /**
- * When to look up awaited refs in the table, in case a notification never
- * comes. Pure: callers pass the time, in ms of any monotonic clock.
+ * Decides when to look up awaited refs in the table, in case a notification never comes. Pure:
+ * callers pass the time, in ms of any monotonic clock.
  */
 
 /** The wait between two lookups of a ref. */
@@ -8,8 +8,8 @@ interface Step {
   /** The longest wait, in ms. */
   readonly ms: number;
   /**
-   * Lookups fall on multiples of this many ms, so that refs of about the
-   * same age share one. Never more than `ms`.
+   * Lookups fall on multiples of this many ms, so that refs of about the same age share
+   * one. Never more than `ms`.
    */
   readonly grain: number;
 }
@@ -18,17 +18,17 @@ interface Step {
 export interface Schedule {
   /** The waits before a ref's first, second, ... lookup. The last one repeats. */
   readonly steps: readonly Step[];
-  /** The rest after a lookup, as a multiple of its duration... */
+  /** The rest after a lookup, as a multiple of its duration. */
   readonly rest: number;
-  /** ...but at least this many ms... */
+  /** The shortest rest, in ms. */
   readonly leastRest: number;
-  /** ...and at most this many. */
+  /** The longest rest, in ms. */
   readonly mostRest: number;
 }
 
 /**
- * While notifications arrive: the first lookup after 1 to 1.5 s, the second 2
- * to 3 s later, then one every 5 s for all refs that have waited that long.
+ * While notifications arrive: the first lookup after 1 to 1.5 s, the second 2 to 3 s later, then
+ * one every 5 s for all refs that have waited that long.
  */
 export const NOTIFYING: Schedule = {
   steps: [
@@ -67,8 +67,8 @@ interface Lookup {
 }
 
 /**
- * ms to rest after a lookup. No rest after one that found new answers for
- * a tenth of its refs: more are probably waiting to be found.
+ * ms to rest after a lookup. No rest after one that found new answers for a tenth of its refs: more
+ * are probably waiting to be found.
  */
 export function restAfter(schedule: Schedule, { refs, found, ms }: Lookup): number {
   if (found * 10 >= refs) return 0;
@@ -76,8 +76,8 @@ export function restAfter(schedule: Schedule, { refs, found, ms }: Lookup): numb
 }
 
 /**
- * An item to look up. Only {@link Lookups} sets these fields; a Map of
- * them would cost 50 bytes an item.
+ * An item to look up. Only {@link Lookups} sets these fields; a Map of them
+ * would cost 50 bytes an item.
  */
 export interface LookupItem {
   /** The time of its next lookup, in whole ms. */
@@ -96,8 +96,8 @@ interface Bucket<Item> {
 }
 
 /**
- * An overdue item precedes one that is due now only if it is late by this
- * many of its steps. Otherwise new items would wait behind 100,000 old ones.
+ * An overdue item precedes one that is due now only if it is late by this many of its steps.
+ * Otherwise new items would wait behind 100,000 old ones.
  */
 const LENIENCE = 4;
 /** Factor in a bucket's key. Larger than the number of steps in a schedule. */
@@ -106,8 +106,8 @@ const STEPS = 16;
 /** The awaited items, each scheduled by its own age. */
 export class Lookups<Item extends LookupItem> {
   /**
-   * By {@link keyOf}. There are few, since a step spans few multiples of
-   * its grain. Empty ones stay until they are due.
+   * By {@link keyOf}. There are few, since a step spans few multiples of its grain. Empty
+   * ones stay until they are due.
    */
   #buckets = new Map<number, Bucket<Item>>();
   /** The bucket used last, which most items enter and leave. */

@@ -34,9 +34,9 @@ interface Slot extends LookupItem {
   /** The first final answer, often the same as `first`. */
   final: Delivery | null;
   readonly openedAt: number;
-  /** When the slot is evicted, if nobody waits for it then. */
+  /** When the slot is evicted, unless it is awaited then. */
   keepUntil: number;
-  /** Whether somebody has received the final answer. */
+  /** Whether an awaiter has received the final answer. */
   taken: boolean;
   /** A list, since most slots have one waiter at most; a Map would take five times the memory. */
   waiting: readonly Waiting[];
@@ -44,16 +44,16 @@ interface Slot extends LookupItem {
 
 interface Waiting {
   readonly waiter: Waiter;
-  /** The answer that it waits for. */
+  /** The answer that the waiter waits for. */
   readonly which: Which;
 }
 
-const NOBODY: readonly Waiting[] = [];
+const NO_WAITERS: readonly Waiting[] = [];
 
 export interface MailboxLimits {
-  /** ms that a slot is kept while nobody awaits it. @default 300_000 */
+  /** How long in ms an unawaited slot is kept. @default 300_000 */
   readonly age: number;
-  /** ms that it is kept once somebody has received the final answer. @default 10_000 */
+  /** How long in ms it is kept once an awaiter has received the final answer. @default 10_000 */
   readonly takenAge: number;
   /** Bytes that all slots may hold, with {@link OVERHEAD}. @default 67_108_864 */
   readonly bytes: number;
@@ -74,7 +74,7 @@ const HEAVY = 65_536;
  * answer was taken, or when all slots hold too much. Its answer remains in the row.
  */
 export class Mailbox {
-  /** By ref, the oldest first, save for awaited ones that an eviction has passed over. */
+  /** By ref, the oldest first, except awaited slots that an eviction has moved to the end. */
   readonly #slots = new Map<string, Slot>();
   readonly #telemetry: Telemetry;
   readonly #limits: MailboxLimits;
@@ -102,7 +102,7 @@ export class Mailbox {
     return this.lookups.size;
   }
 
-  /** Whether somebody waits for this ref. */
+  /** Whether this ref has a waiter. */
   awaits(ref: string): boolean {
     return (this.#slots.get(ref)?.waiting.length ?? 0) > 0;
   }
@@ -119,7 +119,7 @@ export class Mailbox {
     return slot?.final === null && (which === "final" || slot.first === null);
   }
 
-  /** Whether a ref has had a slot for more than so many ms. */
+  /** Whether a ref has had a slot for more than `ms`. */
   isOlder(ref: string, ms: number): boolean {
     const slot = this.#slots.get(ref);
     return slot !== undefined && performance.now() - slot.openedAt > ms;
@@ -132,7 +132,7 @@ export class Mailbox {
     const openedAt = Math.floor(performance.now());
     const keepUntil = openedAt + this.#limits.age;
     const times = { openedAt, keepUntil, due: 0, step: 0 };
-    this.#slots.set(ref, { ref, first: null, final: null, ...times, taken: false, waiting: NOBODY });
+    this.#slots.set(ref, { ref, first: null, final: null, ...times, taken: false, waiting: NO_WAITERS });
     this.#evicting ??= setInterval(() => this.evictExpired(), EVICTION_INTERVAL).unref();
   }
 
@@ -162,8 +162,8 @@ export class Mailbox {
   }
 
   /**
-   * Calls the waiter once, when the answer arrives, unless it is released
-   * before. Returns when the ref's lookup is due.
+   * Calls the waiter once, when the answer arrives, unless it is released before. Returns
+   * when the ref's lookup is due.
    */
   wait(ref: string, which: Which, waiter: Waiter): number {
     this.open(ref);
@@ -182,8 +182,8 @@ export class Mailbox {
   }
 
   /**
-   * Delivers an answer to its slot and waiters. False if there is no slot,
-   * or the answer is not new to it.
+   * Delivers an answer to its slot and waiters. False if there is no slot, or the
+   * answer is not new to it.
    */
   deliver(ref: string, delivery: Delivery): boolean {
     const slot = this.#slots.get(ref);
@@ -234,7 +234,7 @@ export class Mailbox {
     for (const [ref, slot] of this.#slots) if (now > slot.keepUntil) this.#evict(ref, slot);
   }
 
-  /** The slot of a final answer that was taken is soon needed no more. */
+  /** Shortens the life of a slot once its final answer is taken. */
   #markTaken(slot: Slot, delivery: Delivery): void {
     if (delivery !== slot.final || slot.taken) return;
     slot.taken = true;
@@ -242,8 +242,8 @@ export class Mailbox {
   }
 
   /**
-   * Adds bytes. Over the limit, evicts heavy slots until the rest fits,
-   * then the oldest, two for each addition: enough to keep up.
+   * Adds bytes. Over the limit, evicts heavy slots until the rest fits, then the oldest, two for
+   * each addition: enough to keep up.
    */
   #grow(bytes: number): void {
     this.#bytes += bytes;
@@ -255,7 +255,7 @@ export class Mailbox {
     let candidates = 2;
     for (const [ref, slot] of this.#slots) {
       if (slot.waiting.length > 0) {
-        // Awaited slots stay. They move to the end, so that they do not hide those that can go.
+        // Awaited slots stay. They move to the end, so that they do not hide slots that can go.
         this.#slots.delete(ref);
         this.#slots.set(ref, slot);
       } else this.#evict(ref, slot);

@@ -23,7 +23,7 @@ export interface Patience {
   readonly large: number;
 }
 
-/** The services of open awaits, shared by all of them. */
+/** The services that all open awaits share. */
 export interface AwaitContext {
   readonly mailbox: Mailbox;
   readonly reconciler: Reconciler;
@@ -53,13 +53,13 @@ interface LastLookup {
   large: number;
   /** The rows that had no answer. Created with the first. */
   stored: Map<string, StoredAnswer> | undefined;
-  /** Only the reasons of timeouts are still to come. */
+  /** Whether only the reasons of timeouts are still to come. */
   over: boolean;
 }
 
 /**
- * One call of `await` or `awaitMany`, from its beginning to its end, at which it releases
- * everything it holds. There may be many thousands, so what only some need is created on demand.
+ * One call of `await` or `awaitMany`. Releases everything that it holds when it ends. There may be
+ * many thousands, so state that few need is created on demand.
  */
 export class OpenAwait implements RowListener {
   readonly #context: AwaitContext;
@@ -138,8 +138,8 @@ export class OpenAwait implements RowListener {
   #wait(index: number): void {
     const { mailbox, reconciler, overdue } = this.#context;
     const { ref } = this.#relays[index] as Relay;
-    // Without a slot, another process inserted the job, or the slot was
-    // evicted: only the table can tell.
+    // Only the table can tell if there is no slot, because another process inserted the job or the
+    // slot was evicted, or if the slot is old, because the row may be gone.
     const unknown = !mailbox.has(ref) || mailbox.isOlder(ref, overdue);
     const there = mailbox.take(ref, this.#which);
     if (there !== null) return this.#settle(index, there);
@@ -180,7 +180,7 @@ export class OpenAwait implements RowListener {
     this.#results[index] = result;
   }
 
-  /** A damaged or forged notification ends no await: the row has the answer, or will have it. */
+  /** Drops a damaged or forged notification. The row has the answer, or will have it. */
   #retract(index: number, delivery: Delivery): void {
     const { mailbox, reconciler } = this.#context;
     const { ref } = this.#relays[index] as Relay;
@@ -189,9 +189,7 @@ export class OpenAwait implements RowListener {
     reconciler.lookUp(ref);
   }
 
-  /**
-   * A stored result never becomes a timeout: the rows decide, for as long as the database replies.
-   */
+  /** Reads the missing rows, for as long as the database replies: a stored result is no timeout. */
   #lookUpOnceMore(): void {
     const refs = new Set<string>();
     for (const [index, { ref }] of this.#relays.entries()) if (!this.#has(index)) refs.add(ref);
@@ -201,7 +199,8 @@ export class OpenAwait implements RowListener {
   }
 
   /**
-   * Replies to other awaits count as progress too: thousands may make their last lookups at once.
+   * Gives up on a silent database. Replies to other awaits count as progress too, because thousands
+   * may make their last lookups at once.
    */
   #checkProgress(last: LastLookup): void {
     const reading = last.refs.size > 0;

@@ -6,8 +6,8 @@ import type { Telemetry } from "../telemetry.js";
 import type { Via } from "./mailbox.js";
 
 /**
- * What reading a row has brought. A large answer follows in a read of its
- * own, which may be pending already.
+ * What the read of a row found. A large answer follows in a read of its own,
+ * which may be pending already.
  */
 export type Finding = "new answer" | "nothing new" | "large answer" | "pending large answer";
 
@@ -16,17 +16,17 @@ export interface RowListener {
   /**
    * The row has been read, and its answer delivered if it is new.
    *
-   * @param row null if there is none; undefined if it was not read,
-   * because the database refuses to or nobody awaits it.
+   * @param row null if there is none; undefined if it was not read, because the database
+   * refused, or the ref was dropped.
    */
   onRow(ref: string, row: StoredAnswer | null | undefined, finding: Finding): void;
   /** The large answer has been delivered, or cannot be read. */
   onLarge?(ref: string): void;
 }
 
-/** Why a row is read, and what is known of its answer before. */
+/** Why a row is read, and what is already known of its answer. */
 export interface ReadRequest {
-  /** How the answer counts as found. */
+  /** The `via` of the delivery. */
   readonly via: Via;
   /** Bytes of the answer, if known. */
   readonly size?: number;
@@ -34,7 +34,7 @@ export interface ReadRequest {
   readonly unconfirmed?: Answer | undefined;
 }
 
-/** A ref that is queued or being read, with those to call back. */
+/** A ref that is queued or being read, with its listeners. */
 export interface PendingRead {
   /** The first request for this ref. */
   readonly request: ReadRequest;
@@ -53,8 +53,8 @@ export interface ReadQueueOptions {
   /** Called once a ref. `row` is as in {@link RowListener.onRow}. */
   readonly onRow: (ref: string, row: StoredAnswer | null | undefined, pending: PendingRead) => void;
   /**
-   * Whether a request joins a read of the same ref that is under way. Otherwise
-   * the ref is read once more, since its row may have changed meanwhile.
+   * Whether a request joins a read of the same ref that is under way. Otherwise the ref is read
+   * once more, since its row may have changed meanwhile.
    *
    * @default false
    */
@@ -64,14 +64,14 @@ export interface ReadQueueOptions {
 
 /**
  * Reads rows by ref, first come, first served, one statement at a time. Requests for the same ref
- * share one read; requests that arrive during a statement share the next. Transient failures are
- * retried for ever, but dropped refs are forgotten, so nothing piles up while the database is away.
+ * share one read; requests that arrive during a statement share the next. Retries transient
+ * failures for ever. Dropped refs are forgotten, so nothing piles up during an outage.
  */
 export class ReadQueue {
   readonly #options: ReadQueueOptions;
-  /** Waits for a statement, in the order of arrival. */
+  /** Refs that wait for a statement, in the order of arrival. */
   readonly #queued = new Map<string, PendingRead>();
-  /** In the statement under way. A ref leaves as soon as its row is handed out. */
+  /** Refs in the statement under way. A ref leaves as soon as its row is handed out. */
   readonly #reading = new Map<string, PendingRead>();
   /** Aborting it ends the pause before a retry. */
   #retryPause = new AbortController();
@@ -97,8 +97,8 @@ export class ReadQueue {
   }
 
   /**
-   * Queues a ref; false if it is pending already, so that its answer will
-   * not be new to this request.
+   * Queues a ref; false if it is pending already, so that its answer will not
+   * be new to this request.
    */
   push(ref: string, request: ReadRequest, listeners: Iterable<RowListener> = []): boolean {
     const reading = this.#options.joins === true ? this.#reading.get(ref) : undefined;
@@ -117,15 +117,13 @@ export class ReadQueue {
     );
   }
 
-  /** Does not call this listener back for this ref. */
+  /** Stops calling this listener for this ref. */
   withdraw(ref: string, listener: RowListener): void {
     this.#queued.get(ref)?.listeners.delete(listener);
     this.#reading.get(ref)?.listeners.delete(listener);
   }
 
-  /**
-   * Forgets a ref whose answer nobody can use. Calls its remaining listeners back without a row.
-   */
+  /** Forgets a ref whose answer is of no use. Calls its remaining listeners without a row. */
   drop(ref: string): void {
     for (const reads of [this.#queued, this.#reading]) {
       const pending = reads.get(ref);
@@ -147,7 +145,7 @@ export class ReadQueue {
     this.#retryPause = new AbortController();
   }
 
-  /** Forgets every ref, and calls nobody back any more. */
+  /** Forgets every ref. Calls no listener any more. */
   stop(): void {
     this.#stopped = true;
     this.#queued.clear();

@@ -9,8 +9,8 @@ import { type Finding, type PendingRead, ReadQueue, type ReadRequest, type RowLi
 /** Refs in one statement at most. */
 const CHUNK = 1_000;
 /**
- * Bytes of large answers in one statement at most, since they share
- * memory. A larger answer is read alone.
+ * Bytes of large answers in one statement at most, since they share memory. A
+ * larger answer is read alone.
  */
 const LARGE_BYTES = 16 * 1_024 * 1_024;
 const LARGE_CHUNK = 100;
@@ -18,10 +18,10 @@ const LARGE_CHUNK = 100;
 const RECONCILE: ReadRequest = { via: "reconcile" };
 
 /**
- * Looks up in the table what no notification brought, so that no await depends on
- * one: refs that have been awaited for a while (`lookups.ts`), every awaited ref
- * after a gap in listening, relays of other processes, and what is still missing at
- * an await's deadline. Large answers are read after the others, a few at a time.
+ * Looks up answers in the table, so that no await depends on a notification: of refs that have been
+ * awaited for a while (`lookups.ts`), of every awaited ref after a gap in listening, of relays from
+ * other processes, and of refs without an answer at an await's deadline. Large answers are read
+ * after the others, a few at a time.
  */
 export class Reconciler {
   readonly #mailbox: Mailbox;
@@ -39,7 +39,7 @@ export class Reconciler {
   #wakeAt = Number.POSITIVE_INFINITY;
   /** No lookup begins before this time. */
   #restUntil = 0;
-  /** Listening has been restored after a gap, and no lookup has begun since. */
+  /** Whether no lookup has begun since listening was restored after a gap. */
   #restored = false;
   #stopped = false;
 
@@ -68,8 +68,8 @@ export class Reconciler {
   }
 
   /**
-   * When the database last replied to a read, and last sent a part of a
-   * large answer, by `performance.now()`.
+   * When the database last replied to a read, and last sent a part of a large
+   * answer, by `performance.now()`.
    */
   get repliedAt(): { readonly read: number; readonly large: number } {
     return { read: this.#reads.repliedAt, large: this.#large.repliedAt };
@@ -92,16 +92,16 @@ export class Reconciler {
   }
 
   /**
-   * Subscribes this host to a job that another process inserted, and reads
-   * its answer if there is one.
+   * Subscribes this host to a job that another process inserted, and reads its
+   * answer if there is one.
    */
   subscribe(ref: string): void {
     this.#subscriptions.push(ref, RECONCILE);
   }
 
   /**
-   * Looks up a ref after a notification: for the stored answer, or to
-   * confirm the `unconfirmed` one that it brought.
+   * Looks up a ref after a notification: for the stored answer, or to confirm the
+   * `unconfirmed` one that it brought.
    */
   lookUp(ref: string, unconfirmed?: Answer): void {
     this.#reads.push(ref, { via: "notify", unconfirmed });
@@ -109,8 +109,8 @@ export class Reconciler {
   }
 
   /**
-   * Whether a pending lookup has to confirm a notification of this ref.
-   * Later notifications must not overtake it.
+   * Whether a pending lookup has to confirm a notification of this ref. Later
+   * notifications must not overtake it.
    */
   isConfirming(ref: string): boolean {
     return this.#reads.isConfirming(ref);
@@ -122,8 +122,8 @@ export class Reconciler {
   }
 
   /**
-   * Withdraws the listener of an await that has ended, and drops pending
-   * reads that nobody else awaits.
+   * Withdraws the listener of an await that has ended, and drops pending reads
+   * that no other await needs.
    */
   withdraw(ref: string, listener: RowListener): void {
     if (this.pending === 0) return;
@@ -196,8 +196,8 @@ export class Reconciler {
   }
 
   /**
-   * Delivers an unconfirmed failure that the row cannot contradict: the
-   * row keeps the last outcome only, and is at a later attempt by now.
+   * Delivers an unconfirmed failure that the row cannot contradict: the row keeps only the last
+   * outcome, and may be at a later attempt by now.
    */
   #confirm(ref: string, row: StoredAnswer | null | undefined, unconfirmed: Answer | undefined): void {
     if (unconfirmed?.kind !== ANSWER_KINDS.failed || (row?.attempt ?? 0) < 2) return;

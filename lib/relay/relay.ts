@@ -7,8 +7,8 @@ declare const RESULT: unique symbol;
 /**
  * The handle of a job that was inserted to be awaited. Plain data that survives JSON.
  *
- * Any host on the same database can await it, now or later, any number of times. Whoever holds it
- * can read the result, so treat the `ref` as a secret.
+ * Any host on the same database can await it, now or later, any number of times. Anyone who holds
+ * it can read the result, so treat the `ref` as a secret.
  */
 export interface Relay<Result = unknown> {
   /** The inserted job. */
@@ -30,12 +30,12 @@ export interface Relay<Result = unknown> {
 
 const REF = /^[\w-]{21}[AQgw]$/;
 const REF_BYTES = 16;
-/** Random bytes for many refs: a system call for each ref would be the larger part of its cost. */
+/** Random bytes for many refs, because a system call per ref would be most of its cost. */
 const pool = Buffer.alloc(REF_BYTES * 128);
 /** Bytes of `pool` that are used up. */
 let drawn = pool.length;
 
-/** Draws a new ref, which nobody can guess. */
+/** Draws a new, unguessable ref. */
 export function newRef(): string {
   if (drawn === pool.length) {
     randomFillSync(pool);

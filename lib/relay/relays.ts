@@ -12,13 +12,13 @@ import type { AwaitResult, Decode } from "./result.js";
 import { TimeoutReasons } from "./timeout-reasons.js";
 
 export interface RelaysOptions {
-  /** Where stored answers are read: the engine. */
+  /** The source of stored answers: the engine. */
   readonly source: AnswerSource;
   readonly notifier: Notifier;
   readonly telemetry: Telemetry;
   readonly decode: Decode;
   /**
-   * Age of a slot, in ms, from which on an await reads the row at once, since it may be gone.
+   * The age of a slot, in ms, from which an await reads the row at once, since it may be gone.
    *
    * @default 5_000
    */
@@ -40,9 +40,8 @@ export interface RelaysStatus {
 }
 
 /**
- * The awaiting half of a host. It opens a slot for each job that is
- * inserted to be awaited, delivers answers to slots, looks up in the table
- * what no notification brought, and settles awaits.
+ * The awaiting half of a host. It opens a slot for each job that is inserted to be awaited,
+ * delivers answers to slots, looks up missing ones in the table, and settles awaits.
  */
 export class Relays {
   readonly #mailbox: Mailbox;
@@ -92,8 +91,8 @@ export class Relays {
   }
 
   /**
-   * Receives a notification. Never throws: emits an event for one that is
-   * not an envelope, or has no slot.
+   * Receives a notification. Never throws: emits an event for one that is not an
+   * envelope, or has no slot.
    */
   receive(payload: string): void {
     const ref = envelopeRef(payload);
@@ -119,11 +118,11 @@ export class Relays {
   }
 
   /**
-   * Awaits relays under one deadline. The results are in the order of the
-   * relays. Never rejects with a job's error.
+   * Awaits relays under one deadline. The results are in the order of the relays. Never
+   * rejects with a job's error.
    *
-   * @throws `InvalidRelayError`, `InvalidOptionError`, the reason of an
-   * aborted signal or of {@link stop}
+   * @throws `InvalidRelayError`, `InvalidOptionError`, the reason of an aborted
+   * signal or of {@link stop}
    */
   awaitMany(relays: readonly Relay[], options?: number | AwaitOptions): Promise<AwaitResult[]> {
     return this.#awaiter.awaitMany(relays, options);

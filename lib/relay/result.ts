@@ -6,7 +6,7 @@ import type { UnservedReason } from "./answer-source.js";
 import type { Delivery, Via } from "./mailbox.js";
 import type { Relay } from "./relay.js";
 
-/** The awaited job, as far as its result tells. Properties that are not known are absent. */
+/** What is known of the awaited job. Unknown properties are absent. */
 export interface AwaitedJob {
   /** The id of its row. */
   readonly id: number;
@@ -25,8 +25,8 @@ export interface AwaitedJob {
 export type AwaitError = "discarded" | "cancelled" | "snoozed" | "result_too_large" | "timeout" | Error;
 
 /**
- * What `await` resolves to: `ok: true` with the job's value, or `ok:
- * false` with an {@link AwaitError}.
+ * What `await` resolves to: `ok: true` with the job's value, or `ok: false`
+ * with an {@link AwaitError}.
  */
 export type AwaitResult<Result = unknown> =
   | {
@@ -52,8 +52,8 @@ export type AwaitResult<Result = unknown> =
       /** Seconds after which a snoozed job runs again. */
       readonly seconds?: number;
       /**
-       * Uncompressed bytes of a result that is too large; a lower bound,
-       * since encoding may stop at the limit.
+       * Uncompressed bytes of a result that is too large; a lower bound, since
+       * encoding may stop at the limit.
        */
       readonly size?: number;
       /** The limit that it exceeds, in compressed bytes. */
@@ -83,8 +83,8 @@ const STATES: Readonly<Record<AnswerKind, JobState>> = {
 };
 
 /**
- * Converts a delivery to a result. Decodes the value anew for each
- * awaiter, so that no two share an object.
+ * Converts a delivery to a result. Decodes the value anew for each awaiter, so
+ * that no two share an object.
  */
 export function toResult(relay: Relay, delivery: Delivery, decode: Decode): AwaitResult {
   const { answer, via } = delivery;
@@ -141,15 +141,15 @@ function sizes(facts: unknown): { size?: number; limit?: number } {
 }
 
 /**
- * The result of an await without an outcome in time. `stored` is the row
- * at the deadline, if it could be read.
+ * Makes the result of an await without an outcome in time. `stored` is the row at the
+ * deadline, if it could be read.
  */
 export function timeoutResult(relay: Relay, stored?: StoredAnswer, reason?: UnservedReason): AwaitResult {
   const job = jobOf(relay, stored ?? {});
   return { ok: false, error: "timeout", ...(reason === undefined ? {} : { reason }), job };
 }
 
-/** The result of an await of a job whose row is gone. */
+/** Makes the result of an await of a job whose row is gone. */
 export function goneResult(relay: Relay): AwaitResult {
   const { id, worker } = relay.job;
   const message = `Job ${id} of worker ${worker} no longer exists: it was pruned after its retention, or deleted. Its outcome is lost.`;

@@ -3,13 +3,13 @@ import type { Telemetry } from "../telemetry.js";
 import type { AnswerSource, QueueAndWorker, UnservedReason } from "./answer-source.js";
 import type { Relay } from "./relay.js";
 
-/** ms that a timeout waits for its reason. */
+/** How long in ms a timeout waits for its reason. */
 const PATIENCE = 1_000;
-/** ms for which later timeouts reuse a reply. */
+/** How long in ms later timeouts reuse a reply. */
 const FRESH = 1_000;
 /**
- * Pairs of queue and worker that are looked up within {@link FRESH} at
- * most. Timeouts of further pairs have no reason.
+ * Most pairs of queue and worker that are looked up within {@link FRESH}. Timeouts of
+ * further pairs have no reason.
  */
 const PAIRS = 1_000;
 

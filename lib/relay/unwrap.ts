@@ -9,8 +9,8 @@ import type { Relay } from "./relay.js";
 import type { AwaitResult } from "./result.js";
 
 /**
- * Returns the value of a result, and throws an error for any other
- * outcome: the job's own error, or one of Baton's.
+ * Returns the value of a result, and throws an error for any other outcome: the job's
+ * own error, or one of Baton's.
  */
 export function unwrap<Result>(relay: Relay<Result>, result: AwaitResult<Result>): Result {
   if (result.ok) return result.value;

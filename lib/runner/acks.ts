@@ -15,7 +15,7 @@ const CONGESTED_BYTES = 64 * 1_024 * 1_024;
 const BATCH = 500;
 const BATCH_BYTES = 4 * 1_024 * 1_024;
 /**
- * An outcome of this many bytes or more has a statement of its own, which passes the bytes to the
+ * An outcome of this many bytes or more gets a statement of its own, which passes the bytes to the
  * driver as they are. 10 MB take the main thread 5 ms this way, and 10 ms when copied into a batch.
  */
 const LARGE = 262_144;
@@ -26,17 +26,17 @@ export interface AcksOptions {
   /** ms between two tries to write a straggler. @default 5,000 */
   readonly pause?: number;
   /**
-   * Whether jobs wait for threads. Then an outcome that nobody awaits may wait a little for
-   * company: fewer and larger writes leave more of the machine to the jobs.
+   * Whether jobs wait for threads. If so, an outcome that is not awaited may wait a little for
+   * others: fewer, larger writes leave more CPU time to the jobs.
    */
   readonly hasBacklog: () => boolean;
-  /** Called after a write ended a congestion: jobs may start again. */
+  /** Called after each write during a congestion: jobs may be able to start again. */
   readonly onCapacity: () => void;
 }
 
 /**
- * Writes outcomes to their rows, in two lanes: small ones many at a time, large ones one by one. So
- * nobody who awaits a small result waits behind 64 MB. Retries for as long as the host lives.
+ * Writes outcomes to their rows, in two lanes: small ones many at a time, large ones one by one, so
+ * that no small outcome waits behind 64 MB. Retries for as long as the host lives.
  */
 export class Acks {
   readonly #options: AcksOptions;
@@ -76,8 +76,9 @@ export class Acks {
   }
 
   /**
-   * Resolves when the outcome is written; to false if the fence refused it. Rejects if the database
-   * refuses it for good, or exceeds its time limits on it three times while it can write others.
+   * Writes an outcome. Resolves to whether it was written; false if the fence refused
+   * it. Rejects if the database refuses it for good, or if it times out three times
+   * while others can be written.
    */
   push(ack: Ack): Promise<boolean> {
     return this.#push(ack).catch((error: unknown) => {
@@ -87,8 +88,8 @@ export class Acks {
   }
 
   /**
-   * Writes what takes the place of an outcome that the database has refused. Like {@link push}, but
-   * retries whatever the reason is, until the host stops.
+   * Writes the substitute for an outcome that the database has refused. Like {@link push}, but
+   * retries after any error, until the host stops.
    */
   pushSubstitute(ack: Ack): Promise<boolean> {
     return this.#push(ack).catch((error: unknown) => {
@@ -102,12 +103,12 @@ export class Acks {
     return this.#interrupted.push(key);
   }
 
-  /** Cuts the pause before the next try short: what made the last one fail may have passed. */
+  /** Cuts the pause before a retry short: the database may be back. */
   retryNow(): void {
     for (const lane of this.#lanes) lane.retryNow();
   }
 
-  /** Writes what waits, for at most `ms`; rejects the rest. */
+  /** Writes the waiting outcomes for at most `ms`, then rejects the rest. */
   async close(ms: number): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.close(ms)));
     this.#stragglers.stop();

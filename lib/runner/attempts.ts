@@ -7,10 +7,10 @@ import type { Telemetry } from "../telemetry.js";
 const INTERVAL = 20;
 
 /**
- * Counts the attempts of held jobs on their rows once they have run for 20 to 40 ms. A shorter run
- * is over by then, and the write of its end counts the attempt. So a host that dies costs its
- * waiting jobs no attempt, and thousands of short jobs a second cost no further statement (see
- * "Held and begun" in docs/semantics.md).
+ * Counts the attempts of held jobs on their rows once they have run for 20 to 40 ms. A shorter
+ * run is over by then, and the write of its outcome counts the attempt. So the death of a host
+ * costs its waiting jobs no attempt, and short jobs cost no further statement (see "Held and
+ * begun" in docs/semantics.md).
  */
 export class Attempts {
   readonly #engine: Pick<Engine, "begin">;
@@ -28,14 +28,14 @@ export class Attempts {
     this.#telemetry = telemetry;
   }
 
-  /** A job starts. */
+  /** Notes that a job starts. */
   started(job: ClaimedJob): void {
     if (job.begun) return;
     this.#recent.add(job);
     this.#schedule(INTERVAL);
   }
 
-  /** A job has ended: the write of its end counts the attempt, if that is still to be done. */
+  /** Notes that a job has ended. The write of its outcome counts the attempt if need be. */
   ended(job: ClaimedJob): void {
     this.#recent.delete(job);
     this.#due.delete(job);

@@ -3,30 +3,29 @@ import { type ClaimedJob, compareJobs } from "../job/job.js";
 /** A job that waits for a thread. */
 interface Waiting {
   readonly job: ClaimedJob;
-  /** When its claim came, by `performance.now()`. */
+  /** When it joined the backlog, by `performance.now()`. */
   readonly since: number;
 }
 
 export interface BacklogOptions {
-  /** ms for which a job may wait here. */
+  /** How long in ms a job may wait here. */
   readonly patience: () => number;
-  /** Called with all jobs, which have left the backlog, once one has waited for too long. */
+  /** Called with all jobs, which have left the backlog, once one has waited too long. */
   readonly onOverdue: (jobs: readonly ClaimedJob[]) => void;
 }
 
-/** More than a host ever prefetches for one thread. A larger allowance is none, so it ends. */
+/** More than a host ever prefetches for one thread, so a larger allowance limits nothing. */
 const UNBOUNDED = 256;
 
 /**
- * The jobs of one queue that this host has prefetched, in the order in which they are to run. They
- * should start within a tenth of a second. If a slow job keeps one of them waiting for longer, all
- * are released: another host may be idle.
+ * The jobs of one queue that this host has prefetched, in the order in which they are to run. If
+ * one waits for longer than `patience`, all are released: another host may be idle.
  */
 export class Backlog {
   readonly #options: BacklogOptions;
   /** In the order of {@link compareJobs}. */
   #waiting: Waiting[] = [];
-  /** Goes off when the job that was oldest when it was set is overdue. None while nothing waits. */
+  /** Fires when the oldest job, as of its start, is overdue. Undefined while no job waits. */
   #timer: NodeJS.Timeout | undefined;
   #allowance = Number.POSITIVE_INFINITY;
 
@@ -43,14 +42,14 @@ export class Backlog {
   }
 
   /**
-   * How many jobs may wait for each thread. Infinity at first; 0 once jobs were overdue, and 1 when
-   * a thread comes free after that. Doubles whenever the backlog empties in time.
+   * How many jobs may wait per thread. Infinity at first, 0 once jobs were overdue, and 1 when a
+   * thread comes free after that. Doubles whenever the backlog empties in time.
    */
   get allowance(): number {
     return this.#allowance;
   }
 
-  /** Adds the jobs of a claim, in their order, each in its place among those that wait. */
+  /** Adds the jobs of a claim, which are in order, each in its place among the waiting ones. */
   add(jobs: readonly ClaimedJob[]): void {
     const since = performance.now();
     this.#waiting = merge(
@@ -61,8 +60,9 @@ export class Backlog {
   }
 
   /**
-   * Removes and returns the jobs for the next thread: the first, and those right behind it that may
-   * share its batch. `threads` are free now, and each gets its share. A suspect goes alone.
+   * Removes and returns the jobs for the next thread: the first, and the jobs right behind
+   * it that may share its batch. Leaves a fair share for each of the `threads` that are
+   * free now. A suspect goes alone.
    */
   next(batchOf: (worker: string) => number, threads: number): ClaimedJob[] {
     const [first] = this.#waiting;
@@ -84,7 +84,7 @@ export class Backlog {
     return this.#waiting.splice(0).map(({ job }) => job);
   }
 
-  /** A thread has come free: after a slow spell, jobs may wait here again. */
+  /** Notes that a thread has come free. After overdue jobs, jobs may wait here again. */
   threadFreed(): void {
     if (this.#allowance === 0) this.#allowance = 1;
   }
@@ -125,8 +125,8 @@ function merge(waiting: readonly Waiting[], more: readonly Waiting[]): Waiting[]
 }
 
 /**
- * A held job starts later than it was claimed. Adds the time by this process's clock, so that
- * `attemptedAt` stays the database's time.
+ * Moves `attemptedAt` of a held job from its claim to its start. Only the wait is measured by this
+ * process's clock, so that the time stays the database's.
  */
 function startingNow({ job, since }: Waiting): ClaimedJob {
   return job.begun ? job : { ...job, attemptedAt: job.attemptedAt + performance.now() - since };

@@ -1,6 +1,4 @@
-/**
- * A notification that a queue has new jobs, as an insert sends it or as a host has passed it on.
- */
+/** A notification that a queue has new jobs, sent by an insert or passed on by a host. */
 export interface Call {
   readonly queue: string;
   /** The server process that inserted the jobs. It decides the hosts' ranks for this call. */
@@ -11,16 +9,14 @@ export interface Call {
   readonly from: string | null;
 }
 
-/**
- * Reads a notification: a bare queue, as an insert sends it, or a call that a host has passed on.
- */
+/** Reads a notification: a bare queue from an insert, or a call that a host has passed on. */
 export function readCall(payload: string, sender: number): Call {
   const [, queue, first, wave, from] = /^(.*)\n(\d{1,10})\n(\d{1,2})\n(.*)$/s.exec(payload) ?? [];
   if (queue === undefined || from === undefined) return { queue: payload, sender, wave: 0, from: null };
   return { queue, sender: Number(first), wave: Number(wave), from };
 }
 
-/** The payload with which a host passes a call on. */
+/** Writes the payload with which a host passes a call on. */
 export function writeCall({ queue, sender, wave, from }: Call): string {
   return `${queue}\n${sender}\n${wave}\n${from ?? ""}`;
 }

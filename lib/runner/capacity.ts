@@ -29,8 +29,8 @@ export class Capacity {
   }
 
   /**
-   * Whether nothing may be claimed or started now: outcomes pile up unwritten, or the host cannot
-   * know whether the jobs it holds are still its own.
+   * Whether no job may be claimed or started now: too many outcomes are unwritten, or the host
+   * cannot know whether the jobs it holds are still its own.
    */
   get closed(): boolean {
     return this.#options.acks.congested || !this.#options.membership.fresh;

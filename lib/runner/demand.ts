@@ -1,22 +1,22 @@
 /** How many jobs a host claims, and how many it holds ahead of its threads. Pure. */
 
 /**
- * Nothing is prefetched of jobs that take this many times longer than a claim: waiting for the
- * claim costs them nothing, and other hosts may be free to run them.
+ * Jobs that take this many times longer than a claim are not prefetched: the wait for a claim
+ * hardly delays them, and other hosts may be free to run them.
  */
 const LONG = 100;
-/** ms: nor of jobs that take longer than this. The next one would be released before it started. */
+/** ms: nor are jobs that take longer than this. The next would be released before it started. */
 const LONGEST = 500;
 /** ms within which a prefetched job should start, unless a claim takes longer. */
 export const START_WITHIN = 100;
 /** ms of work to hold ahead. More frequent claims would cost as much as the jobs they bring. */
 const AHEAD = 50;
 /**
- * Most jobs held ahead for a thread, unless two batches are more: if they turn out slow, they wait.
+ * Most jobs held ahead per thread, unless two batches are more. Bounds the wait if they are slow.
  */
 const MOST_PER_THREAD = 64;
 
-/** A running mean that forgets: each new figure counts for a fifth. */
+/** An exponential moving average: each new figure counts for a fifth. */
 export function blend(mean: number | null, figure: number): number {
   return mean === null ? figure : mean + (figure - mean) / 5;
 }

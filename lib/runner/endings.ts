@@ -4,7 +4,7 @@ import { type BatonError, HostLostError, InterruptedError } from "../errors.js";
 import { ANSWER_KINDS, answerWith } from "../job/answer.js";
 import { COUNTED_FROM } from "../job/interruptions.js";
 
-/** Endings of jobs that have no attempt left when a statement takes them from their host. */
+/** The endings of jobs that have no attempt left when a statement takes them from their host. */
 
 /** The ending of a job whose host was lost while the job ran. */
 export function hostLostEnding(host: string): Ending {
@@ -12,9 +12,9 @@ export function hostLostEnding(host: string): Ending {
   return endingOf(new HostLostError(`${text}, and no attempt is left`), text);
 }
 
-/** The ending of a job that stops of its hosts have interrupted too often. */
+/** The ending of a job that stopping hosts have interrupted too often. */
 export function interruptedEnding(): Ending {
-  const text = `Stops of its hosts have interrupted this job ${COUNTED_FROM} times in a row or more before it could end`;
+  const text = `Stopping hosts have interrupted this job ${COUNTED_FROM} times in a row or more`;
   const advice = "and no attempt is left: raise shutdownGracePeriod, or split the job";
   return endingOf(new InterruptedError(`${text}, ${advice}`), text);
 }

@@ -23,10 +23,7 @@ export interface ExecutorOptions {
 const RELEASED: ReleasedOutcome = { type: "released" };
 const INTERRUPTED: InterruptedOutcome = { type: "interrupted" };
 
-/**
- * Takes claimed jobs to their ends. The host holds a job before it comes here; its hold ends once
- * its outcome is recorded.
- */
+/** Executes claimed jobs. The host holds each of them until its outcome is recorded. */
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #attempts: Attempts;
@@ -34,7 +31,7 @@ export class Executor {
   readonly #running = new Set<ClaimedJob>();
   /** Of these, the jobs that were asked to end early. */
   readonly #interrupted = new Set<ClaimedJob>();
-  /** Of these, the jobs that {@link disown} has released: what their runs come to is dropped. */
+  /** Of these, the jobs that {@link disown} has released. Their later outcomes are dropped. */
   readonly #disowned = new Set<ClaimedJob>();
   /** Called when the last run ends. */
   readonly #onIdle: (() => void)[] = [];
@@ -50,9 +47,9 @@ export class Executor {
   }
 
   /**
-   * Takes jobs of one worker through all steps: begin, perform, decide, record and tell. They run
-   * one after the other in one thread. Resolves when that thread is free again; the outcomes are on
-   * their way to the rows by then. Never rejects.
+   * Runs jobs of one worker in one thread, one after the other, then records their outcomes
+   * and delivers their answers. Resolves when the thread is free again, before the outcomes
+   * are written. Never rejects.
    */
   async execute(jobs: readonly ClaimedJob[]): Promise<void> {
     const url = this.#begin(jobs);
@@ -83,16 +80,16 @@ export class Executor {
   }
 
   /**
-   * Ends the threads of running jobs, which come to this outcome. Resolves when the threads have
-   * exited. Native code delays that for as long as it runs.
+   * Kills the threads of running jobs. The jobs get this outcome. Resolves when the threads have
+   * exited, which native code delays for as long as it runs.
    */
   async kill(outcome: ReleasedOutcome | InterruptedOutcome): Promise<void> {
     await Promise.all([...this.#running].map((job) => this.#placeOf(job).kill(job.id, outcome)));
   }
 
   /**
-   * Releases the jobs whose threads were told to end and have not. Another host may run such a job
-   * while native code of this run goes on; the outcome of this run is dropped.
+   * Releases the jobs whose killed threads have not exited. Another host may run such a job while
+   * native code of this run goes on. The outcome of this run is dropped.
    */
   disown(): void {
     const { recorder } = this.#options;
@@ -107,7 +104,7 @@ export class Executor {
     this.#attempts.stop();
   }
 
-  /** Returns the URL of the jobs' worker; null if this host does not have it. */
+  /** Marks jobs as running. Returns the URL of their worker; null if this host does not have it. */
   #begin(jobs: readonly ClaimedJob[]): string | null {
     const { workers, telemetry } = this.#options;
     const [first] = jobs as readonly [ClaimedJob];
@@ -158,7 +155,7 @@ export class Executor {
     if (this.#running.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  /** What a run is recorded as; null if its job was disowned, and so recorded already. */
+  /** Returns the outcome to record; null for a disowned job, which is recorded already. */
   #decide({ job, outcome }: Run): Outcome | null {
     const interrupted = this.#interrupted.delete(job);
     if (this.#disowned.delete(job)) return null;

@@ -7,12 +7,12 @@ import type { ClaimKey } from "../engine/claim-key.js";
 export type Claiming = object | symbol;
 
 /**
- * The jobs that this host holds: each from the reply that brought its claim until its end is
+ * The jobs that this host holds: each from the reply to its claim until its outcome is
  * written or the fence refuses it.
  *
- * The table may say more. The reply to a claim may be lost, or the server may commit a claim
- * that the host has given up. Comparing the holds with the table finds such strays, whatever
- * went wrong before. Pure.
+ * The table may list more. The reply to a claim may be lost, or the server may commit a
+ * claim that the host has given up. Comparing the holds with the table finds such strays,
+ * whatever their cause. Pure.
  */
 export class Holds {
   /** The claim of each job that this host knows, by the job's id. */
@@ -29,22 +29,22 @@ export class Holds {
     return this.#known.size;
   }
 
-  /** A statement that may claim jobs is about to be sent. */
+  /** Notes that a statement which may claim jobs is about to be sent. */
   sent(statement: Claiming): void {
     this.#underWay.add(statement);
   }
 
-  /** Its reply has come and its jobs are added, or the host has given it up. */
+  /** Notes that a statement's jobs are added, or that the host has given it up. */
   settled(statement: Claiming): void {
     this.#underWay.delete(statement);
   }
 
-  /** A reply has brought this claim. Does nothing if a later claim of the same job is known. */
+  /** Adds a claim that a reply brought. Does nothing if a later claim of the same job is known. */
   add({ id, claim }: ClaimKey): void {
     if (!this.#supersedes({ id, claim })) this.#known.set(id, claim);
   }
 
-  /** The job's end is written, or refused by the fence. A later claim of the same job stays. */
+  /** Removes a job whose outcome is written or refused. A later claim of the same job stays. */
   remove({ id, claim }: ClaimKey): void {
     if (this.#known.get(id) === claim) this.#known.delete(id);
   }

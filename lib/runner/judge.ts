@@ -36,8 +36,8 @@ const GAP = 3_000;
 /** ms since the judge's own acknowledged heartbeat, in good service. */
 const OWN_BEAT = 4_000;
 /**
- * ms of good service before a free lock is evidence. A failover frees every lock; within this time
- * each host has taken its own again.
+ * ms of good service before a free lock is evidence. A failover frees every lock; within this
+ * time each host retakes its own.
  */
 export const CALM = 6_000;
 /** ms for which a host's lock must be free, at every look, without a sign of life. */
@@ -61,8 +61,7 @@ interface Observation {
 /**
  * Decides which hosts are lost. Silence is evidence only while the judge itself was served:
  * the time without a sign of life counts only if the judge's own looks and heartbeats were
- * answered promptly. A database that is silent, stopped, locked or away makes no host lost,
- * however long that lasts.
+ * answered promptly. No outage or lock of the database makes a host lost, however long it lasts.
  *
  * Time is this process's monotonic clock. The server's clock plays no part. Pure.
  */
@@ -80,15 +79,15 @@ export class Judge {
     return this.#needsSecondLook;
   }
 
-  /** Whether a host can hardly claim, by the last look: its session ended, or it missed a beat. */
+  /** Whether a host is unlikely to claim: its session seems to have ended, or it missed a beat. */
   absent(host: string): boolean {
     const observation = this.#observed.get(host);
     return observation !== undefined && (observation.freeSince !== null || observation.quiet >= ABSENT);
   }
 
   /**
-   * Takes in a look and returns the hosts that it proves lost. Each look names them again until
-   * they show a sign of life or leave the table.
+   * Evaluates a look. Returns the hosts that it proves lost, at each look until they show a
+   * sign of life or leave the table.
    */
   judge(look: Look, own: OwnPulse): Verdict[] {
     const good = this.#served(look, own);
@@ -118,7 +117,8 @@ export class Judge {
       upSince !== null &&
       upSince < this.#answeredAt &&
       answeredAt - ackedAt < OWN_BEAT &&
-      // Else the table is older than that beat: a lagging standby, or a failover that lost writes.
+      // Otherwise the table is older than that beat: a lagging standby, or a
+      // failover that lost writes.
       row !== undefined &&
       row.beat >= beat
     );

@@ -38,7 +38,7 @@ export interface LifelineOptions {
 /**
  * Looks at the table at an interval, in one statement. A look makes due jobs available, finds jobs
  * in this host's queues, shows the other hosts, and compares this host's holds with the table. Jobs
- * of lost hosts are rescued; no job is taken from a live host for being old.
+ * of lost hosts are rescued; a live host never loses a job for its age.
  *
  * Every host looks. The statements skip rows that another host has locked, so no
  * single host is needed.
@@ -47,11 +47,11 @@ export class Lifeline {
   readonly #options: LifelineOptions;
   readonly #periodic: Periodic;
   readonly #judge = new Judge();
-  /** When the last look was sent that compared and was answered. */
+  /** When the last look that compared, and was answered, was sent. */
   #comparedAt = Number.NEGATIVE_INFINITY;
-  /** Whether the next look is to compare, whenever the last one did. */
+  /** Whether the next look compares, however recently one did. */
   #mustCompare = false;
-  /** How many looks have failed in a row. */
+  /** Looks that have failed in a row. */
   #failures = 0;
   #peers: ReadonlyMap<string, readonly string[]> = new Map();
 
@@ -109,7 +109,7 @@ export class Lifeline {
     } catch (error) {
       this.#failures += 1;
       this.#mustCompare ||= compare;
-      // One failure may be that of one connection. Looks again at once, but after a second one not.
+      // One failure may be that of one connection: look again at once, but only the first time.
       if (this.#failures === 1) this.#periodic.tickNow();
       throw error;
     }
@@ -129,9 +129,8 @@ export class Lifeline {
 }
 
 /**
- * What a verdict means for the lost host's jobs. A silent host may be frozen or cut off,
- * which is not their fault. Behind a pooler no session shows, so a death leaves only
- * silence, and counts as one.
+ * Converts a verdict to a loss. A silent host may be frozen or cut off, which is no fault of its
+ * jobs. Behind a pooler a death shows only as silence, so there silence counts as a death.
  */
 function lossOf({ sighting, kind }: Verdict): Loss {
   const gone = kind === "gone";

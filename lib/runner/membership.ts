@@ -10,16 +10,16 @@ export interface MembershipOptions extends Omit<Registration, "lockKey"> {
   readonly database: Database;
   readonly engine: Engine;
   readonly telemetry: Telemetry;
-  /** Called when others have declared this host lost: its jobs are theirs now. */
+  /** Called when other hosts have declared this one lost: its jobs are no longer its own. */
   readonly onLost: () => void;
   /** Called when the host may start jobs again, after a time without acknowledged heartbeats. */
   readonly onCapacity: () => void;
 }
 
 /**
- * This host's place among the hosts: its registration and its heartbeat. While heartbeats are
- * acknowledged, the host may assume that the jobs it holds are its own. Otherwise it starts none;
- * those that run go on.
+ * The membership of this host: its registration and its heartbeat. While heartbeats are
+ * acknowledged, the host may assume that the jobs it holds are its own. Otherwise it
+ * starts none; running jobs go on.
  */
 export class Membership {
   readonly #options: MembershipOptions;
@@ -66,7 +66,7 @@ export class Membership {
     this.#pulse.begin(sentAt, await this.#register());
   }
 
-  /** Sends a heartbeat now rather than at its time. */
+  /** Sends a heartbeat now. */
   beatNow(): void {
     this.#pulse.beatNow();
   }
@@ -86,7 +86,7 @@ export class Membership {
     return lives();
   }
 
-  /** The host is about to leave: whether it {@link survives} is now false. It goes on beating. */
+  /** Announces that the host leaves: {@link survives} resolves to false. Heartbeats go on. */
   resign(): void {
     this.#leaving.abort();
     this.#settle();

@@ -6,7 +6,7 @@ export interface PeriodicOptions {
   readonly name: string;
   /** ms between two rounds, jittered by a tenth either way so that hosts do not fall into step. */
   readonly interval: number;
-  /** Does one round. May resolve to the ms until the next one, if that is to come sooner. */
+  /** Does one round. Resolves to the ms until the next one, or undefined for the interval. */
   readonly work: () => Promise<number | undefined>;
   readonly telemetry: Telemetry;
 }

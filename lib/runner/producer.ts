@@ -41,8 +41,8 @@ export interface ProducerOptions {
  * - `waiting`: jobs may wait, but no thread is free and the call was passed on to other hosts. A
  *   thread that comes free makes the producer hungry.
  *
- * Sending a claim makes it idle. Whatever wakes it makes it hungry, also while a claim is under
- * way, since that claim may have missed the new jobs.
+ * Sending a claim makes it idle. Every wake-up makes it hungry, even during a claim, which
+ * may have missed the new jobs.
  */
 type Mode = "idle" | "hungry" | "waiting";
 
@@ -105,7 +105,7 @@ export class Producer {
     this.wake();
   }
 
-  /** Claims no more, and releases what waits. Resolves when no claim is under way; jobs run on. */
+  /** Stops claiming and releases the backlog. Resolves when no claim is under way; jobs run on. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#release(this.#backlog.clear());
@@ -113,18 +113,18 @@ export class Producer {
     this.#release(this.#backlog.clear());
   }
 
-  /** Tells the other hosts that this one is about to leave, so that they do not wait for it. */
+  /** Announces to the other hosts that this one leaves, so that they skip it. */
   leave(): void {
     this.#options.turns.leave();
   }
 
-  /** There may be jobs in the table. */
+  /** Claims as soon as possible: there may be jobs in the table. */
   wake(): void {
     this.#mode = "hungry";
     if (this.#started) this.advance();
   }
 
-  /** A notification says that there are jobs, for this host or for others to claim. */
+  /** Handles a notification of new jobs, for this host or for others to claim. */
   onCall(call: Call): void {
     const { paused, turns } = this.#options;
     if (!this.#started || !turns.hear(call)) return;
@@ -132,7 +132,7 @@ export class Producer {
     else this.wake();
   }
 
-  /** A look has found jobs in the table. */
+  /** Handles jobs that a look has found in the table. */
   onJobsFound(): void {
     const { turns } = this.#options;
     if (this.running === 0) turns.foundWhileIdle();
@@ -140,13 +140,13 @@ export class Producer {
     this.wake();
   }
 
-  /** Starts and claims what there is room for. Safe to call at any time. */
+  /** Starts and claims as many jobs as there is room for. Safe to call at any time. */
   advance(): void {
     if (this.#stopping.signal.aborted) return;
     const { batchOf, paused, turns } = this.#options;
     while (this.#backlog.size > 0 && this.#room > 0) void this.#start(this.#backlog.next(batchOf, this.#room));
     if (this.#mode === "waiting" && this.#room > 0) this.#mode = "hungry";
-    // A call that comes while a claim is under way is taken up, or passed on, when that has ended.
+    // A call that arrives during a claim is taken up, or passed on, when the claim has ended.
     if (this.#claiming !== undefined || this.#mode !== "hungry" || paused) return;
     if (this.#room === 0 && !this.#startsSoon && turns.decline()) {
       this.#mode = "waiting";
@@ -167,7 +167,7 @@ export class Producer {
     return new Seat(this.#seatOwner);
   }
 
-  /** Forgets the jobs that wait: other hosts have them now. */
+  /** Forgets the backlog: other hosts have these jobs now. */
   forget(): void {
     for (const job of this.#backlog.clear()) this.#options.holds.remove(job);
   }
@@ -235,7 +235,7 @@ export class Producer {
     }
   }
 
-  /** Other hosts may be free to run these jobs. Their rows keep their place and their attempts. */
+  /** Releases jobs, because other hosts may be free. They keep their place and attempts. */
   #release(jobs: readonly ClaimedJob[]): void {
     for (const job of jobs) this.#options.executor.release(job);
   }

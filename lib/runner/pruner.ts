@@ -7,7 +7,7 @@ const INTERVAL = 30_000;
 /** Most rows that one round removes. */
 const BATCH = 5_000;
 
-/** Removes finished rows once their retention is over: that of the host which finished them. */
+/** Removes finished rows once the retention of the host that finished them is over. */
 export class Pruner {
   readonly #periodic: Periodic;
 

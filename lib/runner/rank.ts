@@ -1,6 +1,6 @@
 /**
- * The place of a host among its peers, from 0, for calls of this sender. Every host computes the
- * same order, without asking the others. Pure.
+ * Returns the place of a host among its peers, from 0, for calls of a sender. Every host computes
+ * the same order, without asking the others. Pure.
  */
 export function rankOf(host: string, peers: readonly string[], sender: number): number {
   const own = weight(host, sender);

@@ -2,13 +2,13 @@ import { blend, prefetch, START_WITHIN } from "./demand.js";
 
 /** A job may wait this many times longer than it should. After that something is slow. */
 const SLOW = 2;
-/** ms: bounds of how long a job may wait in the backlog. */
+/** Bounds of the time that a job may wait in the backlog, in ms. */
 const SHORTEST_PATIENCE = 250;
 const LONGEST_PATIENCE = 1_000;
-/** ms until another host starts a job for which it has to be called. */
+/** ms that another host takes to start a job if it has to be called. */
 const CALL = 10;
 
-/** How long the claims and jobs of one queue take on this host, and what follows from that. */
+/** Measures the claims and jobs of one queue on this host, to decide how far to claim ahead. */
 export class Rates {
   /** Running means in ms; null until the first figure. */
   #roundTrip: number | null = null;
@@ -18,12 +18,12 @@ export class Rates {
   /** When a job last ended. A slow job under way is not in the mean yet. */
   #endedAt = Number.NEGATIVE_INFINITY;
 
-  /** A claim took `ms`. */
+  /** Notes that a claim took `ms`. */
   claimed(ms: number): void {
     this.#roundTrip = blend(this.#roundTrip, ms);
   }
 
-  /** `jobs` took `ms` together, one after the other in one thread, which could take `batch`. */
+  /** Notes that `jobs` took `ms` together, in a thread that could take `batch` of them at once. */
   ran(ms: number, jobs: number, batch: number): void {
     this.#jobTime = blend(this.#jobTime, ms / jobs);
     this.#batch = batch;

@@ -10,7 +10,7 @@ import type { Telemetry } from "../telemetry.js";
 import type { Acks } from "./acks.js";
 import type { Holds } from "./holds.js";
 
-/** What is delivered beside an answer. */
+/** The facts that are delivered with an answer. */
 export interface AnswerFacts {
   readonly id: number;
   readonly state: JobState;
@@ -25,12 +25,12 @@ export interface RecorderOptions {
   readonly holds: Holds;
   /** Hands an answer to the awaiters of this process. */
   readonly deliver: (ref: string, answer: Answer, facts: AnswerFacts) => void;
-  /** Whether they get it once the job's row is written, or before. */
+  /** Whether they get it once the job's row is committed, or earlier. */
   readonly delivery: "committed" | "early";
   readonly telemetry: Telemetry;
 }
 
-/** Records what jobs have come to on their rows, then tells the awaiters of this process. */
+/** Writes outcomes to their rows, and delivers answers to the awaiters of this process. */
 export class Recorder {
   readonly #options: RecorderOptions;
 
@@ -39,8 +39,8 @@ export class Recorder {
   }
 
   /**
-   * Records an outcome, tells the awaiters, and ends the hold. If the database refuses the outcome,
-   * an error that says so takes its place. Never rejects.
+   * Records an outcome, delivers its answer and ends the hold. If the database refuses the outcome,
+   * records that error instead. Never rejects.
    */
   async recordAndTell(job: ClaimedJob, outcome: Outcome, write: "push" | "pushSubstitute" = "push"): Promise<void> {
     const { acks, delivery, holds, telemetry } = this.#options;
@@ -60,7 +60,7 @@ export class Recorder {
     }
   }
 
-  /** Releases a job that this host holds only by the table. The fence refuses if that changed. */
+  /** Releases a job that only the table lists as held. The fence refuses if that has changed. */
   async releaseStray({ id, claim }: ClaimKey): Promise<void> {
     const { acks, holds, telemetry } = this.#options;
     holds.add({ id, claim });
@@ -93,7 +93,7 @@ export class Recorder {
 
 const RELEASED = transition({ type: "released" }, { attempt: 0, maxAttempts: 1 }, Math.random);
 
-/** What a job comes to whose outcome the database has refused. */
+/** The outcome of a job whose own outcome the database has refused. */
 function refusal(error: unknown): Outcome {
   const message = `The database refused this job's result: ${(error as Error).message}`;
   return failure(new DatabaseError("ERR_BATON_DATABASE_REFUSED", message, { cause: error }), RESULT_LIMIT);

@@ -54,7 +54,7 @@ export interface RunnerOptions {
 
 /**
  * The half of a host that runs jobs: its producers, its threads, and the services that keep the
- * table in order. Wires them together, starts and stops them.
+ * table in order. Creates, starts and stops them.
  */
 export class Runner {
   readonly #options: RunnerOptions;
@@ -122,7 +122,7 @@ export class Runner {
     for (const queue of options.queues.keys()) producers.add(this.#producerOf(queue, holds, capacity));
   }
 
-  /** Starts the threads already. If one cannot start, {@link start} rejects. */
+  /** Starts the threads ahead of {@link start}, which rejects if one cannot start. */
   prepare(): void {
     this.#threads.start().catch(() => {});
   }
@@ -145,7 +145,7 @@ export class Runner {
     return this.#stopping;
   }
 
-  /** How many threads were told to end and have not. */
+  /** How many killed threads have not exited. */
   get ending(): number {
     return this.#threads.ending;
   }
@@ -155,7 +155,7 @@ export class Runner {
     return this.#executor.running;
   }
 
-  /** A queue may have jobs. */
+  /** Wakes the producer of a queue that may have jobs. */
   wake(queue: string): void {
     this.#producers.of(queue)?.wake();
   }
@@ -169,8 +169,7 @@ export class Runner {
     const { size, free, ending } = this.#threads;
     return {
       queues: this.#producers.status(),
-      // A process of its own takes as much of the machine as a thread,
-      // so its job keeps a thread's place.
+      // A job in a process of its own takes as much CPU time as a thread, so it counts as one.
       threads: { size, busy: Math.min(size, size - free + this.#isolation.running), ending },
       unserved: this.#coverage.unserved,
       unwritten: this.#acks.pending,
@@ -212,7 +211,7 @@ export class Runner {
       .catch((error: unknown) => telemetry.emit("service:error", { service: "producer", error }));
   }
 
-  /** Notifications arrive again after a gap: retries, beats, compares and claims at once. */
+  /** Catches up after a gap in notifications: retries, beats, compares and claims at once. */
   #catchUp(): void {
     this.#acks.retryNow();
     this.#membership.beatNow();
@@ -237,8 +236,8 @@ export class Runner {
   }
 
   /**
-   * Others have this host's jobs now: forgets those that wait, and ends those that run. The fence
-   * refuses late outcomes.
+   * Gives up all jobs, which other hosts have now: forgets those that wait, and kills those that
+   * run. The fence refuses late outcomes.
    */
   #abandon(): void {
     this.#producers.forget();

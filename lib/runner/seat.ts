@@ -1,12 +1,12 @@
 import type { ClaimedJob } from "../job/job.js";
 import type { Holds } from "./holds.js";
 
-/** What a seat needs of the producer that gave it. One object for all seats of a producer. */
+/** The part of a producer that its seats use. One object for all seats of a producer. */
 export interface SeatOwner {
   readonly holds: Holds;
-  /** The seat's job is claimed: starts it in the promised thread. */
+  /** Called to start the seat's job, which is claimed, in the promised thread. */
   readonly onRun: (job: ClaimedJob) => void;
-  /** The promised thread is free again. */
+  /** Called when the promised thread is free again. */
   readonly onRelease: () => void;
 }
 
@@ -23,7 +23,7 @@ export class Seat {
     owner.holds.sent(this);
   }
 
-  /** The insert has claimed the job: runs it. */
+  /** Runs the job, which the insert has claimed. */
   run(job: ClaimedJob): void {
     const { holds, onRun } = this.#owner;
     holds.add(job);
@@ -31,7 +31,7 @@ export class Seat {
     onRun(job);
   }
 
-  /** There is no job to run, or the insert failed and nobody knows whether there is one. */
+  /** Frees the thread: there is no job to run, or the insert failed and may have claimed one. */
   release(): void {
     this.#owner.holds.settled(this);
     this.#owner.onRelease();

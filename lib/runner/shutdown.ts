@@ -24,20 +24,20 @@ export interface ShutdownOptions {
   readonly telemetry: Telemetry;
 }
 
-/** ms that jobs get to heed their signal, after the grace period. Then their threads are ended. */
+/** ms that jobs get to heed their signal, after the grace period. Then their threads are killed. */
 const HEED_SIGNAL = 250;
-/** ms that ended threads get to exit. Native code may take longer; its job is released anyway. */
+/** ms that killed threads get to exit. Native code may take longer; its job is released anyway. */
 const EXIT = 400;
-/** The same once more, before the host leaves such threads behind. */
+/** ms that such threads get once more, before the host leaves them behind. */
 const LAST_EXIT = 250;
 /** ms that the last writes get at least. If they take longer, other hosts rescue the jobs. */
 const LAST_WRITES = 500;
 
 /**
- * The shutdown of a runner: claims no more, lets jobs end within the grace period, interrupts and
- * releases the rest, writes every outcome, and unregisters the host. Resolves within the grace
- * period and about a second, whatever the threads do, and up to `patience` ms later if the database
- * does not answer.
+ * Shuts a runner down: claims no more, lets jobs end within the grace period, interrupts and
+ * releases the rest, writes every outcome, and unregisters the host. Resolves within the
+ * grace period and about a second, whatever the threads do, and up to `patience` ms later if
+ * the database does not answer.
  */
 export async function shutDown(options: ShutdownOptions, patience: number): Promise<void> {
   const { acks, coverage, executor, membership, producers, pruner, threads } = options;
@@ -59,7 +59,7 @@ export async function endThreads(threads: Threads): Promise<void> {
   if (!(await new Deadline(LAST_EXIT).within(threads.stop()))) threads.unref();
 }
 
-/** Lets jobs end, asks them to, ends their threads, and disowns those that do not exit. */
+/** Lets jobs end, aborts their signals, kills their threads, then disowns those that remain. */
 async function endJobs({ executor, gracePeriod }: ShutdownOptions): Promise<void> {
   if (await idleWithin(executor, gracePeriod)) return;
   executor.abort("The host stops");
@@ -72,7 +72,7 @@ function idleWithin(executor: Executor, ms: number): Promise<boolean> {
   return new Deadline(ms).within(executor.idle());
 }
 
-/** If this fails or takes too long, the other hosts find this one gone. */
+/** Unregisters the host. If this fails or takes too long, other hosts detect that it is gone. */
 async function unregister({ lifeline, membership, telemetry }: ShutdownOptions, deadline: Deadline): Promise<void> {
   try {
     if (await deadline.within(lifeline.stop())) await deadline.within(membership.leave());

@@ -18,7 +18,7 @@ export interface RunnerStatus {
     /** How many of the busy ones are ending and have not ended yet, for example in native code. */
     readonly ending: number;
   };
-  /** Jobs in any queue that no live host can run, by queue and worker. Looked for every 10 s. */
+  /** Jobs in any queue that no live host can run, by queue and worker. Checked every 10 s. */
   readonly unserved: readonly {
     /** The queue's name. */
     readonly queue: string;
@@ -28,7 +28,7 @@ export interface RunnerStatus {
     readonly reason: "no host serves this queue" | "no host has this worker";
   }[];
   /**
-   * The number of outcomes that are not written yet. Above a limit nothing is claimed or started.
+   * The number of outcomes that wait to be written. Above a limit, no job is claimed or started.
    */
   readonly unwritten: number;
 }

@@ -5,7 +5,7 @@ import { StoppedError } from "../errors.js";
 import { isPassing, isTimeout } from "../postgres/failure.js";
 import type { Telemetry } from "../telemetry.js";
 
-/** Tries for an outcome that takes too long. The one that made it a straggler is the first. */
+/** Most tries for an outcome that times out. The one that made it a straggler is the first. */
 const TRIES = 3;
 /** ms between two tries. */
 const PAUSE = 5_000;
@@ -48,7 +48,7 @@ export class Stragglers {
     });
   }
 
-  /** Retries an outcome, whatever the reason is, until it is written or the host stops. */
+  /** Retries an outcome after any error, until it is written or the host stops. */
   retryForever(ack: Ack): Promise<boolean> {
     return this.#repeat(ack, async () => true);
   }

@@ -13,23 +13,23 @@ import type { Run } from "./threads/run.js";
 export interface SuspectsOptions {
   readonly isolation: Isolation;
   readonly engine: Pick<Engine, "accused" | "accuse" | "absolve">;
-  /** Resolves to whether this host outlives so many ms; see `Membership.survives`. */
+  /** Resolves to whether this host outlives `ms`; see `Membership.survives`. */
   readonly survives: (ms: number) => Promise<boolean>;
   readonly resultLimit: number;
   readonly telemetry: Telemetry;
 }
 
-/** ms that a host must outlive a job's process: else the machine may have taken down both. */
+/** ms that a host must outlive a job's process. Otherwise both may have died with their machine. */
 const OUTLIVE = 2_000;
 
 /**
  * Runs suspects, each alone in a process of its own, and decides what the end of the process
- * proves. If it dies while its host lives on, the job took it down. If the job comes to an outcome,
- * it is cleared of all suspicion. The rules are those of `job/suspicion.ts`.
+ * proves. If it dies while its host lives on, the job took it down. If the job gets an outcome, it
+ * is cleared of all suspicion. The rules are those of `job/suspicion.ts`.
  */
 export class Suspects {
   readonly #options: SuspectsOptions;
-  /** Jobs that were asked to end early. If one fails after that, it proves nothing. */
+  /** Jobs that were asked to end early. Their failures prove nothing. */
   readonly #interrupted = new Set<number>();
 
   constructor(options: SuspectsOptions) {
@@ -63,14 +63,14 @@ export class Suspects {
   }
 
   /**
-   * Ends a job's process. The job comes to this outcome, unless it ends by itself just then.
+   * Kills a job's process. The job gets this outcome, unless it ends by itself just then.
    * Resolves when the process has ended.
    */
   kill(jobId: number, outcome: Outcome): Promise<void> {
     return this.#options.isolation.kill(jobId, outcome);
   }
 
-  /** The outcome of a job whose process has died, `how` being its signal or exit status. */
+  /** Returns the outcome of a job whose process has died. `how` is the signal or exit status. */
   async #judge(job: ClaimedJob, how: string): Promise<Outcome> {
     const { survives, resultLimit } = this.#options;
     if (!(await survives(OUTLIVE))) return { type: "released" };
@@ -84,7 +84,7 @@ export class Suspects {
 
   /**
    * Counts the death on the job's row, once however often the write is retried. Resolves to the
-   * count; to null if the job is no longer this host's, or the host ends.
+   * count, or to null if the job is no longer this host's, or the host ends.
    */
   async #accuse(job: ClaimedJob): Promise<number | null> {
     const { engine, survives, telemetry } = this.#options;
@@ -101,7 +101,7 @@ export class Suspects {
     }
   }
 
-  /** Written before the outcome. A job for which this fails stays a suspect: a process more. */
+  /** Clears a job before its outcome is written. If this fails, the job stays a suspect. */
   async #absolve(job: ClaimedJob): Promise<void> {
     const { engine, telemetry } = this.#options;
     await engine

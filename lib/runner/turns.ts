@@ -13,15 +13,15 @@ export interface TurnsOptions {
   readonly send: (payload: string) => void;
 }
 
-/** The wave with which a host says farewell. It calls 2^16 hosts, and nobody passes it on. */
+/** The wave of a leaving host's call. It calls 2^16 hosts, and no host passes it on. */
 const LAST_WAVE = 16;
-/** ms between two calls that a host passes on. Under load, calls are many and no host is idle. */
+/** ms between two calls that a host passes on. Under load there are many calls and no idle host. */
 const PAUSE = 20;
 /** ms for which the other hosts skip a host that has passed a call on. */
 const BUSY = 600;
 /**
  * ms after passing a call on for which a host without room passes on no other. Shorter than `BUSY`:
- * whoever hears a call meanwhile skips this host, so no call depends on it.
+ * hosts that hear a call meanwhile skip this one, so no call depends on it.
  */
 const PASSED = 400;
 /** ms for which the other hosts skip a host that has left, until their looks no longer show it. */
@@ -32,10 +32,10 @@ const DISTRUST = 5_000;
 const OVERLOOKED = 300;
 
 /**
- * Decides which host claims at a call, so that n idle hosts do not make n claims for one job. One
- * instance a queue and host.
+ * Decides which host claims at a call, so that n idle hosts do not make n claims for one job.
+ * One instance per queue and host.
  *
- * Every host ranks all of them for each call. The first in rank claims; the others leave the job to
+ * Every host ranks all hosts for each call. The first in rank claims; the others leave the job to
  * it. A host that has no room, or that leaves jobs behind, passes the call on, and the other hosts
  * skip it for a while. A host never skips itself, so one of three things holds for every call: a
  * host claims, a host passes the call on, or all hosts have just passed one on because they have no
@@ -69,7 +69,7 @@ export class Turns {
     this.#options = options;
   }
 
-  /** Takes note of a call. Returns whether it is this host's turn to claim. */
+  /** Notes a call. Returns whether it is this host's turn to claim. */
   hear(call: Call): boolean {
     const { host, peers: list } = this.#options;
     const [peers, now] = [list(), performance.now()];
@@ -82,7 +82,7 @@ export class Turns {
     return rank < calledBy(wave) || now < this.#distrustUntil;
   }
 
-  /** Returns the call for which this host has yet to claim, if any, and leaves it to the caller. */
+  /** Returns and forgets the call for which this host has yet to claim, if any. */
   takeCall(): Call | null {
     const call = this.#call;
     this.#call = null;
@@ -90,8 +90,8 @@ export class Turns {
   }
 
   /**
-   * This host has no room: passes its call on, unless the other hosts skip this one already. False
-   * if there is no such call, or no other host.
+   * Passes the call on, because this host has no room, unless other hosts skip this one already.
+   * Returns false if there is no such call, or no other host.
    */
   decline(): boolean {
     const call = this.takeCall();
@@ -100,31 +100,31 @@ export class Turns {
   }
 
   /**
-   * The claim for this call has left jobs behind: passes the call on if a host may be idle. Busy
-   * hosts claim again by themselves.
+   * Passes a call on whose claim has left jobs behind, if a host may be idle. Busy hosts
+   * claim again by themselves.
    */
   share(call: Call | null): void {
     if (call !== null && this.#idle(this.#others()).length > 0) this.#passOn(call);
   }
 
-  /** A job begins or ends on this host. */
+  /** Notes that a job begins or ends on this host. */
   active(): void {
     this.#activeAt = performance.now();
   }
 
-  /** A look found jobs in the table while this host ran some, as is to be expected. */
+  /** Notes that a look found jobs in the table while this host ran some, as expected. */
   foundWhileBusy(): void {
     this.#foundAt = null;
   }
 
-  /** A look found jobs in the table while this host ran none. */
+  /** Notes that a look found jobs in the table while this host ran none. */
   foundWhileIdle(): void {
     const now = performance.now();
     this.#foundAt = now - this.#activeAt > OVERLOOKED ? now : null;
   }
 
   /**
-   * A claim sent at `sentAt` has brought these jobs. If one of them had waited although this host
+   * Notes the result of a claim sent at `sentAt`. If one of its jobs had waited although this host
    * was idle, the host whose turn it was has overlooked it.
    */
   claimed({ jobs, more }: ClaimResult, sentAt: number): void {
@@ -134,7 +134,7 @@ export class Turns {
     this.#foundAt = null;
   }
 
-  /** This host leaves: calls all others, which skip it until they see that it is gone. */
+  /** Calls all other hosts, which skip this one until they see that it is gone. */
   leave(): void {
     this.stop();
     const { host, queue } = this.#options;
@@ -151,7 +151,7 @@ export class Turns {
     if (call.wave >= LAST_WAVE) return false;
     const next = { ...call, wave: call.wave + 1, from: this.#options.host };
     this.#owedAt = performance.now();
-    // One call stands for all within the pause: a host that hears it claims whatever there is.
+    // One call stands for all within the pause: a host that hears it claims all there is.
     this.#timer ??= setTimeout(() => this.#send(next), this.#passedAt + PAUSE - performance.now());
     return true;
   }

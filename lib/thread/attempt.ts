@@ -6,7 +6,7 @@ import type { PerformContext } from "../worker.js";
 const attempts = new AsyncLocalStorage<Attempt>();
 
 /**
- * One attempt at a job in this thread. Code that it starts is known to belong to it. The
+ * One attempt at a job in this thread. Code that it starts can be traced back to it. The
  * attempt can be aborted, and made to fail from outside.
  */
 export class Attempt {
@@ -50,7 +50,7 @@ export class Attempt {
     return this.#controller.signal;
   }
 
-  /** Calls a function as part of this attempt, along with whatever it starts. */
+  /** Calls a function as part of this attempt, along with all code that it starts. */
   call<Result>(callback: () => Result): Result {
     return attempts.run(this, callback);
   }

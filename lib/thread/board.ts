@@ -8,7 +8,7 @@ const SPOILED = 1;
 const EXIT_CALLER = 1;
 
 /** Values of `EXIT_CALLER` that are not the id of a job. */
-const NOBODY = 0n;
+const NO_CALLER = 0n;
 const UNKNOWN = -1n;
 
 /** The id of the job that called `process.exit`; `"unknown"` if it is not known, null if none. */
@@ -49,7 +49,7 @@ export class Board {
 
   get exitCaller(): ExitCaller {
     const id = Atomics.load(this.#ids, EXIT_CALLER);
-    if (id === NOBODY) return null;
+    if (id === NO_CALLER) return null;
     return id === UNKNOWN ? "unknown" : Number(id);
   }
 

@@ -7,7 +7,7 @@ import { Board } from "./board.js";
  * The key of the link's port in a {@link Hello}.
  *
  * A host and its thread have two channels beside Piscina's own: the link, for what must arrive
- * while a job runs, and one for the jobs, which saves each the 80 µs that Piscina takes. The
+ * while a job runs, and one for the jobs, which saves the 80 µs that Piscina takes for each. The
  * thread makes both when it starts, keeps one port of each, and posts the others to the host.
  */
 export const LINK = "pg-baton.link";

@@ -31,8 +31,8 @@ export interface Run {
 const CENTURY = 100 * 365 * 86_400_000;
 
 /**
- * Performs a job. Never rejects: whatever goes wrong becomes a failed outcome. `report` gets errors
- * that do not belong in the outcome.
+ * Performs a job. Never rejects: every error becomes a failed outcome, except those that do not
+ * belong in it, which go to `report`.
  */
 export async function perform(
   attempt: Attempt,
@@ -95,7 +95,7 @@ function reasoned(word: string, reason: unknown, resultLimit: number): { reason:
   return { reason: packReason(reason, resultLimit), summary };
 }
 
-/** Encodes a reason. If it cannot be, the error takes its place: the outcome stays the same. */
+/** Encodes a reason. If that fails, the error takes its place; the type of outcome stays. */
 function packReason(reason: unknown, resultLimit: number): Encoded {
   try {
     const packed = pack(reason, { resultLimit });
@@ -107,7 +107,8 @@ function packReason(reason: unknown, resultLimit: number): Encoded {
 }
 
 /**
- * ms until the retry by the worker's `backoff`; null for the default. Reports a failing `backoff`.
+ * Returns the ms until the retry by the worker's `backoff`; null for the default.
+ * Reports a failing `backoff`.
  */
 function ownBackoff(
   attempt: Attempt,

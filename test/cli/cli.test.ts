@@ -173,7 +173,7 @@ describe("pg-baton", function () {
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg-baton unlucky'",
       );
       await client.end();
-      await until(() => process.stderr.includes("lost the connection that listens"), "a word about it");
+      await until(() => process.stderr.includes("lost the listening connection"), "a word about it");
       process.kill("SIGTERM");
       expect(await process.exited).to.deep.equal({ code: 0, signal: null });
     });

@@ -98,7 +98,7 @@ describe("the connection of a command line", () => {
           expect(shown(pid)).to.include("host").and.to.include("default:1");
           expect(shown(pid)).to.not.include("postgres://");
         }
-        expect(run.stderr).to.match(/password in --connection can be read .* use DATABASE_URL or --connection-file/);
+        expect(run.stderr).to.match(/password in --connection is visible .* use DATABASE_URL or --connection-file/);
         expect(run.stderr.match(/password in --connection/g)).to.have.length(1);
         expect(run.stderr).to.not.include(new URL(url).password);
         run.kill("SIGTERM");

@@ -125,7 +125,7 @@ describe("pg-baton host, supervised", function () {
       const relay = await caller.async(captive.new({ gate: gate.path }));
       await gate.started();
       process.kill("SIGTERM");
-      await process.nextLine((line) => line.includes("native code runs on in 1 thread"));
+      await process.nextLine((line) => line.includes("native code still runs in 1 thread"));
       const ended = more.length === 0 ? { code: 0, signal: null } : { code: null, signal: "SIGTERM" };
       expect(await process.exited).to.deep.equal(ended);
       expect((await caller.await(relay, 0)).job).to.include({ state: "available", attempt: 0 });

@@ -12,12 +12,12 @@ export interface Evidence {
 }
 
 /**
- * What becomes of a job whose thread has ended under it:
+ * What happens to a job whose thread has ended under it:
  *
  * - `guilty`: the job fails.
  * - `released`: the job goes back to the queue.
- * - `rerun`: the job runs again, alone in a fresh thread. If that thread ends too, the job
- *   is guilty.
+ * - `rerun`: the job runs again, alone in a fresh thread. If that thread ends
+ *   too, the job is guilty.
  */
 export type Fate = "guilty" | "released" | "rerun";
 

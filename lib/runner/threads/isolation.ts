@@ -54,7 +54,7 @@ export class Isolation {
       if (run !== null) return { run };
       if (killedWith !== null) return ended(killedWith);
       if (begun) return { death: how };
-      const message = `Job ${job.id} of worker ${JSON.stringify(job.worker)} did not run: the process of its own could not start (${how})`;
+      const message = `Job ${job.id} of worker ${JSON.stringify(job.worker)} did not run: its process could not start (${how})`;
       return ended(failure(new ThreadCrashError(message, { cause: problem }), this.#resultLimit));
     } catch (error) {
       return ended(failure(error, this.#resultLimit));
@@ -94,8 +94,8 @@ export class Isolation {
   }
 
   /**
-   * Ends the process of a job. The job gets `outcome`, unless it ends by itself at the same moment.
-   * Resolves when the process has ended.
+   * Kills the process of a job. The job gets `outcome`, unless it ends by itself at the same
+   * moment. Resolves when the process has ended.
    */
   async kill(jobId: number, outcome: Outcome): Promise<void> {
     const isolated = this.#isolated.get(jobId);

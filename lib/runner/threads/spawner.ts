@@ -23,7 +23,7 @@ export interface SpawnerOptions {
 export interface SpawnerEvents {
   /** A thread is up and has answered a ping: `live` is set. */
   up(): void;
-  /** The thread has sent the runs of its message, or has ended without. */
+  /** The thread has sent the runs of its message, or has ended without them. */
   answered(answer: readonly RunMessage[] | Exit): void;
   /** The thread has thrown outside of any job, or out of memory, and ends. */
   crashed(error: unknown): void;
@@ -196,8 +196,8 @@ export class Spawner {
   }
 
   /**
-   * Keeps the process alive while a thread starts, because others wait for it and Piscina does not
-   * count it. False if no thread starts.
+   * Keeps the process alive while a thread starts, because callers wait for it and Piscina unrefs
+   * it. False if no thread starts.
    */
   #hold(pool: Piscina): boolean {
     const [worker] = pool.threads;

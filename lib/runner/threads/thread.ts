@@ -30,7 +30,7 @@ interface KillOrder {
   readonly outcome: Outcome;
 }
 
-/** An end of the thread under its jobs. */
+/** The end of the thread under its jobs. */
 interface Loss extends Exit {
   /** Whether no job had run in the thread before them. */
   readonly fresh: boolean;
@@ -112,9 +112,9 @@ export class Thread {
   /**
    * Runs jobs of one module, one after the other. The thread must be `free`.
    *
-   * Resolves to one run per job, or null for a job that must run again, alone in a fresh
-   * thread (see {@link fatesOf}). Never rejects: a job that ends its thread fails. If the
-   * thread ends, for whatever reason, the promise resolves when it has really ended.
+   * Resolves to one run per job, or null for a job that must run again, alone in a fresh thread
+   * (see {@link fatesOf}). Never rejects: a job that ends its thread fails. If the thread ends, for
+   * any reason, the promise resolves when it has really ended.
    */
   async run(jobs: readonly ClaimedJob[], url: string): Promise<(Run | null)[]> {
     const [{ live }, start] = [this.#spawner, performance.now()];
@@ -201,7 +201,7 @@ export class Thread {
     });
   }
 
-  /** Reports an end of the thread that no job of this message has certainly caused. */
+  /** Reports an end of the thread that an earlier job may have caused. */
   #reportStray(exitCaller: ExitCaller, cause: unknown): void {
     const message = `A thread ended (${showThrown(cause)}), perhaps because of what an earlier job left running: its jobs run again`;
     const id = typeof exitCaller === "number" ? exitCaller : null;

@@ -24,7 +24,7 @@ interface Waiting {
  * The threads of a host, and the jobs that wait for one, first come, first served.
  *
  * Each thread has one job, or one batch of jobs, at a time. A killed thread counts as busy until it
- * has really ended, which native code can delay for long.
+ * has really ended, which native code can delay for a long time.
  */
 export class Threads {
   readonly #threads: readonly Thread[];
@@ -72,8 +72,8 @@ export class Threads {
   }
 
   /**
-   * Ends every thread and releases the jobs that run or wait. Resolves when all threads have ended.
-   * Idempotent.
+   * Ends every thread and releases the jobs that run or wait. Resolves when all
+   * threads have ended. Idempotent.
    */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
@@ -97,9 +97,9 @@ export class Threads {
   }
 
   /**
-   * Runs jobs of one module, one after the other, as soon as a thread is free. Calls
-   * `started` when the thread gets them. Resolves to one run per job, in their order. Never
-   * rejects: whatever a job does, even ending its thread, is an outcome.
+   * Runs jobs of one module, one after the other, as soon as a thread is free. Calls `started` when
+   * the thread gets them. Resolves to one run per job, in their order. Never rejects: anything that
+   * a job does, even ending its thread, is an outcome.
    */
   runBatch(jobs: readonly ClaimedJob[], url: string, started?: () => void): Promise<Run[]> {
     if (this.#stopping !== null) return Promise.resolve(jobs.map(released));
@@ -128,7 +128,7 @@ export class Threads {
     await this.#threadOf(jobId)?.kill(jobId, outcome);
   }
 
-  /** Adds a callback for whenever a thread is free and no job waits for it. */
+  /** Adds a callback that is called whenever a thread is free and no job waits for it. */
   onFree(callback: () => void): void {
     this.#onFree.push(callback);
   }

@@ -14,7 +14,7 @@ export interface WearLimits {
   readonly maxAge?: number | undefined;
 }
 
-/** How much a thread was used, and whether it is due to be replaced. */
+/** Tracks how much a thread was used, and whether it should be replaced. */
 export class Wear {
   readonly #limits: WearLimits;
   readonly #onOld: () => void;
@@ -30,7 +30,7 @@ export class Wear {
     this.#onOld = onOld;
   }
 
-  /** Whether it got no job yet. */
+  /** Whether no job was sent to it yet. */
   get fresh(): boolean {
     return this.#jobs === 0;
   }
