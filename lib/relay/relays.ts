@@ -107,7 +107,7 @@ export class Relays {
     if (!this.#accept(ref, envelope.answer)) this.#telemetry.emit("envelope:repeated", { ref });
   }
 
-  /** Delivers an answer of this process, once its row is written. */
+  /** Delivers the answer of a job that this process ran. */
   deliver(ref: string, answer: Answer, facts: Omit<Delivery, "answer" | "via">): void {
     this.#mailbox.deliver(ref, { ...facts, answer, via: "local" });
   }

@@ -41,29 +41,29 @@ export class Executor {
     this.#attempts = new Attempts(options.engine, options.telemetry);
   }
 
-  /** How many jobs are in threads now. */
+  /** How many jobs are under way: in threads, in processes of their own, or about to be. */
   get running(): number {
     return this.#running.size;
   }
 
   /**
-   * Runs jobs of one worker in one thread, one after the other, then records their outcomes
-   * and delivers their answers. Resolves when the thread is free again, before the outcomes
-   * are written. Never rejects.
+   * Takes jobs of one worker through its steps: enter, perform in one thread, leave, decide and
+   * record, which also delivers the answer. Resolves when the thread is free again, before the
+   * outcomes are written. Never rejects.
    */
   async execute(jobs: readonly ClaimedJob[]): Promise<void> {
-    const url = this.#begin(jobs);
+    const url = this.#enter(jobs);
     const runs = url === null ? jobs.map(notRun) : await this.#perform(jobs, url);
     this.#leave(jobs);
     for (const run of runs) {
       const outcome = this.#decide(run);
-      if (outcome !== null) void this.#options.recorder.recordAndTell(run.job, outcome);
+      if (outcome !== null) void this.#options.recorder.record(run.job, outcome);
     }
   }
 
   /** Releases a job that was claimed but has not run. */
   release(job: ClaimedJob): void {
-    void this.#options.recorder.recordAndTell(job, RELEASED);
+    void this.#options.recorder.record(job, RELEASED);
   }
 
   /** Resolves when no job is in a thread. */
@@ -95,7 +95,7 @@ export class Executor {
     const { recorder } = this.#options;
     for (const job of this.#running) {
       this.#disowned.add(job);
-      void recorder.recordAndTell(job, this.#placeOf(job).isRunning(job.id) ? INTERRUPTED : RELEASED);
+      void recorder.record(job, this.#placeOf(job).isRunning(job.id) ? INTERRUPTED : RELEASED);
     }
   }
 
@@ -105,7 +105,7 @@ export class Executor {
   }
 
   /** Marks jobs as running. Returns the URL of their worker; null if this host does not have it. */
-  #begin(jobs: readonly ClaimedJob[]): string | null {
+  #enter(jobs: readonly ClaimedJob[]): string | null {
     const { workers, telemetry } = this.#options;
     const [first] = jobs as readonly [ClaimedJob];
     for (const job of jobs) this.#running.add(job);

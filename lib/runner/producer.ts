@@ -36,15 +36,16 @@ export interface ProducerOptions {
 /**
  * Whether the producer has a reason to claim. It is always in one of these modes:
  *
- * - `idle`: as far as this host knows, no job waits in the table.
- * - `hungry`: jobs may wait. It claims once it has demand and no claim is under way.
- * - `waiting`: jobs may wait, but no thread is free and the call was passed on to other hosts. A
- *   thread that comes free makes the producer hungry.
+ * - `sated`: as far as this host knows, no job waits in the table.
+ * - `hungry`: jobs may wait. It claims once it has demand and no claim is under way, unless it is
+ *   paused or stops.
+ * - `full`: jobs may wait, but no thread is free, and other hosts have been called, now or a moment
+ *   ago. A thread that comes free makes the producer hungry.
  *
- * Sending a claim makes it idle. Every wake-up makes it hungry, even during a claim, which
+ * Sending a claim makes it sated. Every wake-up makes it hungry, even during a claim, which
  * may have missed the new jobs.
  */
-type Mode = "idle" | "hungry" | "waiting";
+type Mode = "sated" | "hungry" | "full";
 
 /**
  * Claims the jobs of one queue, as far as threads and limit allow, and hands them to the executor.
@@ -58,7 +59,7 @@ export class Producer {
   readonly #seatOwner: SeatOwner;
   readonly #stopping = new AbortController();
   #mode: Mode = "hungry";
-  /** The claim under way. There is never more than one. */
+  /** The claim under way, with the pause after a failed one. There is never more than one. */
   #claiming: Promise<void> | undefined;
   /** Threads that run jobs of this queue. */
   #busy = 0;
@@ -75,7 +76,7 @@ export class Producer {
       holds: options.holds,
       onRun: (job) => {
         this.#seats -= 1;
-        void this.#start([job]);
+        void this.#execute([job]);
       },
       onRelease: () => {
         this.#seats -= 1;
@@ -144,12 +145,12 @@ export class Producer {
   advance(): void {
     if (this.#stopping.signal.aborted) return;
     const { batchOf, paused, turns } = this.#options;
-    while (this.#backlog.size > 0 && this.#room > 0) void this.#start(this.#backlog.next(batchOf, this.#room));
-    if (this.#mode === "waiting" && this.#room > 0) this.#mode = "hungry";
+    while (this.#backlog.size > 0 && this.#room > 0) void this.#execute(this.#backlog.next(batchOf, this.#room));
+    if (this.#mode === "full" && this.#room > 0) this.#mode = "hungry";
     // A call that arrives during a claim is taken up, or passed on, when the claim has ended.
     if (this.#claiming !== undefined || this.#mode !== "hungry" || paused) return;
     if (this.#room === 0 && !this.#startsSoon && turns.decline()) {
-      this.#mode = "waiting";
+      this.#mode = "full";
       return;
     }
     const demand = this.#demand;
@@ -157,11 +158,12 @@ export class Producer {
   }
 
   /**
-   * Promises a thread to a job that this process is about to insert. Null if no thread is free, or
-   * if the job would overtake others: jobs of this queue that wait, here or perhaps in the table.
+   * Promises a thread to a job that this process is about to insert. Null if no thread is free, if
+   * the producer may not start jobs now, or if the job would overtake others of this queue, which
+   * wait here or perhaps in the table.
    */
   seat(): Seat | null {
-    const overtakes = this.#mode !== "idle" || this.#claiming !== undefined || this.#backlog.size > 0;
+    const overtakes = this.#mode !== "sated" || this.#claiming !== undefined || this.#backlog.size > 0;
     if (this.#options.paused || overtakes || this.#stopping.signal.aborted || this.#room < 1) return null;
     this.#seats += 1;
     return new Seat(this.#seatOwner);
@@ -198,7 +200,7 @@ export class Producer {
 
   async #claim(demand: number): Promise<void> {
     const { onCapacity, onClaimInDoubt, queue, telemetry } = this.#options;
-    this.#mode = "idle";
+    this.#mode = "sated";
     try {
       await this.#tryClaim(demand);
     } catch (error) {
@@ -240,7 +242,7 @@ export class Producer {
     for (const job of jobs) this.#options.executor.release(job);
   }
 
-  async #start(jobs: readonly ClaimedJob[]): Promise<void> {
+  async #execute(jobs: readonly ClaimedJob[]): Promise<void> {
     const { batchOf, executor, turns, onCapacity } = this.#options;
     const [start, [first]] = [performance.now(), jobs as readonly [ClaimedJob]];
     this.#busy += 1;
@@ -250,7 +252,7 @@ export class Producer {
     this.#rates.ran(performance.now() - start, jobs.length, batchOf(first.worker));
     this.#busy -= 1;
     this.#backlog.threadFreed();
-    if (this.#mode === "waiting") this.#mode = "hungry";
+    if (this.#mode === "full") this.#mode = "hungry";
     onCapacity();
   }
 }

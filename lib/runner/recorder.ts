@@ -42,7 +42,7 @@ export class Recorder {
    * Records an outcome, delivers its answer and ends the hold. If the database refuses the outcome,
    * records that error instead. Never rejects.
    */
-  async recordAndTell(job: ClaimedJob, outcome: Outcome, write: "push" | "pushSubstitute" = "push"): Promise<void> {
+  async record(job: ClaimedJob, outcome: Outcome, write: "push" | "pushSubstitute" = "push"): Promise<void> {
     const { acks, delivery, holds, telemetry } = this.#options;
     const { id, claim, awaited } = job;
     if (outcome.type === "interrupted") return this.#recordInterruption(job);
@@ -54,7 +54,7 @@ export class Recorder {
       else if (delivery === "committed") this.#tell(job, next);
     } catch (error) {
       telemetry.emit("service:error", { service: "executor", error });
-      if (!(error instanceof StoppedError)) await this.recordAndTell(job, refusal(error), "pushSubstitute");
+      if (!(error instanceof StoppedError)) await this.record(job, refusal(error), "pushSubstitute");
     } finally {
       holds.remove(job);
     }

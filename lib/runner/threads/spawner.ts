@@ -25,7 +25,7 @@ export interface SpawnerEvents {
   up(): void;
   /** The thread has sent the runs of its message, or has ended without them. */
   answered(answer: readonly RunMessage[] | Exit): void;
-  /** The thread has thrown outside of any job, or out of memory, and ends. */
+  /** The thread has thrown what no attempt caught, or is out of memory, and ends. */
   crashed(error: unknown): void;
   /** The thread has ended. A replacement follows, except after a stop. */
   down(): void;
