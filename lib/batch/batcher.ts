@@ -145,7 +145,7 @@ export class Batcher<Item, Result> {
     this.#settleIdle();
   }
 
-  /** Sends in a microtask, so that items pushed in one go leave together. */
+  /** Sends in a microtask, so that items pushed together leave together. */
   #schedule(): void {
     if (this.#scheduled || this.#flying > 0) return;
     const due = this.#draining ? 0 : this.#due();

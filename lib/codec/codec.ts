@@ -133,11 +133,11 @@ export function pack(value: unknown, options?: PackOptions): Packed | TooLarge {
 }
 
 /**
- * Encodes whatever a job threw, as an Error. Never throws, and the bytes are never too many.
+ * Encodes the value that a job threw, as an Error. Never throws, and the bytes are never too many.
  *
- * An error that cannot be encoded as it is loses parts until it can. Any other value becomes
- * an Error whose message shows the value and whose `cause` is the value. An error has at
- * most 8,192 bytes, even if `resultLimit` is higher, because a job may fail many times.
+ * An error that cannot be encoded as it is loses parts until it can. Any other value becomes an
+ * Error whose message shows the value and whose `cause` is the value. An error has at most 8,192
+ * bytes, even if `resultLimit` is higher, because a job may fail many times.
  */
 export function packException(thrown: unknown, options?: PackOptions): Packed {
   const resultLimit = Math.min(RESULT_LIMIT, Math.max(options?.resultLimit ?? RESULT_LIMIT, MIN_RESULT_LIMIT));

@@ -25,7 +25,7 @@ export function suspicion(prefix: string) {
 
     /**
      * Sets the count rather than raising it, so that a retry after a lost reply counts nothing
-     * twice. Nobody else writes it meanwhile.
+     * twice. No other host writes it meanwhile.
      */
     accuse: operation(
       "accuse",

@@ -1,8 +1,8 @@
 import type { Encoded } from "./answer.js";
 
 /**
- * What came of one run of a job. Plain data, made in the thread, with its values already encoded,
- * so that the host's main loop only passes it on. `transition` turns it into the job's next state.
+ * How one run of a job ended. Plain data, made in the thread, with its values already encoded, so
+ * that the host's main loop only passes it on. `transition` turns it into the job's next state.
  */
 export type Outcome =
   | CompletedOutcome
@@ -70,8 +70,8 @@ export interface QuarantinedOutcome {
 }
 
 /**
- * The job did not run, or lost its thread without being guilty. It goes back to the queue;
- * the attempt does not count, and awaiters hear nothing.
+ * The job did not run, or lost its thread through no fault of its own. It goes back to the queue;
+ * the attempt does not count, and awaiters are not notified.
  */
 export interface ReleasedOutcome {
   readonly type: "released";

@@ -2,7 +2,7 @@ import { ANSWER_KINDS, type Answer, answerWith, bareAnswer } from "./answer.js";
 import type { JobState } from "./job.js";
 import type { EndedOutcome } from "./outcome.js";
 
-/** What the row and the awaiters get after an attempt. */
+/** The next state of a job after an attempt, for its row and its awaiters. */
 export interface Transition {
   readonly state: JobState;
   /** The answer for the row and the awaiters; null if the job was released. */

@@ -1,6 +1,8 @@
 /** The settings that Baton's statements depend on, whatever a role or a database has set. */
 
-/** Time limits of a session's statements, kept by the server. Values as PostgreSQL shows them. */
+/**
+ * Time limits of a session's statements, enforced by the server. Values as PostgreSQL shows them.
+ */
 export interface Limits {
   readonly statement_timeout: string;
   readonly lock_timeout: string;
