@@ -56,8 +56,7 @@ export function restore(parts: ErrorParts, classes: ReadonlyMap<string, ErrorCla
   const { className, name, message, stack } = parts;
   const Class = classes.get(className) ?? classes.get(name) ?? BASES[parts.base] ?? Error;
   const depth = Error.stackTraceLimit;
-  // Walking the stack is nearly all the time that making an error takes, and this stack is not
-  // used.
+  // Walking the stack is nearly all the time that making an error takes. This one is not used.
   Reflect.set(Error, "stackTraceLimit", 0);
   let error: Error;
   try {

@@ -12,10 +12,7 @@ const INDEXES: Readonly<Record<string, string>> = {
   jobs_expire: "(expires_at) where state >= 4",
 };
 
-/**
- * A table of up to this many bytes is small: building an index blocks its writers for a moment
- * only.
- */
+/** Most bytes of a small table: building an index blocks its writers for a moment only. */
 const SMALL = 8 * 1_024 * 1_024;
 
 const SIZE = "select pg_catalog.pg_relation_size($1::pg_catalog.text::pg_catalog.regclass) as size";

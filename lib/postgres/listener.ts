@@ -19,7 +19,7 @@ interface Loss {
 export interface ListenerOptions {
   readonly database: Database;
   readonly telemetry: Telemetry;
-  /** Whether an await is open now. If so, a silent connection is checked sooner. */
+  /** Whether awaits are open or jobs run now. If so, a silent connection is checked sooner. */
   readonly busy: () => boolean;
   /** The channels that a new connection listens on. */
   readonly channels: () => Iterable<string>;
@@ -36,7 +36,7 @@ export interface ListenerOptions {
 const LOOK = 500;
 /**
  * ms of silence after which the connection is asked for a sign of life: a half-open one shows no
- * error. The first applies while an await is open.
+ * error. The first applies while awaits are open or jobs run.
  */
 const SILENCE = 1_000;
 const IDLE_SILENCE = 10_000;

@@ -12,7 +12,7 @@ export interface PostgresNotifierOptions {
   readonly telemetry: Telemetry;
   /** A channel of this host alone, to which it sends probes. */
   readonly probeChannel: string;
-  /** Whether an await is open now. */
+  /** Whether awaits are open or jobs run now. */
   readonly busy: () => boolean;
 }
 
