@@ -31,7 +31,7 @@ export class Pace {
    * When the queue's next batch leaves. A time in the past means now.
    *
    * @param size how many items the queue holds.
-   * @param urgent how many of them somebody waits for.
+   * @param urgent how many of them are urgent.
    * @param oldest when the first of them was queued.
    */
   due(size: number, urgent: number, oldest: number): number {

@@ -35,7 +35,7 @@ export class ErrorParts {
     );
   }
 
-  /** Takes an error apart. Throws whatever the error's getters and traps throw. */
+  /** Takes an error apart. Throws what the error's getters and traps throw. */
   static of(error: Error): ErrorParts {
     const parts = new ErrorParts();
     parts.className = text(error.constructor?.name, "Error");

@@ -27,7 +27,7 @@ export function inLockOrder<Key extends ClaimKey>(keys: readonly Key[]): Key[] {
   return [...keys].sort((a, b) => a.id - b.id);
 }
 
-/** For each key, whether it is among those that a statement returned. */
+/** Whether a statement returned each key. */
 export function foundIn(returned: readonly ClaimKey[], keys: readonly ClaimKey[]): boolean[] {
   const found = new Set(returned.map(({ id, claim }) => `${id}/${claim}`));
   return keys.map(({ id, claim }) => found.has(`${id}/${claim}`));

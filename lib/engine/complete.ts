@@ -9,7 +9,7 @@ import { arrayOf, Columns, operation } from "./parameters.js";
 /** The end of one attempt, to be written. */
 export interface Ack extends ClaimKey {
   readonly transition: Transition;
-  /** Whether somebody awaited the job when it was claimed. */
+  /** Whether the job was awaited when it was claimed. */
   readonly awaited: boolean;
 }
 

@@ -23,7 +23,7 @@ export interface Rescued {
   /** How many of these had no attempt left. */
   readonly discarded: number;
   /**
-   * Whether this deregistered the host; false if it was not registered, or showed life meanwhile.
+   * Whether the rescue deregistered the host; false if it was not registered, or has shown life.
    */
   readonly gone: boolean;
 }

@@ -13,7 +13,7 @@ export interface Sighting {
    * The advisory lock that its session holds; null if its sessions show none, as behind a pooler.
    */
   readonly lockKey: string | null;
-  /** Whether nobody holds that lock. */
+  /** Whether the lock is free. */
   readonly free: boolean;
 }
 
@@ -70,7 +70,7 @@ const PARAMETERS = new Parameters(["host", "limit", "queues", "compare", "notify
  * - `due` locks scheduled and retryable jobs whose time has come, up to `limit`; `staged` makes
  *   them available and notifies their queues.
  * - `queues`: those of the given queues that have available jobs of this host's workers.
- * - `mixed`: those that have jobs of other workers at the head.
+ * - `mixed`: those with foreign jobs at the head.
  * - `hosts`: {@link HostFields} of each. A lock that this transaction gets is free,
  *   and is released with it; it is shared, so that looks of two hosts do not take each
  *   other for the owner.

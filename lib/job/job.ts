@@ -78,7 +78,7 @@ export interface ClaimedJob {
   readonly suspicion: Suspicion;
   /** Whether the row counts the attempt already. If not, the job is held. */
   readonly begun: boolean;
-  /** Whether somebody awaited the job when it was claimed. Others may do so later. */
+  /** Whether the job was awaited when it was claimed. Awaits may still come later. */
   readonly awaited: boolean;
   readonly scheduledAt: number;
   readonly insertedAt: number;

@@ -1,4 +1,6 @@
-/** The settings that Baton's statements depend on, whatever a role or a database has set. */
+/**
+ * The settings that Baton's statements depend on, which override those of the role and database.
+ */
 
 /**
  * Time limits of a session's statements, enforced by the server. Values as PostgreSQL shows them.
