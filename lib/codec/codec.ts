@@ -79,16 +79,16 @@ export interface UnpackOptions {
 }
 
 /**
- * Encodes a value to bytes, uncompressed. Identity and cycles survive. Instances of classes
- * become plain objects, as with structuredClone. Symbol keys, non-enumerable properties,
- * named properties of arrays and `lastIndex` are dropped.
+ * Encodes a value to bytes, uncompressed. Identity and cycles survive. Instances of classes become
+ * plain objects, as with structuredClone. Symbol keys, non-enumerable properties, named properties
+ * of arrays and `lastIndex` are dropped.
  *
- * A view is encoded with the bytes that it shows, without the rest of its buffer, unless
- * that buffer is part of the value too. Decoded views that overlap share a buffer; all
- * others have their own.
+ * A view is encoded with the bytes that it shows, without the rest of its buffer, unless that
+ * buffer is part of the value too. Decoded views that overlap share a buffer; all others have their
+ * own.
  *
- * @throws {@link EncodeError} for what cannot be encoded or exceeds a limit, with the path
- * of that part
+ * @throws {@link EncodeError} for what cannot be encoded or exceeds a limit, with the path of that
+ * part
  */
 export function encode(value: unknown, options?: EncodeOptions): Buffer {
   const limit = options?.limit ?? inflatedLimit(RESULT_LIMIT);

@@ -29,8 +29,8 @@ export interface StoredRow {
 }
 
 /**
- * {@link StoredRow} of row `j`. The server knows the size and the beginning of a result
- * without reading all of it.
+ * {@link StoredRow} of row `j`. The server knows the size and the beginning of a result without
+ * reading all of it.
  */
 const STORED_COLUMNS = `j.ref, j.id, j.state, j.attempt, j.attempted_by as host,
   pg_catalog.octet_length(j.result) as size, case when pg_catalog.octet_length(j.result) > ${INLINE}

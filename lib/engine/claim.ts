@@ -76,11 +76,11 @@ export function claim(prefix: string) {
      * Claims past any number of foreign jobs.
      *
      * - `heads`: the first job of each of the host's workers, best first.
-     * - `shares`: how many of the best jobs each worker has, up to the limit, and the
-     *   worst priority among them.
-     * - `picked` locks that many of each worker. Jobs that another host has locked
-     *   are replaced by later ones of the same worker, down to that priority, so no job
-     *   passes one of a higher priority.
+     * - `shares`: how many of the best jobs each worker has, up to the limit, and the worst
+     *   priority among them.
+     * - `picked` locks that many of each worker. Jobs that another host has locked are replaced by
+     *   later ones of the same worker, down to that priority, so no job overtakes one of a higher
+     *   priority.
      */
     claimMixed: operation(
       "claim_mixed",

@@ -35,8 +35,8 @@ export const CLAIMED_COLUMNS = Object.entries(FIELDS)
   .join(", ");
 
 /**
- * A claimed row as the driver returns it: its ref is a uuid, or null in a row that was
- * made by hand.
+ * A claimed row as the driver returns it: its ref is a uuid, or null in a row that was made by
+ * hand.
  */
 export type ClaimedRow = Omit<ClaimedJob, "ref"> & { ref: string | null };
 

@@ -139,8 +139,8 @@ interface Told {
 }
 
 /**
- * Sends an answer to the hosts that await row `j`, if `notify` is true. A column of
- * RETURNING like {@link wake}.
+ * Sends an answer to the hosts that await row `j`, if `notify` is true. A column of RETURNING like
+ * {@link wake}.
  */
 export function tell(prefix: string, { host, head, bytes, notify }: Told): string {
   return `case when ${notify} and ${head} is not null and ${awaited("j")} then (

@@ -18,8 +18,8 @@ const SMALL = 8 * 1_024 * 1_024;
 const SIZE = "select pg_catalog.pg_relation_size($1::pg_catalog.text::pg_catalog.regclass) as size";
 
 /**
- * Reads whether indexes are valid: one is not while it is being built, nor after a
- * build that failed.
+ * Reads whether indexes are valid: one is not while it is being built, nor after a build that
+ * failed.
  */
 const STATES = named(
   "indexes",

@@ -76,9 +76,9 @@ export class Columns<Item> {
   }
 
   /**
-   * Selects many items from their arrays, in order. `more` are further arrays, by
-   * column. PostgreSQL has no arrays of arrays of different lengths, so these come
-   * as text; JSON comes as one array.
+   * Selects many items from their arrays, in order. `more` are further arrays, by column.
+   * PostgreSQL has no arrays of arrays of different lengths, so these come as text; JSON comes as
+   * one array.
    */
   many(more: Readonly<Record<string, string>> = {}): string {
     const names = [...this.#columns.map(([name]) => name), ...Object.keys(more)];

@@ -72,8 +72,8 @@ const CONDITIONS: Readonly<Record<keyof CheckedFilter, (parameter: string) => st
 };
 
 /**
- * A time as whole ms since the epoch. Its text would depend on the role's `datestyle`
- * and `timezone`.
+ * A time as whole ms since the epoch. Its text would depend on the role's `datestyle` and
+ * `timezone`.
  */
 function wholeMs(column: string): string {
   const truncated = `pg_catalog.date_trunc('milliseconds', ${column})`;

@@ -35,8 +35,8 @@ export interface Tended {
   readonly queues: readonly string[];
   readonly hosts: readonly Sighting[];
   /**
-   * By queue, the ids of the live hosts that serve it with the same workers as this
-   * one, its own included.
+   * By queue, the ids of the live hosts that serve it with the same workers as this one, its own
+   * included.
    */
   readonly peers: Readonly<Record<string, readonly string[]>>;
   /** The jobs that this host holds in the table; null if the look did not compare. */
@@ -71,9 +71,8 @@ const PARAMETERS = new Parameters(["host", "limit", "queues", "compare", "notify
  *   them available and notifies their queues.
  * - `queues`: those of the given queues that have available jobs of this host's workers.
  * - `mixed`: those with foreign jobs at the head.
- * - `hosts`: {@link HostFields} of each. A lock that this transaction gets is free,
- *   and is released with it; it is shared, so that looks of two hosts do not take each
- *   other for the owner.
+ * - `hosts`: {@link HostFields} of each. A lock that this transaction gets is free, and is released
+ *   with it; it is shared, so that looks of two hosts do not take each other for the owner.
  * - `peers`: see {@link peers}.
  * - `held`: {@link HeldFields} of the jobs that this host holds in the table, if `compare`.
  * - `orphans`: hosts that hold jobs without being registered.
@@ -110,8 +109,8 @@ export function tend(prefix: string) {
 }
 
 /**
- * A host without jobs has null for `held`, like a look that did not compare: `compared`
- * tells them apart.
+ * A host without jobs has null for `held`, like a look that did not compare: `compared` tells them
+ * apart.
  */
 export function toTended(row: TendedRow, { compared }: { readonly compared: boolean }): Tended {
   const { staged, queues, orphans } = row;

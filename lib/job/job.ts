@@ -58,8 +58,8 @@ export interface Job<Args = unknown> {
 }
 
 /**
- * A job as a claim brings it from the row. JSON is text and times are in ms since the
- * epoch: only the thread parses them.
+ * A job as a claim brings it from the row. JSON is text and times are in ms since the epoch: only
+ * the thread parses them.
  */
 export interface ClaimedJob {
   readonly id: number;

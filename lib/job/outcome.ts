@@ -25,8 +25,8 @@ export interface CompletedOutcome {
 }
 
 /**
- * `perform` returned a value over the result limit. The job is completed anyway: another
- * run would not make the value smaller.
+ * `perform` returned a value over the result limit. The job is completed anyway: another run would
+ * not make the value smaller.
  */
 export interface TooLargeOutcome {
   readonly type: "too_large";
@@ -78,8 +78,8 @@ export interface ReleasedOutcome {
 }
 
 /**
- * A stop of the host interrupted the job. It goes back to the queue, and the row counts the
- * stop (see `interruptions.ts`).
+ * A stop of the host interrupted the job. It goes back to the queue, and the row counts the stop
+ * (see `interruptions.ts`).
  */
 export interface InterruptedOutcome {
   readonly type: "interrupted";
