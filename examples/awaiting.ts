@@ -16,7 +16,7 @@ await using baton = await new Baton(options).start();
 // #region insert
 const relay = await baton.async(Double.new({ int: 2 }, { priority: 1, scheduleIn: 50, tags: ["report"] }));
 const relays = await baton.asyncMany([Double.new({ int: 1 }), Echo.new({ value: "x" })]); // all or none
-await baton.insert(Double.new({ int: 3 })); // nobody will await it
+await baton.insert(Double.new({ int: 3 })); // no relay: its result is not awaited
 // #endregion
 
 // #region await

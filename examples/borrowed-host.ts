@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
-/** A database whose jobs another process runs. */
+/** A database, with a host in another process. */
 export interface BorrowedHost extends AsyncDisposable {
   readonly url: string;
 }

@@ -1,5 +1,5 @@
 /**
- * Looking at jobs: counts, rows, and what went wrong with them.
+ * Lists jobs with their errors, and counts them.
  *
  *   node dist/examples/listing.js
  */

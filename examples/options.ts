@@ -1,5 +1,5 @@
 /**
- * Options of a host, and an error for one that cannot be used. Connects to nothing.
+ * Options of a host, and the error for an invalid one. Connects to nothing.
  *
  *   node dist/examples/options.js
  */

@@ -1,4 +1,4 @@
--- What roles need that do not own the schema. Run once the schema is there, as its owner or a superuser.
+-- Rights of roles that do not own the schema. Run this as its owner, once the schema exists.
 
 -- #region caller
 -- An application that only inserts and awaits.

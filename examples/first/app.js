@@ -3,11 +3,11 @@ import Double from "./workers/double.js";
 
 const baton = await new Baton({
   connection: process.env.DATABASE_URL,
-  queues: { default: 4 }, // leave this out on machines that only insert and await
+  queues: { default: 4 }, // leave out queues and workers in a process that only inserts and awaits
   workers: [Double],
 }).start();
 
-// Committed: the job will run, whatever happens to this process.
+// Committed: the job will run, even if this process dies. The relay is the handle of its result.
 const relay = await baton.async(Double.new({ int: 2 }));
 const result = await baton.await(relay, 5_000);
 

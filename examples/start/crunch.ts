@@ -15,7 +15,7 @@ export interface CrunchOptions {
   readonly files: readonly SourceFile[];
   /** Jobs in flight at a time. More than there are threads, so that no thread waits for a job. */
   readonly inFlight: number;
-  /** No file starts after this many ms. */
+  /** ms after which no further file starts. */
   readonly budget: number;
   readonly signal: AbortSignal;
   readonly onResult: (done: number, tally: Tally) => void;

@@ -50,7 +50,7 @@ export async function play(folder: string, stage: Stage, screen: Screen): Promis
   screen.line();
   for (const line of latencies(report.tally, empty)) screen.line(line);
 
-  screen.heading("What else can come of an await");
+  screen.heading("Other outcomes of an await");
   await new Tour(baton, screen, signal).run();
   screen.line();
 }

@@ -30,7 +30,7 @@ export async function listFiles(folder: string): Promise<SourceFile[]> {
   const root = resolve(folder);
   const facts = await stat(root).catch(() => undefined);
   if (facts === undefined) throw new Ending(`There is no ${folder}. Name a folder: npm start -- PATH`);
-  if (!facts.isDirectory()) throw new Ending(`${folder} is no folder. Name one: npm start -- PATH`);
+  if (!facts.isDirectory()) throw new Ending(`${folder} is not a folder. Name one: npm start -- PATH`);
   const files: SourceFile[] = [];
   for await (const file of walk(root)) {
     if (file.bytes <= LARGEST) files.push(file);

@@ -1,6 +1,6 @@
 /**
  * The other host: a process that shares only the database with its parent. Over the channel to its
- * parent it reports that it is up, and notices that the parent has ended, for whatever reason.
+ * parent it reports that it is up, and notices that the parent has ended, for any reason.
  */
 import { Baton } from "../../lib/index.js"; // in your project: "pg-baton"
 import Burn from "../workers/burn.js";

@@ -9,7 +9,7 @@ import { DEFAULT_FOLDER } from "./files.js";
 import { Screen } from "./screen.js";
 import { Stage } from "./stage.js";
 
-/** The demo ends after this many ms, whatever it does. */
+/** Most ms that the demo may take. */
 const TOO_LONG = 57_000;
 const USAGE = "npm start [-- PATH]    compresses every file of a folder with Baton; DATABASE_URL names a database";
 
@@ -32,8 +32,8 @@ const { ppid } = process;
 if (process.env.npm_lifecycle_event !== undefined) {
   setInterval(() => process.ppid === ppid || end(new Ending("Ended with npm.", 143)), 250).unref();
 }
-// Whoever read the output has closed it, as in `npm start | head`.
-process.stdout.on("error", () => end(new Ending("Nobody reads on.", 141)));
+// The reader of the output has closed it, as with `npm start | head`.
+process.stdout.on("error", () => end(new Ending("The output was closed.", 141)));
 setTimeout(() => end(new Ending("This took too long. Try a smaller folder: npm start -- PATH")), TOO_LONG).unref();
 
 process.exitCode = await main(process.argv.slice(2));

@@ -38,7 +38,7 @@ export class Stage implements AsyncDisposable {
 
   /** The host of this process. */
   get baton(): Baton {
-    if (this.#baton === undefined) throw new Error("The stage is not set");
+    if (this.#baton === undefined) throw new Error("The demo is not set up");
     return this.#baton;
   }
 

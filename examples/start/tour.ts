@@ -55,7 +55,7 @@ export class Tour {
   }
 
   async #snooze(): Promise<void> {
-    this.#title("A job whose time has not come", "return snooze(1)");
+    this.#title("A job that is not due yet", "return snooze(1)");
     const relay = await this.#baton.async(Patient.new({ readyAt: Date.now() + 1_000 }));
     const first = await this.#baton.await(relay, { timeout: 10_000, signal: this.#signal });
     this.#outcome(first, first.ok ? "" : `it runs again in ${first.seconds} s`);
@@ -69,7 +69,7 @@ export class Tour {
   }
 
   async #discard(): Promise<void> {
-    this.#title("A job not worth another try", "return discard({ refused: type, accepted })");
+    this.#title("A job that should not be retried", "return discard({ refused: type, accepted })");
     const result = await this.#await(Picky.new({ type: "exe" }));
     this.#outcome(result, result.ok ? "" : `reason ${show(result.reason)}`);
     this.#expect(!result.ok && result.error === "discarded", "the job was not discarded", result);

@@ -30,7 +30,7 @@ export interface BatcherOptions<Item, Result> {
    * Whether a passing failure may be one item's fault, so that the batch is split. @default never
    */
   readonly suspicious?: (error: unknown) => boolean;
-  /** Whether somebody waits for the item. All others wait for company. @default always */
+  /** Whether an item is urgent: its result is awaited. Others wait for company. @default always */
   readonly isUrgent?: (item: Item) => boolean;
   readonly telemetry: Telemetry;
 }
@@ -127,7 +127,7 @@ export class Batcher<Item, Result> {
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  /** Drains for at most `ms`, then stops: whatever still waits or is pushed later rejects. */
+  /** Drains for at most `ms`, then stops: items still waiting, or pushed later, reject. */
   async close(ms: number): Promise<void> {
     await within(this.drain(), ms);
     this.stop();
@@ -145,7 +145,7 @@ export class Batcher<Item, Result> {
     this.#settleIdle();
   }
 
-  /** Sends in a microtask, so that items pushed in one go leave together. */
+  /** Sends in a microtask, so that items pushed together leave together. */
   #schedule(): void {
     if (this.#scheduled || this.#flying > 0) return;
     const due = this.#draining ? 0 : this.#due();

@@ -3,7 +3,7 @@ import { Refusal } from "./refusal.js";
 
 /**
  * The heap that decoding a value may take for containers. The writer charges it as the reader will,
- * so that whatever was encoded can be decoded.
+ * so that every encoded value can be decoded.
  */
 export class Budget {
   /** In bytes of heap. */

@@ -79,16 +79,16 @@ export interface UnpackOptions {
 }
 
 /**
- * Encodes a value to bytes, uncompressed. Identity and cycles survive. Instances of classes
- * become plain objects, as with structuredClone. Symbol keys, non-enumerable properties,
- * named properties of arrays and `lastIndex` are dropped.
+ * Encodes a value to bytes, uncompressed. Identity and cycles survive. Instances of classes become
+ * plain objects, as with structuredClone. Symbol keys, non-enumerable properties, named properties
+ * of arrays and `lastIndex` are dropped.
  *
- * A view is encoded with the bytes that it shows, without the rest of its buffer, unless
- * that buffer is part of the value too. Decoded views that overlap share a buffer; all
- * others have their own.
+ * A view is encoded with the bytes that it shows, without the rest of its buffer, unless that
+ * buffer is part of the value too. Decoded views that overlap share a buffer; all others have their
+ * own.
  *
- * @throws {@link EncodeError} for what cannot be encoded or exceeds a limit, with the path
- * of that part
+ * @throws {@link EncodeError} for what cannot be encoded or exceeds a limit, with the path of that
+ * part
  */
 export function encode(value: unknown, options?: EncodeOptions): Buffer {
   const limit = options?.limit ?? inflatedLimit(RESULT_LIMIT);
@@ -133,11 +133,11 @@ export function pack(value: unknown, options?: PackOptions): Packed | TooLarge {
 }
 
 /**
- * Encodes whatever a job threw, as an Error. Never throws, and the bytes are never too many.
+ * Encodes the value that a job threw, as an Error. Never throws, and the bytes are never too many.
  *
- * An error that cannot be encoded as it is loses parts until it can. Any other value becomes
- * an Error whose message shows the value and whose `cause` is the value. An error has at
- * most 8,192 bytes, even if `resultLimit` is higher, because a job may fail many times.
+ * An error that cannot be encoded as it is loses parts until it can. Any other value becomes an
+ * Error whose message shows the value and whose `cause` is the value. An error has at most 8,192
+ * bytes, even if `resultLimit` is higher, because a job may fail many times.
  */
 export function packException(thrown: unknown, options?: PackOptions): Packed {
   const resultLimit = Math.min(RESULT_LIMIT, Math.max(options?.resultLimit ?? RESULT_LIMIT, MIN_RESULT_LIMIT));

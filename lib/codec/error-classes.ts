@@ -2,8 +2,8 @@ import { types } from "node:util";
 import * as ours from "../errors.js";
 
 /**
- * A class of errors that may be restored as itself. Its constructor does not run: the error
- * gets the properties of the one that was encoded.
+ * A class of errors that may be restored as itself. Its constructor does not run: the error gets
+ * the properties of the one that was encoded.
  */
 export type ErrorClass = abstract new (...args: never[]) => Error;
 

@@ -35,7 +35,7 @@ export class ErrorParts {
     );
   }
 
-  /** Takes an error apart. Throws whatever the error's getters and traps throw. */
+  /** Takes an error apart. Throws what the error's getters and traps throw. */
   static of(error: Error): ErrorParts {
     const parts = new ErrorParts();
     parts.className = text(error.constructor?.name, "Error");
@@ -56,7 +56,7 @@ export function restore(parts: ErrorParts, classes: ReadonlyMap<string, ErrorCla
   const { className, name, message, stack } = parts;
   const Class = classes.get(className) ?? classes.get(name) ?? BASES[parts.base] ?? Error;
   const depth = Error.stackTraceLimit;
-  // Walking the stack is nearly all the time that making an error takes, and nobody needs this one.
+  // Walking the stack is nearly all the time that making an error takes. This one is not used.
   Reflect.set(Error, "stackTraceLimit", 0);
   let error: Error;
   try {

@@ -12,9 +12,9 @@ export function failure(thrown: unknown, resultLimit: number): FailedOutcome {
 }
 
 /**
- * Describes a thrown value or a reason for people: an error by name, message and stack, a
- * string as it is. At most 4,000 characters, and none that `jsonb` rejects (NUL, half a
- * surrogate pair). Accepts any value and never throws.
+ * Describes a thrown value or a reason for people: an error by name, message and stack, a string as
+ * it is. At most 4,000 characters, and none that `jsonb` rejects (NUL, half a surrogate pair).
+ * Accepts any value and never throws.
  */
 export function summarize(value: unknown): string {
   return describe(value).slice(0, SUMMARY_LIMIT).replaceAll("\0", "\uFFFD").toWellFormed();

@@ -1,4 +1,4 @@
-/** Maps and Sets of fewer entries are quick to fill whatever they hold. */
+/** Maps and Sets of fewer entries fill quickly even if all entries share a bucket. */
 const CHECKED_FROM = 256;
 /** Most numbers in one bucket. By chance the fullest of millions of buckets holds about 12. */
 const BUCKET_LIMIT = 64;

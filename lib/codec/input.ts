@@ -63,8 +63,8 @@ export class Input {
   }
 
   /**
-   * The count of items of at least `size` bytes each. Throws if so many cannot follow, so
-   * that nothing is allocated for them.
+   * The count of items of at least `size` bytes each. Throws if the remaining bytes cannot hold
+   * them, so that nothing is allocated for them.
    */
   count(size: number): number {
     const count = this.varint();

@@ -1,9 +1,9 @@
 /**
  * The limits that encoder and decoder share, so that every value that was encoded can be decoded.
  *
- * The number of containers is not limited: a million small rows are a legitimate result.
- * The memory that decoding takes is limited instead: by the bytes, and by `WEIGHT` for
- * whatever takes more heap than its bytes.
+ * The number of containers is not limited: a million small rows are a legitimate result. The memory
+ * that decoding takes is limited instead: by the bytes, and by `WEIGHT` for containers that take
+ * more heap than their bytes.
  */
 
 /** Most bytes of a stored result, unless the host or the worker sets `resultLimit`. */
@@ -47,8 +47,8 @@ export function inflatedLimit(resultLimit: number): number {
  * Most bytes of heap that a value's containers may take, without their contents: 256 MiB from a
  * byte limit of 16 MiB on, so that encoder and decoder agree without knowing each other's limits.
  *
- * An empty Map has 2 bytes on the wire and 300 in memory. This limit keeps 16 MiB of empty
- * Maps from taking 2 GiB, and leaves room for 4 million small objects.
+ * An empty Map has 2 bytes on the wire and 300 in memory. This limit keeps 16 MiB of empty Maps
+ * from taking 2 GiB, and leaves room for 4 million small objects.
  */
 export function weightLimit(inflated: number): number {
   return 16 * Math.min(inflated, 16 * MIB);

@@ -3,8 +3,8 @@ import { Overflow } from "./output.js";
 import { showThrown } from "./show.js";
 
 /**
- * Thrown when a part of a value cannot be encoded. Each level adds its segment of the path
- * while the stack unwinds, so paths cost nothing unless a part is refused.
+ * Thrown when a part of a value cannot be encoded. Each level adds its segment of the path while
+ * the stack unwinds, so paths cost nothing unless a part is refused.
  */
 export class Refusal extends Error {
   /** Segments, the innermost first. */

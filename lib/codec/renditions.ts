@@ -23,9 +23,9 @@ const ALLOWANCES: readonly Allowance[] = [
 ];
 
 /**
- * Ways to render what a job threw, from faithful to bare. The first is the value as it is.
- * Each next one keeps less, and replaces with a word what cannot be encoded. Any of them
- * may throw or have too many bytes; {@link UNKNOWN_ERROR} does neither.
+ * Ways to render what a job threw, from faithful to bare. The first is the value as it is. Each
+ * next one keeps less, and replaces with a word what cannot be encoded. Any of them may throw or
+ * have too many bytes; {@link UNKNOWN_ERROR} does neither.
  */
 export function renditions(thrown: unknown): readonly (() => unknown)[] {
   return [() => asError(thrown), ...ALLOWANCES.map((allowance) => () => new Sanitizer(allowance).render(thrown))];

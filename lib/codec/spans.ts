@@ -18,11 +18,11 @@ const ORDERED = 1_024;
 
 /**
  * The parts of buffers that a value shows through views. Only these bytes are sent. The bytes
- * around them may be secrets, since Node.js cuts small Buffers from a pool, or megabytes,
- * since WebAssembly has views of its whole memory. Views that overlap keep sharing memory.
+ * around them may be secrets, since Node.js cuts small Buffers from a pool, or megabytes, since
+ * WebAssembly has views of its whole memory. Views that overlap keep sharing memory.
  *
- * The writer adds the range of each view. If ranges overlap, it merges them to spans and
- * writes the value a second time, each span once.
+ * The writer adds the range of each view. If ranges overlap, it merges them to spans and writes the
+ * value a second time, each span once.
  */
 export class Spans {
   /** Ordered and disjoint while `#overlapping` is false. */

@@ -1,10 +1,10 @@
 /**
  * The first byte of every encoded value. The comments list the bytes that follow.
  *
- * Integers and lengths are varints of 7 bits a byte, low bits first. Floats and the
- * elements of typed arrays are little-endian. Unlisted tags are reserved; decoders refuse
- * them. Each object, from OBJECT to ERROR, gets the next number, from 0, when its tag is
- * written. REF refers to it by that number.
+ * Integers and lengths are varints of 7 bits a byte, low bits first. Floats and the elements of
+ * typed arrays are little-endian. Unlisted tags are reserved; decoders refuse them. Each object,
+ * from OBJECT to ERROR, gets the next number, from 0, when its tag is written. REF refers to it by
+ * that number.
  */
 export const TAG = {
   UNDEFINED: 0x00,
@@ -29,8 +29,8 @@ export const TAG = {
   /** number of an earlier object */
   REF: 0x10,
   /**
-   * shape, values. A new shape is 0, count, keys, and gets the next number, from 1, if it
-   * has at most MAX_SHAPE keys
+   * shape, values. A new shape is 0, count, keys, and gets the next number, from 1, if it has at
+   * most MAX_SHAPE keys
    */
   OBJECT: 0x11,
   /** like OBJECT, without a prototype */

@@ -27,7 +27,7 @@ const NAMES = [
   "Float16Array",
 ];
 
-/** The kinds by number; undefined for those that this Node.js lacks (Float16Array before 24). */
+/** The kinds by number; undefined where this Node.js lacks one (Float16Array before 24). */
 export const VIEW_KINDS: readonly (ViewKind | undefined)[] = NAMES.map((name) => {
   if (name === "Buffer") return { size: 1, make: (buffer, offset, length) => Buffer.from(buffer, offset, length) };
   const View = (globalThis as Record<string, unknown>)[name] as

@@ -4,10 +4,10 @@ import { tablesOf } from "./fragments.js";
 import { operation, Parameters } from "./parameters.js";
 import { refFromUuid, uuidFromRef } from "./ref.js";
 
-/** How many bytes precede those of an answer in the `result` column: its kind and its encoding. */
+/** Bytes before an answer in the `result` column: its kind and its encoding. */
 export const ANSWER_HEAD = 2;
 
-/** These bytes, as text. */
+/** The head of an answer, as text. */
 export function answerHead({ kind, encoding }: Answer): string {
   return kind + encoding;
 }
@@ -22,15 +22,15 @@ export interface StoredRow {
   readonly state: number;
   readonly attempt: number;
   readonly host: string | null;
-  /** The bytes of all the result. */
+  /** The size of the whole result, in bytes. */
   readonly size: number | null;
   /** The result, or only its head if it is larger than {@link INLINE}. */
   readonly result: Buffer | null;
 }
 
 /**
- * {@link StoredRow} of row `j`. The server knows the size and the beginning of a result
- * without reading all of it.
+ * {@link StoredRow} of row `j`. The server knows the size and the beginning of a result without
+ * reading all of it.
  */
 const STORED_COLUMNS = `j.ref, j.id, j.state, j.attempt, j.attempted_by as host,
   pg_catalog.octet_length(j.result) as size, case when pg_catalog.octet_length(j.result) > ${INLINE}
@@ -39,7 +39,9 @@ const STORED_COLUMNS = `j.ref, j.id, j.state, j.attempt, j.attempted_by as host,
 const READ = new Parameters(["refs"]);
 const SUBSCRIBE = new Parameters(["refs", "host"]);
 
-/** The statements that read stored answers. A ref without a row is absent from what they return. */
+/**
+ * The statements that read stored answers. A ref without a row is absent from the rows returned.
+ */
 export function answers(prefix: string) {
   const { jobs } = tablesOf(prefix);
   const { refs, host } = SUBSCRIBE.$;
@@ -51,10 +53,10 @@ export function answers(prefix: string) {
     ),
 
     /**
-     * Adds the host to those that the next outcome is sent to, and returns the rows that it was
-     * added to. Rows left out, which have ended or have the host already, must be read by a
-     * statement of its own: within this one, the read would miss an outcome that is written
-     * meanwhile. `awaited` locks rows by id, like every statement that writes to many.
+     * Subscribes the host to the next outcome of each row, and returns the rows that it changed.
+     * Rows that have ended or have the host already must be read by a separate statement: this one
+     * would miss an outcome that is written meanwhile. `awaited` locks rows by id, like every
+     * statement that updates many.
      */
     subscribe: operation(
       "subscribe",
@@ -81,7 +83,7 @@ export function toStored({ ref, id, state, attempt, host, result, size }: Stored
     : stored;
 }
 
-/** A kind that this release does not know, which a later one wrote, reads as no answer yet. */
+/** An unknown kind, which a later release wrote, reads as no answer yet. */
 function toAnswer(result: Buffer): Answer | null {
   const kind = String.fromCharCode(result[0] ?? 0);
   const encoding = String.fromCharCode(result[1] ?? 0);

@@ -12,24 +12,24 @@ export const KEY_COLUMNS: readonly Column<ClaimKey>[] = [
   ["id", "bigint", ({ id }) => id],
   ["claim", "int", ({ claim }) => claim],
 ];
-/** Keys as a statement about many jobs reads them. */
+/** The columns of keys, for statements about many jobs. */
 export const KEYS = new Columns<ClaimKey>(KEY_COLUMNS);
 
 /**
  * The fence: whether row `j` is still executing under the claim `i`, on this host. `state + 0`
  * keeps the planner from the partial indexes, which under load are full of entries of rows that
- * have moved on: it looks each row up in the primary key.
+ * have moved on. It then looks up each row in the primary key.
  */
 export function fenced(host: string): string {
   return `j.id = i.id and j.state + 0 = 2 and j.attempted_by = ${host} and j.claim = i.claim`;
 }
 
-/** Sorts by id. All statements that write to many rows lock them in this order: no deadlocks. */
+/** Sorts by id. Statements that update many rows lock them in this order, to avoid deadlocks. */
 export function inLockOrder<Key extends ClaimKey>(keys: readonly Key[]): Key[] {
   return [...keys].sort((a, b) => a.id - b.id);
 }
 
-/** For each key, whether it is among those that a statement returned. */
+/** Whether a statement returned each key. */
 export function foundIn(returned: readonly ClaimKey[], keys: readonly ClaimKey[]): boolean[] {
   const found = new Set(returned.map(({ id, claim }) => `${id}/${claim}`));
   return keys.map(({ id, claim }) => found.has(`${id}/${claim}`));

@@ -17,9 +17,9 @@ export interface ClaimRequest {
 
 /** What a claim brought. */
 export interface ClaimResult {
-  /** In the order in which they are to run. */
+  /** In the order to run them. */
   readonly jobs: ClaimedJob[];
-  /** Whether the queue may have more: the claim brought all that it asked for. */
+  /** Whether the queue may have more: the claim reached its limit. */
   readonly more: boolean;
 }
 
@@ -29,14 +29,14 @@ const ORDER = "priority, scheduled_at, id";
 const PARAMETERS = new Parameters(["queue", "limit", "host", "begin"]);
 
 /**
- * The statements that claim jobs. Both claim the same jobs: `claim` costs what a claim of any
- * worker's jobs costs, but reads past foreign jobs, those of workers that the host does not have;
- * `claimMixed` reads none of them. With 100,000 foreign jobs at the head of the queue `claim` takes
- * 15 to 25 ms more, `claimMixed` no longer than without.
+ * The statements that claim jobs. Both claim the same jobs. `claim` scans past foreign jobs: those
+ * of workers that the host does not have. `claimMixed` reads none of them, and costs more. With
+ * 100,000 foreign jobs at the head of the queue, `claim` takes 15 to 25 ms longer, `claimMixed` no
+ * longer than without.
  *
- * No claim waits for the disk, since a lost claim is only claimed again. A host that was declared
- * lost is not registered, and claims nothing. Jobs beyond the first `begin` are only held: their
- * attempts count once they begin (`begin`, or `complete`).
+ * Claims do not wait for the disk: a job whose claim is lost is claimed again. A host that was
+ * declared lost is not registered, and claims nothing. Jobs beyond the first `begin` are only held:
+ * their attempts count once they begin (`begin`, or `complete`).
  */
 export function claim(prefix: string) {
   const { jobs, hosts } = tablesOf(prefix);
@@ -73,14 +73,14 @@ export function claim(prefix: string) {
     ),
 
     /**
-     * Claims whatever else is in the queue.
+     * Claims past any number of foreign jobs.
      *
      * - `heads`: the first job of each of the host's workers, best first.
-     * - `shares`: how many of the best jobs each worker has, up to the limit, and the
-     *   worst priority among them.
-     * - `picked` locks only so many of each worker. Jobs that another host has locked
-     *   are replaced by later ones of the same worker, down to that priority, so no job
-     *   passes one of a higher priority.
+     * - `shares`: how many of the best jobs each worker has, up to the limit, and the worst
+     *   priority among them.
+     * - `picked` locks that many of each worker. Jobs that another host has locked are replaced by
+     *   later ones of the same worker, down to that priority, so no job overtakes one of a higher
+     *   priority.
      */
     claimMixed: operation(
       "claim_mixed",
@@ -122,7 +122,7 @@ export class Claims {
     this.#host = host;
   }
 
-  /** Records a look at these queues, which found foreign jobs at the heads of the mixed ones. */
+  /** Records that a look at these queues found foreign jobs at the head of the mixed ones. */
   notice(queues: readonly string[], mixed: readonly string[]): void {
     this.#pure = new Set(queues.filter((queue) => !mixed.includes(queue)));
   }

@@ -4,8 +4,8 @@ import type { InsertRow, InsertedRow } from "./insert.js";
 import { refFromUuid } from "./ref.js";
 
 /**
- * A claimed job: how each of its fields is read from row `j`, and what each is in a row that was
- * just inserted as claimed. A field that is missing in either does not compile.
+ * A claimed job: each of its fields, read from row `j`, or known of a row that was just inserted as
+ * claimed. Omitting a field in either does not compile.
  */
 
 /** The fields of a claimed job, in SQL. The attempt counts once it has begun. */
@@ -35,8 +35,8 @@ export const CLAIMED_COLUMNS = Object.entries(FIELDS)
   .join(", ");
 
 /**
- * A claimed row as the driver returns it: its ref is a uuid, or null in a row that was
- * made by hand.
+ * A claimed row as the driver returns it: its ref is a uuid, or null in a row that was made by
+ * hand.
  */
 export type ClaimedRow = Omit<ClaimedJob, "ref"> & { ref: string | null };
 

@@ -9,7 +9,7 @@ import { arrayOf, Columns, operation } from "./parameters.js";
 /** The end of one attempt, to be written. */
 export interface Ack extends ClaimKey {
   readonly transition: Transition;
-  /** Whether somebody awaited the job when it was claimed. */
+  /** Whether the job was awaited when it was claimed. */
   readonly awaited: boolean;
 }
 
@@ -24,7 +24,7 @@ const INPUT = new Columns<Ack>([
   ["error", "pg_catalog.text", ({ transition }) => transition.error],
   ["head", "pg_catalog.text", ({ transition: { answer } }) => (answer === null ? null : answerHead(answer))],
 ]);
-/** What an earlier try is recognized by. */
+/** The columns that identify an earlier try. */
 const WRITTEN = INPUT.pick("id", "claim", "head");
 
 const ONE = INPUT.followedBy("bytes", "host", "notify");
@@ -103,7 +103,7 @@ export function complete(prefix: string, durability: Durability, retention: numb
       (acks: readonly Ack[], host: string) => EARLIER.values({ ...packed(acks), host }, WRITTEN.arraysOf(acks)),
     ),
 
-    /** Writes nothing, but waits for whatever would hold up a write. */
+    /** Writes nothing, but waits for every lock that would block a write. */
     writable: operation("writable", `update ${jobs} set claim = claim where false`, () => []),
   };
 }

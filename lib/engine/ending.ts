@@ -1,7 +1,7 @@
 import type { Answer } from "../job/answer.js";
 import { answerHead } from "./answers.js";
 
-/** What a job gets that a statement discards because no attempt is left. */
+/** The answer and the error of a job that a statement discards because no attempt is left. */
 export interface Ending {
   /** For the row and the awaiters. */
   readonly answer: Answer;

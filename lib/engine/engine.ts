@@ -23,11 +23,11 @@ import { type Pair, pairKey, type Unserved } from "./unserved.js";
 const PROGRAM_LIMIT_EXCEEDED = "54000";
 
 interface Retry {
-  /** Whether an earlier try of the same write may have gone through, its reply lost. */
+  /** Whether an earlier try of this write may have committed, with its reply lost. */
   readonly again?: boolean;
 }
 
-/** The table of jobs: what one host does with it, one method an operation. */
+/** The table of jobs, as one host uses it. One method per operation. */
 export class Engine {
   readonly #database: Database;
   readonly #operations: Operations;
@@ -65,15 +65,15 @@ export class Engine {
     return this.#claims.claim(queue, limit, begin);
   }
 
-  /** Counts the attempts of jobs that this host only held and has begun, if it still holds them. */
+  /** Counts the attempts of held jobs that have begun, if this host still holds them. */
   async begin(jobs: readonly ClaimKey[]): Promise<void> {
     const { begin } = this.#operations;
     await this.#database.query(begin, begin.values(jobs, this.host));
   }
 
   /**
-   * Ends attempts, and notifies the other hosts that await them. False for an ack that the fence
-   * refused: this host does not hold the job any more. With `again`, true as well for what an
+   * Ends attempts, and notifies the other hosts that await them. Returns false for an ack that the
+   * fence refused: this host no longer holds the job. With `again`, also true for an ack that an
    * earlier try has written.
    */
   async complete(acks: readonly Ack[], retry?: Retry): Promise<boolean[]> {
@@ -90,14 +90,14 @@ export class Engine {
   }
 
   /**
-   * Releases jobs that a stop of this host interrupts. No attempt counts until there have been too
-   * many stops in a row; a job that has none left then is `exhausted`. False for a key that the
-   * fence refused, like {@link complete}.
+   * Releases jobs that a stop of this host interrupts. The first few stops in a row cost a job no
+   * attempt. Later ones do, and the job ends as `exhausted` says if it was the last. Returns false
+   * for a key that the fence refused, like {@link complete}.
    */
   async interrupt(keys: readonly ClaimKey[], exhausted: Ending, retry?: Retry): Promise<boolean[]> {
     const { interrupt } = this.#operations;
     const interrupted = await this.#notifying<ClaimKey>(interrupt, interrupt.values(keys, exhausted, this.host));
-    // Only an earlier try can have ended what this host held under these claims.
+    // Only an earlier try can have ended jobs that this host held under these claims.
     if (retry?.again && interrupted.length < keys.length) return keys.map(() => true);
     return foundIn(interrupted, keys);
   }
@@ -114,7 +114,7 @@ export class Engine {
     return (await this.#database.query<StoredRow>(readAnswers, readAnswers.values(refs))).map(toStored);
   }
 
-  /** Has the next outcome sent to this host, and reads like {@link readAnswers}. */
+  /** Subscribes this host to the next outcomes, and reads like {@link readAnswers}. */
   async subscribe(refs: readonly string[]): Promise<StoredAnswer[]> {
     const { subscribe } = this.#operations;
     const rows = await this.#database.query<StoredRow>(subscribe, subscribe.values(refs, this.host));
@@ -134,7 +134,7 @@ export class Engine {
     return pieces.stored();
   }
 
-  /** Deletes up to `limit` rows that have expired, and dates up to `limit` that have no expiry. */
+  /** Deletes up to `limit` expired rows, and sets the expiry of up to `limit` rows without one. */
   async prune(limit: number): Promise<Pruned> {
     const { prune } = this.#operations;
     const [row] = await this.#database.query<Pruned>(prune, prune.values(limit));
@@ -148,8 +148,8 @@ export class Engine {
   }
 
   /**
-   * Registers this host and returns its first beat. Only registered hosts can claim jobs, and only
-   * they can be found lost.
+   * Registers this host and returns its first beat. Only a registered host can claim jobs or be
+   * declared lost.
    */
   async register(registration: Registration): Promise<number> {
     const { register } = this.#operations;
@@ -159,8 +159,7 @@ export class Engine {
   }
 
   /**
-   * Finds those of these pairs whose jobs no live host can run. The keys are those of
-   * {@link pairKey}.
+   * Finds the given pairs whose jobs no live host can run. The keys are those of {@link pairKey}.
    */
   async unserved(pairs: readonly Pair[]): Promise<Map<string, Unserved["reason"]>> {
     const { unserved } = this.#operations;
@@ -168,7 +167,7 @@ export class Engine {
     return new Map(rows.map((row) => [pairKey(row), row.reason]));
   }
 
-  /** Finds available jobs that no live host can run. Reads one index entry a pair, not the jobs. */
+  /** Finds available jobs that no live host can run. Reads one index entry per pair. */
   unservedNow(): Promise<Unserved[]> {
     const { unservedNow } = this.#operations;
     return this.#database.query(unservedNow, unservedNow.values());
@@ -180,8 +179,8 @@ export class Engine {
   }
 
   /**
-   * Deregisters this host, which runs nothing any more, and releases whatever it still
-   * holds by the table.
+   * Deregisters this host, which no longer runs jobs, and releases the jobs that it still holds in
+   * the table.
    */
   async unregister(): Promise<void> {
     const { unregister } = this.#operations;
@@ -189,8 +188,8 @@ export class Engine {
   }
 
   /**
-   * Looks at the table: makes up to `limit` due jobs available, and finds what waits in these
-   * queues, which hosts live and, with `compare`, which jobs this host holds by the table.
+   * Looks at the table: makes up to `limit` due jobs available, and reads which of these queues
+   * have jobs, which hosts live and, with `compare`, which jobs this host holds in the table.
    */
   async tend(
     limit: number,
@@ -204,8 +203,8 @@ export class Engine {
   }
 
   /**
-   * Returns a lost host's jobs to work. Jobs that had begun and have no attempt left
-   * are `exhausted`.
+   * Returns a lost host's jobs to the queue. Jobs that had begun and have no attempt left end as
+   * `exhausted` says.
    */
   async rescue(loss: Loss, exhausted: Ending): Promise<Rescued> {
     const { rescue } = this.#operations;
@@ -227,16 +226,16 @@ export class Engine {
     return row?.alone ?? null;
   }
 
-  /** Clears all suspicion of a job that came through alone. */
+  /** Clears all suspicion of a job that survived a run alone. */
   async absolve(key: ClaimKey): Promise<void> {
     const { absolve } = this.#operations;
     await this.#database.query(absolve, absolve.values(key, this.host));
   }
 
   /**
-   * Runs a statement that notifies; the caller gives the values away. A full notification queue
-   * must not hold up any write: then the statement runs again without notifying, and the awaiters'
-   * lookups and the producers' polls find what it wrote.
+   * Executes a statement that notifies. Changes `values`, which the caller must not reuse. A full
+   * notification queue must not block writes: the statement is repeated without notifying, and
+   * lookups of awaiters and polls of producers find what it wrote.
    */
   async #notifying<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
     values.push(true);
@@ -249,8 +248,8 @@ export class Engine {
   }
 
   /**
-   * Looks up rows of which some were in the table before: an earlier try went through. What it had
-   * inserted as claimed is found when the host compares what it holds.
+   * Looks up inserted rows after an earlier try committed some of them. Jobs that it inserted as
+   * claimed turn up when the host compares its holds with the table.
    */
   async #existing(rows: readonly InsertRow[]): Promise<Inserted[]> {
     const refs = rows.map(({ ref }) => ref);

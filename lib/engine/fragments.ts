@@ -10,7 +10,7 @@ import type { Statement } from "../postgres/database.js";
  * with Baton's rights: a better match wins, whatever the order of the path.
  */
 
-/** The channel on which hosts hear of new jobs; the payload is the queue. */
+/** The channel that announces new jobs; the payload is the queue. */
 export function insertChannel(prefix: string): string {
   return `${prefix}.insert`;
 }
@@ -128,9 +128,9 @@ export function awaited(row: string): string {
   return `${row}.reply_to operator(pg_catalog.<>) '{}'`;
 }
 
-/** What {@link tell} sends, in SQL. */
+/** What {@link tell} needs, as SQL expressions. */
 interface Told {
-  /** The host that knows the answer already, and is left out. */
+  /** The host that has the answer already, and is left out. */
   readonly host: string;
   /** The kind and encoding of the answer; null if there is none. */
   readonly head: string;
@@ -139,8 +139,8 @@ interface Told {
 }
 
 /**
- * Sends an answer to the hosts that await row `j`, if `notify` is true. A column of
- * RETURNING like {@link wake}.
+ * Sends an answer to the hosts that await row `j`, if `notify` is true. A column of RETURNING like
+ * {@link wake}.
  */
 export function tell(prefix: string, { host, head, bytes, notify }: Told): string {
   return `case when ${notify} and ${head} is not null and ${awaited("j")} then (
@@ -175,8 +175,8 @@ export function relaxed(from = ""): string {
 }
 
 /**
- * A prepared statement. Its name carries a hash of the text: behind a pooler, a session may hold
- * what another prefix or release has prepared.
+ * A prepared statement. Its name carries a hash of the text: behind a pooler, a session may hold a
+ * statement that another prefix or release has prepared.
  */
 export function named(name: string, text: string): Statement {
   return { name: `baton_${name}_${createHash("sha1").update(text).digest("hex").slice(0, 8)}`, text };

@@ -15,7 +15,7 @@ const REGISTER = new Parameters(["id", "name", "queues", "workers", "version", "
 const HEARTBEAT = new Parameters(["host", "lockKey"]);
 const UNREGISTER = new Parameters(["host", "notify"]);
 
-/** The statements by which a host comes, shows life and leaves. */
+/** The statements that register a host, raise its beat, and deregister it. */
 export function hosts(prefix: string) {
   const { jobs, hosts } = tablesOf(prefix);
   const { $ } = REGISTER;
@@ -32,10 +32,9 @@ export function hosts(prefix: string) {
     ),
 
     /**
-     * Raises the beat, and returns no row to a host that was declared lost. Keys only rise, so
-     * a heartbeat that a later connection's has overtaken does not bring back the earlier
-     * lock. A heartbeat without a key clears the lock: none of the host's sessions holds one.
-     * Older releases judge by `seen_at`.
+     * Raises the beat. Returns no row if the host was declared lost. Keys only rise, so a late
+     * heartbeat of an earlier connection does not restore its lock. A heartbeat without a key
+     * clears the lock: none of the host's sessions holds one. Older releases judge by `seen_at`.
      */
     heartbeat: operation(
       "heartbeat",
@@ -47,7 +46,7 @@ export function hosts(prefix: string) {
     ),
 
     /**
-     * Deletes the host's row. `held` and `freed` release the jobs that the host still holds by the
+     * Deletes the host's row. `held` and `freed` release the jobs that the host still holds in the
      * table, from claims whose reply was lost, and notify their queues.
      */
     unregister: operation(

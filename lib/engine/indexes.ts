@@ -12,14 +12,14 @@ const INDEXES: Readonly<Record<string, string>> = {
   jobs_expire: "(expires_at) where state >= 4",
 };
 
-/** Bytes of a table that is small: building an index blocks its writers for only a moment. */
+/** Most bytes of a small table: building an index blocks its writers for a moment only. */
 const SMALL = 8 * 1_024 * 1_024;
 
 const SIZE = "select pg_catalog.pg_relation_size($1::pg_catalog.text::pg_catalog.regclass) as size";
 
 /**
- * Reads whether indexes are valid: one is not while it is being built, nor after a
- * build that failed.
+ * Reads whether indexes are valid: one is not while it is being built, nor after a build that
+ * failed.
  */
 const STATES = named(
   "indexes",
@@ -32,7 +32,7 @@ const STATES = named(
  * Tries to get the lock that lets one host at a time build. The lock belongs to the transaction:
  * behind a pooler, other hosts share the session. The key stands in the text: with a parameter, the
  * extended protocol would keep a portal and its snapshot open, and the build would wait for that
- * snapshot for ever.
+ * snapshot forever.
  */
 function lock(prefix: string): string {
   const key = `pg_catalog.hashtextextended('pg-baton indexes of ${prefix}', 0)`;

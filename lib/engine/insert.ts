@@ -17,7 +17,7 @@ export interface InsertRow extends CheckedJob {
 /** The result of an insert. */
 export interface Inserted {
   readonly id: number;
-  /** The job, if this very statement inserted its row as executing. */
+  /** The job, if this statement inserted its row as executing. */
   readonly claimed: ClaimedJob | null;
 }
 
@@ -53,9 +53,9 @@ const INPUT = new Columns<InsertRow>([
 const PARAMETERS = INPUT.followedBy("host", "notify");
 
 /**
- * The statements that insert jobs, and notify each queue that gets an available one. Ids come back
- * in the order given. A ref that is in the table already inserts and returns nothing: an earlier
- * try went through although its reply was lost.
+ * The statements that insert jobs, and notify each queue that gets an available one. They return
+ * ids in the order given. A ref that is in the table already inserts and returns nothing: an
+ * earlier try committed, but its reply was lost.
  */
 export function insert(prefix: string) {
   const { jobs, hosts } = tablesOf(prefix);
@@ -63,9 +63,9 @@ export function insert(prefix: string) {
   const stored = STORED.map(([name]) => name).join(", ");
 
   /**
-   * The inner query computes when a job is due and which host holds it. It looks the host up: one
-   * that was declared lost claims nothing, since no other host would miss it. `offset 0` keeps the
-   * planner from computing both once for each use.
+   * The inner query computes when a job is due and which host holds it. A host that was declared
+   * lost claims nothing, since no other host would rescue its jobs. `offset 0` keeps the planner
+   * from computing both once for each use.
    */
   const insertFrom = (input: string): string => `
     insert into ${jobs} as j (${stored}, scheduled_at, reply_to, state, claim, attempt, attempted_at, attempted_by)

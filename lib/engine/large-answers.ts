@@ -5,21 +5,21 @@ import { tablesOf } from "./fragments.js";
 import { uuidFromRef } from "./ref.js";
 
 /**
- * Bytes of a large result that come in one row. So the driver's memory stays small, and the main
- * loop gets its turn in between.
+ * Bytes of a large result per row. Pieces keep the driver's memory small, and let the main loop do
+ * other work in between.
  */
 const PIECE = 262_144;
 /**
- * Bytes read of a result at most: one more than the highest limit, so that the decoder
- * refuses what exceeds it.
+ * Most bytes read of a result: one more than the highest limit, so that the decoder refuses a
+ * result that exceeds it.
  */
 const LONGEST = ANSWER_HEAD + MAX_RESULT_LIMIT + 1;
 
 /**
  * The text of a COPY that reads results whole, each in pieces (see `postgres/copy.ts`). COPY takes
- * no parameters: refs stand in the text as hex, which is harmless whatever they were. One statement
- * sees one version of a row, so all pieces are of one result. {@link Pieces} reads the columns in
- * this order.
+ * no parameters, so the text contains the refs, as hex, which cannot inject SQL. One statement sees
+ * one version of a row, so all pieces are of one result. {@link Pieces} reads the columns in this
+ * order.
  */
 export function largeAnswers(prefix: string): (refs: readonly string[]) => string {
   const { jobs } = tablesOf(prefix);
@@ -32,10 +32,7 @@ export function largeAnswers(prefix: string): (refs: readonly string[]) => strin
     ) to stdout (format binary)`;
 }
 
-/**
- * Joins the pieces of large results. Each piece is copied once, to its place in memory
- * of the whole size.
- */
+/** Joins the pieces of large results. Copies each piece once, into a buffer of the full size. */
 export class Pieces {
   readonly #rows = new Map<string, StoredRow & { readonly result: Buffer }>();
 

@@ -106,28 +106,26 @@ const ADDITIONS: ReadonlySet<number> = new Set([4]);
 
 /**
  * How long a step waits for a table. While it waits for an exclusive lock, every later statement
- * waits behind it. So it gives up early and tries again: another session may be reading for long.
+ * waits behind it. So it gives up early and retries: another session may hold the table for long.
  */
 const LOCK_TIMEOUT = "1s";
 const LOCK_NOT_AVAILABLE = "55P03";
 /** Waits until no other host applies steps. */
 const LOCK = "select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))";
-/** ms for which steps that cannot lock a table are tried again. */
+/** ms for which a step that cannot lock a table is retried. */
 const PATIENCE = 30_000;
-/**
- * The server's codes for a schema or a table that does not exist: it is new, or an older release's.
- */
+/** SQLSTATEs of a missing schema or table. */
 const ABSENT: ReadonlySet<string> = new Set(["3F000", "42P01"]);
 
 /**
- * Migrates the schema to this release. Safe when many hosts start at once: an advisory lock lets
- * one of them do it. The role must be allowed to create the schema; or to own it, if it exists; or
- * just to use it, if it is up to date.
+ * Migrates the schema to this release. Safe when many hosts start at once: an advisory lock admits
+ * one at a time. The role needs the right to create the schema; to own it, if it exists; or only to
+ * use it, if it is up to date.
  *
- * @param patience ms for which a step that cannot lock a table is tried again
- * @throws {@link DatabaseError} `ERR_BATON_SCHEMA_TOO_NEW` if a later release has made
- * incompatible changes; `ERR_BATON_DATABASE_REFUSED` if rights are missing, or another
- * session keeps a table locked
+ * @param patience ms for which a step that cannot lock a table is retried
+ * @throws {@link DatabaseError} `ERR_BATON_SCHEMA_TOO_NEW` if a later release has made incompatible
+ * changes; `ERR_BATON_DATABASE_REFUSED` if rights are missing, or another session keeps a table
+ * locked
  */
 export async function migrate(database: Database, prefix: string, patience = PATIENCE): Promise<void> {
   let progress: Progress = "unread";
@@ -158,7 +156,7 @@ async function apply(database: Database, prefix: string): Promise<void> {
     // Names without a schema in the steps mean PostgreSQL's own, whatever search path the role has.
     await client.query("set local search_path = pg_catalog, pg_temp");
     await client.query(LOCK, [`pg-baton migrations of ${prefix}`]);
-    // Only from here: nobody waits behind the lock above but other hosts that start.
+    // Set only here: other hosts that start may wait long for the lock above.
     await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
     // Checked first: "create schema if not exists" needs the right to create even if
     // the schema exists.
@@ -194,10 +192,13 @@ function stepsOf(prefix: string): string {
     union all select step, false from "${prefix}".additions`;
 }
 
-/** How far the schema is. Throws if this release must know a step that was applied and does not. */
+/**
+ * Reads how far the schema is migrated. Throws if a step was applied that this release must know
+ * but does not.
+ */
 async function progressOf(database: Database, prefix: string): Promise<Progress> {
   const rows = await rowsOrNone<{ step: number; required: boolean }>(database, stepsOf(prefix));
-  // Without the table of additions the schema is new or an older release's.
+  // A schema without the table of additions is new or of an older release.
   const known = rows ?? (await rowsOrNone<{ step: number }>(database, `select step from "${prefix}".migrations`)) ?? [];
   const newest = Math.max(0, ...known.filter((row) => !("required" in row) || row.required).map(({ step }) => step));
   if (newest > STEPS.length) {

@@ -27,8 +27,8 @@ const DAY = 86_400_000;
  * Every operation on the table of jobs. The file of an operation holds its statement, the values of
  * its parameters and the rows that it returns.
  *
- * Batches come as arrays: one statement, one commit and one flush to disk for all of them. A single
- * job has statements of its own, since taking arrays apart costs as much again as the write. Rows
+ * Batches are arrays: one statement, one commit and one flush to disk for all of them. Statements
+ * for a single job take plain parameters, since unnesting arrays costs as much as the write. Rows
  * are looked up one by one in the primary key, at every size of the table: the settings of the
  * connections (`postgres/settings.ts`) leave the planner no other join, and `state + 0` keeps it
  * from the partial indexes, which under load are full of entries of rows that have moved on.

@@ -1,7 +1,7 @@
 /** The bytes of many answers as one parameter. */
 export interface Packed {
   readonly all: Buffer;
-  /** Where each begins, counted from 1 like SQL does. */
+  /** Where each begins, counted from 1 as in SQL. */
   readonly starts: number[];
   readonly sizes: number[];
 }

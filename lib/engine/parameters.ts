@@ -2,8 +2,8 @@ import type { Statement } from "../postgres/database.js";
 import { named } from "./fragments.js";
 
 /**
- * Parameters of statements, by name. The text of a statement and the array of its values are made
- * from one list, so neither can get out of step with the other.
+ * Parameters of statements, by name. One list makes both the text of a statement and the array of
+ * its values, so they always match.
  */
 
 /** What one parameter or one element of an array holds. */
@@ -47,17 +47,16 @@ export class Parameters<Name extends string> {
 }
 
 /**
- * A column of what a statement reads from its parameters: its name, its
- * type, and its value for an item.
+ * A column that a statement reads from its parameters: its name, its type, and its value for an
+ * item.
  */
 export type Column<Item> = readonly [name: string, type: string, valueOf: ValueOf<Item>];
 
 type ValueOf<Item> = (item: Item) => Value;
 
 /**
- * Columns of items, which a statement for one item and a statement for many read alike. One item
- * has a parameter for each of its columns. Many have one array for each column: what the server
- * needs to take an array apart costs as much as writing a single row.
+ * Columns of items. A statement for one item has a parameter per column, a statement for many has
+ * an array per column. For a single item, unnesting arrays would cost as much as the write.
  */
 export class Columns<Item> {
   readonly #columns: readonly Column<Item>[];
@@ -79,9 +78,9 @@ export class Columns<Item> {
   }
 
   /**
-   * Selects many items from their arrays, in order. `more` are further arrays, by
-   * column. PostgreSQL has no arrays of arrays of different lengths, so these come
-   * as text; JSON comes as one array.
+   * Selects many items from their arrays, in order. `more` are further arrays, by column.
+   * PostgreSQL has no arrays of arrays of different lengths, so these come as text; JSON comes as
+   * one array.
    */
   many(more: Readonly<Record<string, string>> = {}): string {
     const names = [...this.#columns.map(([name]) => name), ...Object.keys(more)];

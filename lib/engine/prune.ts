@@ -5,7 +5,7 @@ import { operation, Parameters } from "./parameters.js";
 export interface Pruned {
   /** How many rows were deleted. */
   readonly pruned: number;
-  /** How many finished rows got the time from which they may be deleted. */
+  /** How many finished rows without an expiry got one. */
   readonly dated: number;
 }
 
@@ -15,8 +15,8 @@ const PARAMETERS = new Parameters(["limit"]);
  * Deletes finished rows.
  *
  * - `old` locks rows that have expired, up to `limit`; `pruned` deletes them.
- * - `undated` locks as many finished rows that have no time: an operator or an older release ended
- *   them. `dated` gives them one, by this host's retention.
+ * - `undated` locks up to `limit` finished rows without an expiry, which an operator or an older
+ *   release ended. `dated` sets it by this host's retention.
  *
  * @param retention ms that a finished row is kept.
  */

@@ -7,7 +7,8 @@ import type { Sighting } from "./tend.js";
 export interface Loss {
   readonly id: string;
   /**
-   * Its last sign of life: one since then undoes the loss. Null for a host that is not registered.
+   * Its last sign of life; a later one makes the rescue do nothing. Null for a host that is not
+   * registered.
    */
   readonly sighting: Sighting | null;
   /** Whether its lock must still be free. */
@@ -22,7 +23,7 @@ export interface Rescued {
   /** How many of these had no attempt left. */
   readonly discarded: number;
   /**
-   * Whether this deregistered the host; false if it was not registered, or showed life meanwhile.
+   * Whether the rescue deregistered the host; false if it was not registered, or has shown life.
    */
   readonly gone: boolean;
 }

@@ -11,7 +11,7 @@ const INSUFFICIENT_PRIVILEGE = "42501";
 const CALLER = { jobs: ["select", "insert"], hosts: ["select"] };
 const HOST = { jobs: ["select", "insert", "update", "delete"], hosts: ["select", "insert", "update", "delete"] };
 
-/** Of the rights in `$3`, selects those that the role lacks on table `$2` of schema `$1`. */
+/** Selects the rights in `$3` that the role lacks on table `$2` of schema `$1`. */
 const MISSING = named(
   "rights",
   `select array(select r from pg_catalog.unnest($3::pg_catalog.text[]) r where not pg_catalog.has_table_privilege(

@@ -8,19 +8,19 @@ import { type CheckedFilter, checkFilter, type JobFilter } from "./filter.js";
 import { named, tablesOf } from "./fragments.js";
 
 /**
- * Rows that one statement looks at, whether they match the filter or not. So the statement and its
- * snapshot last milliseconds.
+ * Rows that one statement examines, whether they match the filter or not, so that its snapshot
+ * lasts only milliseconds.
  */
 const WINDOW = 10_000;
-/** Rows of a page at most. */
+/** Most rows of a page. */
 const PAGE = 1_000;
 /** Characters of JSON from which a page is full. */
 const PAGE_WEIGHT = 4 * 1_024 * 1_024;
 /** Rows of a page that are read first, to learn how large they are. */
 const FIRST = 10;
-/** Rows read from the cursor at once, at most. */
+/** Most rows read from the cursor at once. */
 const CHUNK = 200;
-/** ms for which reading is tried again while the database is unreachable. */
+/** ms for which a read is retried while the database is unreachable. */
 const PATIENCE = 15_000;
 /** The latest time that a Date can hold. The table may hold later ones, and infinity. */
 const LATEST = 8.64e15;
@@ -72,8 +72,8 @@ const CONDITIONS: Readonly<Record<keyof CheckedFilter, (parameter: string) => st
 };
 
 /**
- * A time as whole ms since the epoch. Its text would depend on the role's `datestyle`
- * and `timezone`.
+ * A time as whole ms since the epoch. Its text would depend on the role's `datestyle` and
+ * `timezone`.
  */
 function wholeMs(column: string): string {
   const truncated = `pg_catalog.date_trunc('milliseconds', ${column})`;
@@ -114,7 +114,7 @@ class Scan {
   /** The filter's ids that are in the window. All ids with every page would outweigh the rows. */
   #ids: readonly number[] | null = null;
   /**
-   * The last id of the listing, fixed at its start, so that inserts cannot keep it going for ever.
+   * The last id of the listing, fixed at its start, so that inserts cannot keep it going forever.
    */
   #end: number | undefined;
 

@@ -11,8 +11,8 @@ const KEY = new Parameters(["id", "claim", "host"]);
 const ACCUSE = new Parameters(["id", "claim", "host", "times"]);
 
 /**
- * The statements about a job that runs alone (see `job/suspicion.ts`). They return
- * nothing if the fence refuses.
+ * The statements about a job that runs alone (see `job/suspicion.ts`). They return nothing if the
+ * fence refuses.
  */
 export function suspicion(prefix: string) {
   const { jobs } = tablesOf(prefix);
@@ -25,7 +25,7 @@ export function suspicion(prefix: string) {
 
     /**
      * Sets the count rather than raising it, so that a retry after a lost reply counts nothing
-     * twice. Nobody else writes it meanwhile.
+     * twice. No other host writes it meanwhile.
      */
     accuse: operation(
       "accuse",

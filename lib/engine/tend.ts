@@ -13,21 +13,21 @@ export interface Sighting {
    * The advisory lock that its session holds; null if its sessions show none, as behind a pooler.
    */
   readonly lockKey: string | null;
-  /** Whether nobody holds that lock. */
+  /** Whether the lock is free. */
   readonly free: boolean;
 }
 
 /** A look at the table. */
 export interface LookRequest {
   readonly host: string;
-  /** How many due jobs become available at most. */
+  /** Most due jobs to make available. */
   readonly limit: number;
   readonly queues: readonly string[];
-  /** Whether to return what the host holds by the table. */
+  /** Whether to return the jobs that the host holds in the table. */
   readonly compare: boolean;
 }
 
-/** What a look found and did. */
+/** The result of a look. */
 export interface Tended {
   /** How many scheduled and retryable jobs were due and became available. */
   readonly staged: number;
@@ -35,11 +35,11 @@ export interface Tended {
   readonly queues: readonly string[];
   readonly hosts: readonly Sighting[];
   /**
-   * By queue, the ids of the live hosts that serve it with the same workers as this
-   * one, its own included.
+   * By queue, the ids of the live hosts that serve it with the same workers as this one, its own
+   * included.
    */
   readonly peers: Readonly<Record<string, readonly string[]>>;
-  /** The jobs that this host holds by the table; null if the look did not compare. */
+  /** The jobs that this host holds in the table; null if the look did not compare. */
   readonly held: readonly ClaimKey[] | null;
   /** Hosts that hold jobs without being registered. */
   readonly orphans: readonly string[];
@@ -58,24 +58,23 @@ type HostFields = readonly [id: string, beat: number, seen: number, lockKey: str
 type HeldFields = readonly [id: number, claim: number];
 
 /**
- * How many jobs at the head of a queue decide, by whether any is foreign, how it is claimed from.
+ * How many jobs at the head of a queue are checked for foreign ones, to choose the claim statement.
  */
 const HEAD = 64;
 
 const PARAMETERS = new Parameters(["host", "limit", "queues", "compare", "notify"]);
 
 /**
- * Everything that a host looks after every 0.8 s, in one round trip.
+ * The look of a host, every 0.8 s: everything that it checks, in one round trip.
  *
  * - `due` locks scheduled and retryable jobs whose time has come, up to `limit`; `staged` makes
  *   them available and notifies their queues.
  * - `queues`: those of the given queues that have available jobs of this host's workers.
- * - `mixed`: those that have jobs of other workers at the head.
- * - `hosts`: {@link HostFields} of each. A lock that this transaction gets is free,
- *   and is released with it; it is shared, so that looks of two hosts do not take each
- *   other for the owner.
+ * - `mixed`: those with foreign jobs at the head.
+ * - `hosts`: {@link HostFields} of each. A lock that this transaction gets is free, and is released
+ *   with it; it is shared, so that looks of two hosts do not take each other for the owner.
  * - `peers`: see {@link peers}.
- * - `held`: {@link HeldFields} of the jobs that this host holds by the table, if `compare`.
+ * - `held`: {@link HeldFields} of the jobs that this host holds in the table, if `compare`.
  * - `orphans`: hosts that hold jobs without being registered.
  */
 export function tend(prefix: string) {
@@ -110,8 +109,8 @@ export function tend(prefix: string) {
 }
 
 /**
- * A host without jobs has null for `held`, like a look that did not compare: `compared`
- * tells them apart.
+ * A host without jobs has null for `held`, like a look that did not compare: `compared` tells them
+ * apart.
  */
 export function toTended(row: TendedRow, { compared }: { readonly compared: boolean }): Tended {
   const { staged, queues, orphans } = row;

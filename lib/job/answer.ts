@@ -43,7 +43,7 @@ export interface Encoded {
   readonly bytes: Uint8Array;
 }
 
-/** Whether the job has finished with this answer, rather than runs again. */
+/** Whether the job is final with this answer. If not, it runs again. */
 export function isFinalKind(kind: AnswerKind): boolean {
   return kind !== ANSWER_KINDS.failed && kind !== ANSWER_KINDS.snoozed;
 }

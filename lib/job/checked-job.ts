@@ -32,9 +32,11 @@ const QUEUE = /^[\w.-]{1,64}$/;
 const MAX_SMALLINT = 32_767;
 const MAX_ARGS_BYTES = 16 * 1_024 * 1_024;
 const MAX_META_BYTES = 1_024 * 1_024;
-/** Jobs of one call. One statement inserts them, which takes memory here and in the database. */
+/**
+ * Most jobs of one call. One statement inserts them, which takes memory here and in the database.
+ */
 const MAX_JOBS = 100_000;
-/** UTF-16 code units of the args and meta of all jobs of one call. */
+/** Most UTF-16 code units of the args and meta of all jobs of one call. */
 const MAX_JOBS_LENGTH = 64 * 1_024 * 1_024;
 /** In ms. */
 const CENTURY = 100 * 365 * 86_400_000;
@@ -113,7 +115,7 @@ export function checkJob(job: NewJob): CheckedJob {
 }
 
 /**
- * Checks an array of new jobs: at most 100,000, with at most 64 MiB of args and meta.
+ * Checks an array of new jobs: at most 100,000, with at most 64 Mi characters of args and meta.
  *
  * @throws {@link InvalidJobError} for the first invalid job, and for an array over a limit
  */

@@ -58,8 +58,8 @@ export interface Job<Args = unknown> {
 }
 
 /**
- * A job as a claim brings it from the row. JSON is text and times are in ms since the
- * epoch: only the thread parses them.
+ * A job as a claim brings it from the row. JSON is text and times are in ms since the epoch: only
+ * the thread parses them.
  */
 export interface ClaimedJob {
   readonly id: number;
@@ -78,7 +78,7 @@ export interface ClaimedJob {
   readonly suspicion: Suspicion;
   /** Whether the row counts the attempt already. If not, the job is held. */
   readonly begun: boolean;
-  /** Whether somebody awaited the job when it was claimed. Others may do so later. */
+  /** Whether the job was awaited when it was claimed. Awaits may still come later. */
   readonly awaited: boolean;
   readonly scheduledAt: number;
   readonly insertedAt: number;

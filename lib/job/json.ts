@@ -1,8 +1,8 @@
 import type { JobProblem } from "../errors.js";
 
 /**
- * A type that survives JSON unchanged, as args must. Any other part becomes `never`, which
- * makes the definition of the worker a compile error at that property.
+ * A type that survives JSON unchanged, as args must. Any other part becomes `never`, which makes
+ * the definition of the worker a compile error at that property.
  */
 export type Json<T> = unknown extends T
   ? T
@@ -34,9 +34,9 @@ const DEPTH_LIMIT = 500;
 const PROBLEM_LIMIT = 10;
 
 /**
- * Lists the parts of a value that a `jsonb` column would not return unchanged, each with
- * its path. JSON.stringify drops or changes them silently. Undefined properties are
- * allowed: they are omitted, like optional ones.
+ * Lists the parts of a value that a `jsonb` column would not return unchanged, each with its path.
+ * JSON.stringify drops or changes them silently. Undefined properties are allowed: they are
+ * omitted, like optional ones.
  */
 export function jsonProblems(value: unknown, path: string): JobProblem[] {
   const problems: JobProblem[] = [];

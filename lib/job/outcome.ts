@@ -1,8 +1,8 @@
 import type { Encoded } from "./answer.js";
 
 /**
- * What came of one run of a job. Plain data, made in the thread, with its values already encoded,
- * so that the host's main loop only passes it on. `transition` turns it into the job's next state.
+ * How one run of a job ended. Plain data, made in the thread, with its values already encoded, so
+ * that the host's main loop only passes it on. `transition` turns it into the job's next state.
  */
 export type Outcome =
   | CompletedOutcome
@@ -25,8 +25,8 @@ export interface CompletedOutcome {
 }
 
 /**
- * `perform` returned a value over the result limit. The job is completed anyway: another
- * run would not make the value smaller.
+ * `perform` returned a value over the result limit. The job is completed anyway: another run would
+ * not make the value smaller.
  */
 export interface TooLargeOutcome {
   readonly type: "too_large";
@@ -70,16 +70,16 @@ export interface QuarantinedOutcome {
 }
 
 /**
- * The job did not run, or lost its thread without being guilty. It goes back to the queue;
- * the attempt does not count, and awaiters hear nothing.
+ * The job did not run, or lost its thread through no fault of its own. It goes back to the queue;
+ * the attempt does not count, and awaiters are not notified.
  */
 export interface ReleasedOutcome {
   readonly type: "released";
 }
 
 /**
- * A stop of the host interrupted the job. It goes back to the queue, and the row counts the
- * stop (see `interruptions.ts`).
+ * A stop of the host interrupted the job. It goes back to the queue, and the row counts the stop
+ * (see `interruptions.ts`).
  */
 export interface InterruptedOutcome {
   readonly type: "interrupted";

@@ -5,8 +5,8 @@
  * away, and neighbours use up the memory. So it never condemns a job. It only raises suspicion:
  *
  * - 0: no host has died with the job.
- * - 1: one host has. The job runs by itself in a thread, and the row counts its attempt
- *   before it starts, so that a job which kills within milliseconds is noticed the next time.
+ * - 1: one host has. The job runs by itself in a thread, and the row counts its attempt before it
+ *   starts, so that a job which kills within milliseconds is noticed the next time.
  * - 2: two hosts have, at least one of them after the job had begun. The job runs alone, in a
  *   process of its own. If that process dies while its host lives on, the job is the cause.
  *

@@ -2,7 +2,7 @@ import { ANSWER_KINDS, type Answer, answerWith, bareAnswer } from "./answer.js";
 import type { JobState } from "./job.js";
 import type { EndedOutcome } from "./outcome.js";
 
-/** What the row and the awaiters get after an attempt. */
+/** The next state of a job after an attempt, for its row and its awaiters. */
 export interface Transition {
   readonly state: JobState;
   /** The answer for the row and the awaiters; null if the job was released. */
@@ -71,9 +71,9 @@ export function transition(
 }
 
 /**
- * ms until a retry: 15 s plus 2^attempt s, and up to a tenth more as jitter, so that jobs
- * which failed together do not return together. The exponent is at most 20, about twelve
- * days. Same as Oban's default (`Oban.Worker.backoff/1`).
+ * ms until a retry: 15 s plus 2^attempt s, and up to a tenth more as jitter, so that jobs which
+ * failed together do not return together. The exponent is at most 20, about twelve days. Same as
+ * Oban's default (`Oban.Worker.backoff/1`).
  */
 export function backoff(attempt: number, random: () => number): number {
   const seconds = 15 + 2 ** Math.min(attempt, 20);

@@ -115,7 +115,7 @@ function checkParameters(parameters: URLSearchParams): void {
   }
   const balance = parameters.get("load_balance_hosts");
   if (balance !== null && balance !== "disable") {
-    refuse(`has load_balance_hosts=${balance}, but Baton tries the hosts in their order: remove it`);
+    refuse(`has load_balance_hosts=${balance}, but Baton tries the hosts in order: remove it`);
   }
   if (parameters.get("gssencmode") === "require")
     refuse("has gssencmode=require, but pg does not support GSSAPI: use sslmode");

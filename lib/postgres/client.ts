@@ -4,9 +4,9 @@ import { handshakeProcessOf, streamOf, type TimedQuery } from "./internals.js";
 import type { Route } from "./route.js";
 import { type Limits, settingsOf } from "./settings.js";
 
-/** ms that the server has for each statement that prepares a session. */
+/** Time limit, in ms, of each statement that prepares a session. */
 const PREPARE_TIMEOUT = 5_000;
-/** ms that a connection has to close in order. */
+/** ms to close a connection in order. */
 const CLOSE_TIMEOUT = 500;
 
 /** `values` are those of the settings named in `$1`; null for a setting that the server lacks. */
@@ -35,8 +35,8 @@ type Callback = ((error: Error) => void) | ((error: null, client: pg.ClientBase)
 
 /**
  * A connection to the server that takes writes: every connection of Baton is one. `connect`
- * resolves once the session is known to take writes and has the settings that our statements depend
- * on. It leaves a pooler's session as it is, since that serves other clients too.
+ * resolves once the session is known to take writes and has the settings that Baton's statements
+ * depend on. It leaves a pooler's session as it is, since that serves other clients too.
  */
 export class ServerClient extends pg.Client {
   readonly #route: Route;

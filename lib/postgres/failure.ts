@@ -1,8 +1,8 @@
 import { BatonError, DatabaseError } from "../errors.js";
 
 /**
- * Tells passing failures (a lost connection, a restart, a deadlock), after which a retry may
- * succeed, from permanent ones.
+ * Distinguishes passing failures (a lost connection, a restart, a deadlock), after which a retry
+ * may succeed, from permanent ones.
  */
 
 /** A write on a server that is a standby or fenced off. A failover may be under way. */

@@ -4,7 +4,7 @@ import type Cursor from "pg-cursor";
 
 /**
  * Everything that Baton uses of `pg`, `pg-cursor` and Node.js beyond their documented interfaces.
- * Tried with pg 8.23.1, pg-cursor 2.22.0, and Node.js 20.20, 22, 24 and 26.
+ * Tested with pg 8.23.1, pg-cursor 2.22.0, and Node.js 20.20, 22, 24 and 26.
  */
 
 interface ClientInternals {
@@ -12,7 +12,7 @@ interface ClientInternals {
   readonly connection: { readonly stream: Duplex };
 }
 
-/** `writeQueueSize` is also what Node.js itself goes by in `socket.setTimeout`. */
+/** Node.js itself uses `writeQueueSize` for `socket.setTimeout`. */
 interface SocketInternals {
   readonly bytesRead?: number;
   readonly bytesWritten?: number;
@@ -21,7 +21,7 @@ interface SocketInternals {
 
 /**
  * The server process that the handshake named, or null before it. PostgreSQL names the process of
- * the session; a pooler makes one up. Nothing public has it but a notification.
+ * the session; a pooler makes one up. The only public source is a notification.
  */
 export function handshakeProcessOf(client: pg.ClientBase): number | null {
   return (client as unknown as ClientInternals).processID;

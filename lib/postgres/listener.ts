@@ -19,7 +19,7 @@ interface Loss {
 export interface ListenerOptions {
   readonly database: Database;
   readonly telemetry: Telemetry;
-  /** Whether anybody waits for notifications now. If so, a silent connection is checked sooner. */
+  /** Whether awaits are open or jobs run now. If so, a silent connection is checked sooner. */
   readonly busy: () => boolean;
   /** The channels that a new connection listens on. */
   readonly channels: () => Iterable<string>;
@@ -36,7 +36,7 @@ export interface ListenerOptions {
 const CHECK = 500;
 /**
  * ms of silence after which the connection is asked for a sign of life: a half-open one shows no
- * error. The first applies while anybody waits for notifications.
+ * error. The first applies while awaits are open or jobs run.
  */
 const SILENCE = 1_000;
 const IDLE_SILENCE = 10_000;
@@ -56,8 +56,8 @@ const STALE = 500;
 const KEEPALIVE = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3";
 
 /**
- * The connection that listens. After a silence it is asked for a sign of life; once lost it is
- * replaced. The question is the watchdog's audit, so that one statement serves both.
+ * The connection that listens. After a silence it is asked for a sign of life; once lost, it is
+ * replaced. One statement asks both that and the watchdog's audit.
  */
 export class Listener {
   readonly #options: ListenerOptions;

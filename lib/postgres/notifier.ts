@@ -12,7 +12,7 @@ export interface PostgresNotifierOptions {
   readonly telemetry: Telemetry;
   /** A channel of this host alone, to which it sends probes. */
   readonly probeChannel: string;
-  /** Whether anybody waits for notifications now. */
+  /** Whether awaits are open or jobs run now. */
   readonly busy: () => boolean;
 }
 
@@ -155,8 +155,8 @@ export class PostgresNotifier implements Notifier {
   }
 
   /**
-   * Clears a full notification queue. PostgreSQL 18 keeps it full after all have read it, until
-   * somebody asks for its usage.
+   * Clears a full notification queue. PostgreSQL 18 keeps it full after every listener has read it,
+   * until a session asks for its usage.
    */
   async #unclog(error: unknown): Promise<void> {
     const { database, telemetry } = this.#options;

@@ -53,7 +53,7 @@ export class PendingStatement {
     this.#stream.destroy(reason);
   }
 
-  /** ms that bytes may still travel after the system took them; nothing shows how many do. */
+  /** ms that bytes may still travel after the system took them. How many do is unknown. */
   #transit(): number {
     if (bytesReadOf(this.#stream) > this.#readBefore) return 0;
     const taken = bytesWrittenOf(this.#stream) - this.#writtenBefore - bytesQueuedOf(this.#stream);

@@ -58,12 +58,12 @@ export class Pulse {
     this.#keyBase = Buffer.from(options.host, "base64url").readBigInt64BE(0) & ~0xffffn;
   }
 
-  /** Since when the connection is up; null while it is not. */
+  /** When the connection came up; null while it is down. */
   get upSince(): number | null {
     return this.#session?.upSince ?? null;
   }
 
-  /** When the last heartbeat that was answered was sent. */
+  /** When the last answered heartbeat was sent. */
   get ackedAt(): number {
     return this.#ackedAt;
   }

@@ -8,7 +8,7 @@ import { type Limits, startupOptions } from "./settings.js";
  * shutdown.
  */
 const OTHER_REFUSALS = new Set(["28", "3D", "53", "57"]);
-/** How poolers refuse startup options where they send no SQLSTATE. */
+/** The messages of poolers that refuse startup options without an SQLSTATE. */
 const OPTIONS_REFUSED = /startup parameter|command-line option|startup option/i;
 
 /**

@@ -1,6 +1,10 @@
-/** The settings that Baton's statements depend on, whatever a role or a database has set. */
+/**
+ * The settings that Baton's statements depend on, which override those of the role and database.
+ */
 
-/** Time limits of a session's statements, kept by the server. Values as PostgreSQL shows them. */
+/**
+ * Time limits of a session's statements, enforced by the server. Values as PostgreSQL shows them.
+ */
 export interface Limits {
   readonly statement_timeout: string;
   readonly lock_timeout: string;

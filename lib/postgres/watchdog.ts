@@ -19,7 +19,7 @@ const CHECK = 1_000;
 /** ms without a byte after which the server is asked about a statement. */
 const SILENCE = 1_000;
 
-/** Of the given server processes, those that wait for a statement although one was sent. */
+/** Selects the given server processes that wait for a statement although one was sent. */
 const UNHEARD =
   "select pid from pg_catalog.pg_stat_get_activity(null) where pid = any($1::int[]) and state <> 'active'";
 
@@ -80,7 +80,7 @@ export class Watchdog {
   async audit(client: pg.ClientBase, statements: readonly PendingStatement[]): Promise<void> {
     const { rows } = await client.query<{ pid: number }>(UNHEARD, [statements.map(({ pid }) => pid)]);
     const unheard = new Set<number | null>(rows.map(({ pid }) => pid));
-    // Those that were answered meanwhile have given their connection back.
+    // Statements that were answered meanwhile have returned their connection.
     for (const statement of statements) if (unheard.has(statement.pid) && this.#pending.has(statement)) statement.cut();
   }
 

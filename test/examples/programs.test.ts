@@ -10,6 +10,7 @@ import { read } from "./page.js";
 const PROGRAMS: Readonly<Record<string, readonly RegExp[]>> = {
   "../examples/first/app.js": [/^{$/, /^ {2}ok: true,$/, /^ {2}value: 4,$/],
   "../examples/first/one-file.js": [/^4$/],
+  "../examples/first/postgres.js": [/^postgres:\/\/postgres:\S+@127\.0\.0\.1:\d+\/postgres$/],
   "examples/awaiting.js": [
     /^4 \[ 2, 'x' \] 8$/,
     /^timeout executing$/,

@@ -62,7 +62,7 @@ describe("npm start", function () {
 
   const wrong: [what: string, args: () => string[], says: RegExp, code: number, url?: string][] = [
     ["there is no such folder", () => [join(folder, "nowhere")], /^There is no .*nowhere\. Name a folder/, 1],
-    ["the folder is a file", () => [join(folder, "a")], /a is no folder/, 1],
+    ["the folder is a file", () => [join(folder, "a")], /a is not a folder/, 1],
     ["an option is not known", () => ["--fast"], /^Usage: npm start/, 2],
     [
       "the database cannot be reached",

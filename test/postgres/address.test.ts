@@ -47,7 +47,7 @@ describe("the connection option", () => {
   for (const [parameter, says] of [
     ["target_session_attrs=standby", "any, read-write, primary"],
     ["target_session_attrs=prefer-standby", "any, read-write, primary"],
-    ["load_balance_hosts=random", "in their order"],
+    ["load_balance_hosts=random", "tries the hosts in order"],
     ["gssencmode=require", "sslmode"],
     ["service=main", "remove it"],
     ["hostaddr=127.0.0.1", "remove it"],
