@@ -1,5 +1,5 @@
 /**
- * A relay outlives its process: one instance inserts a job and stops, another one awaits it.
+ * A relay outlives its process: one host inserts a job and stops, another one awaits it.
  *
  *   node dist/examples/later.js
  */
