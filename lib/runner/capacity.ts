@@ -1,11 +1,11 @@
 import type { Acks } from "./acks.js";
 import type { Membership } from "./membership.js";
-import type { Producers } from "./producers.js";
 import type { Threads } from "./threads/threads.js";
 
 export interface CapacityOptions {
   readonly threads: Pick<Threads, "size">;
-  readonly producers: Pick<Producers, "running">;
+  /** How many threads the producers use, together. */
+  readonly producers: { readonly running: number };
   readonly acks: Pick<Acks, "congested">;
   readonly membership: Pick<Membership, "fresh">;
 }
