@@ -136,6 +136,54 @@ describe("a batcher", () => {
     expect(results.map(({ status }) => status === "fulfilled")).to.deep.equal([true, true, false, true, true]);
   });
 
+  it("says that an earlier try may have succeeded after a passing failure, and only then", async () => {
+    const attempts: { items: string[]; again: boolean }[] = [];
+    const batcher = make({
+      flush: async (items, { again }) => {
+        attempts.push({ items, again });
+        if (attempts.length === 1) throw Object.assign(new Error("gone"), { code: "ECONNRESET" });
+        if (items.includes("bad")) throw refusal("bad row");
+        return items;
+      },
+    });
+    await Promise.allSettled(["a", "bad"].map((item) => batcher.push(item)));
+    expect(attempts, "the pieces of a batch may be written like the whole").to.deep.equal([
+      { items: ["a", "bad"], again: false },
+      { items: ["a", "bad"], again: true },
+      { items: ["a"], again: true },
+      { items: ["bad"], again: true },
+    ]);
+    attempts.length = 1;
+    await Promise.allSettled(["b", "bad"].map((item) => batcher.push(item)));
+    expect(attempts.slice(1)).to.deep.equal([
+      { items: ["b", "bad"], again: false },
+      { items: ["b"], again: false },
+      { items: ["bad"], again: false },
+    ]);
+  });
+
+  it("splits a batch after a passing failure that may be one item's fault", async () => {
+    const attempts: { items: string[]; again: boolean }[] = [];
+    let failures = 2;
+    const batcher = make({
+      suspicious: () => true,
+      patience: 0,
+      flush: async (items, { again }) => {
+        attempts.push({ items, again });
+        if (items.includes("slow") && failures-- > 0) throw Object.assign(new Error("slow"), { code: "57014" });
+        return items;
+      },
+    });
+    const results = await Promise.allSettled(["a", "slow"].map((item) => batcher.push(item)));
+    expect(results.map(({ status }) => status)).to.deep.equal(["fulfilled", "rejected"]);
+    expect(attempts).to.deep.equal([
+      { items: ["a", "slow"], again: false },
+      { items: ["a"], again: true },
+      { items: ["slow"], again: true },
+    ]);
+    expect(telemetry.counts()).to.deep.equal({ "batch:retry": 2 });
+  });
+
   it("rejects an item that it has retried for longer than its patience", async () => {
     const batcher = make({
       patience: 0,

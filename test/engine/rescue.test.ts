@@ -77,6 +77,16 @@ describe("the engine's services", () => {
     expect(await test.beat(test.two, "43"), "it learns that it was declared lost").to.equal(false);
   });
 
+  it("leave a host alone that has another lock than a look has seen", async () => {
+    await test.one.insert([newRow()]);
+    await test.claimOne(test.two);
+    await test.beat(test.two, "43");
+    const loss = await test.lossOf("two", { unlocked: true });
+    await test.sql.query("update baton.hosts set lock_key = 44 where id = 'two'");
+    const verdict = lost(bareAnswer(ANSWER_KINDS.exhausted));
+    expect(await test.one.rescue(loss, verdict)).to.deep.equal({ jobs: 0, discarded: 0, gone: false });
+  });
+
   it("release what a host still holds by the table when it leaves", async () => {
     await test.one.insert([newRow(), newRow()]);
     await test.two.claim("default", 2, 1);

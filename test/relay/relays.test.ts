@@ -89,10 +89,12 @@ describe("awaiting", () => {
   });
 
   it("ends at once if the row is gone and the slot is old", async () => {
-    const impatient = new RelaysFixture({ overdue: -1 });
-    const relay = impatient.inserted();
-    impatient.table.delete(relay.ref);
-    const [result] = await impatient.relays.awaitMany([relay], Infinity);
+    fixture.stop();
+    fixture = new RelaysFixture({ overdue: -1 });
+    ({ relays, table } = fixture);
+    const relay = fixture.inserted();
+    table.delete(relay.ref);
+    const [result] = await relays.awaitMany([relay], Infinity);
     expect(result?.ok === false && result.error).to.be.instanceOf(JobNotFoundError);
   });
 
@@ -166,6 +168,7 @@ describe("awaiting", () => {
     }
     expect(fixture.telemetry.counts()).to.deep.equal({ "envelope:unknown": 5, "envelope:unawaited": 1 });
     expect(await relays.await(relay, 0)).to.deep.include({ ok: false, error: "timeout" });
+    expect(relays.status()).to.deep.equal({ awaited: 0, held: 1 });
   });
 
   it("rejects with the reason of its signal, before and during", async () => {

@@ -258,6 +258,18 @@ describe("the producer", () => {
     expect(world.seat()).not.to.equal(null);
   });
 
+  it("gives no seat while a claimed job waits for a thread", async () => {
+    const world = new World();
+    world.producer.start();
+    world.closed = true;
+    await world.reply(1);
+    world.closed = false;
+    expect([world.producer.waiting, world.producer.running, world.claims.length]).to.deep.equal([1, 0, 0]);
+    expect(world.seat()).to.equal(null);
+    world.producer.advance();
+    expect(world.seat()).not.to.equal(null);
+  });
+
   it("releases what waits when it stops, and what the claim under way brings", async () => {
     const world = new World({ limit: 1 });
     world.producer.start();

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { Acks } from "../../lib/runner/acks.js";
 import type { Ack } from "../../lib/engine/complete.js";
+import { Stragglers } from "../../lib/runner/stragglers.js";
 import { Telemetry } from "../../lib/telemetry.js";
 import { completed } from "../support/engines.js";
 import { until } from "../support/until.js";
@@ -61,6 +62,24 @@ describe("an outcome that the database does not write", () => {
     expect(await faulty).to.equal(TIMED_OUT);
     expect(await acks.push(ack(200))).to.equal(true);
     expect((tries.get(77) ?? 0) - before, "the last try in a batch was its first alone").to.be.within(1, 2);
+  });
+
+  it("is tried three times, the one that timed out before included", async () => {
+    const again: unknown[] = [];
+    const stragglers = new Stragglers({
+      engine: {
+        complete: async (_acks, options) => {
+          again.push(options);
+          throw TIMED_OUT;
+        },
+        writable: async () => {},
+      },
+      telemetry: new Telemetry("test"),
+      pause: 0,
+    });
+    expect(await stragglers.retry(ack(1)).catch((error: unknown) => error)).to.equal(TIMED_OUT);
+    expect(again).to.deep.equal([{ again: true }, { again: true }]);
+    expect(stragglers.pending).to.equal(0);
   });
 
   it("is retried after any number of time-outs while the database can write nothing", async () => {
