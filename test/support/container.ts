@@ -1,7 +1,7 @@
 import { get } from "node:http";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { TestServer } from "./database.js";
+import type { TestServer } from "./test-server.js";
 
 const IMAGE = "postgres:18-alpine";
 

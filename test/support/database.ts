@@ -2,16 +2,8 @@ import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { startEmbedded } from "../../lib/embedded.js";
 import { engineAnswers, startContainer } from "./container.js";
+import type { TestServer } from "./test-server.js";
 import { until } from "./until.js";
-
-/** The PostgreSQL server of one test run. */
-export interface TestServer {
-  readonly url: string;
-  /** A description for the log: `embedded`, `container postgres:18-alpine` or `DATABASE_URL`. */
-  readonly kind: string;
-  /** Stops the server, unless it is that of DATABASE_URL. */
-  stop(): Promise<void>;
-}
 
 /** A database for one test or suite. */
 export interface TestDatabase {
