@@ -129,7 +129,7 @@ export class Acks {
   #lane(name: string, limit: number): Batcher<Ack, boolean> {
     return new Batcher({
       name,
-      flush: (acks: Ack[], { again }) => this.#complete(acks, again),
+      flush: (acks: Ack[], attempt) => this.#complete(acks, attempt),
       limit,
       weigh,
       maxWeight: BATCH_BYTES,
@@ -141,9 +141,9 @@ export class Acks {
     });
   }
 
-  async #complete(acks: Ack[], again: boolean): Promise<boolean[]> {
+  async #complete(acks: Ack[], attempt: { readonly again: boolean }): Promise<boolean[]> {
     const { engine, onCapacity } = this.#options;
-    const written = await engine.complete(acks, { again });
+    const written = await engine.complete(acks, attempt);
     // Producers that a congestion has stopped have no other wake-up. Deferred, because these acks
     // count as pending until they resolve.
     if (this.congested) setImmediate(onCapacity);
