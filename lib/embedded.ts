@@ -41,7 +41,7 @@ export interface EmbeddedOptions {
 /** An embedded PostgreSQL server, as {@link startEmbedded} returns it. */
 export interface Embedded extends AsyncDisposable {
   /**
-   * The URL of its database `postgres`, for the superuser, with a random password.
+   * The URL of its database `postgres`, for the superuser, with a password drawn for this machine.
    * The same after every start.
    */
   readonly url: string;
