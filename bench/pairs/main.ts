@@ -22,6 +22,15 @@ const COUNTED = 500;
 /** Half the width of a 95 % confidence interval, in standard errors, for about 20 pairs. */
 const T = 2.09;
 
+const HELP = `Compare this build of pg-baton with another one, in turns.
+
+Usage: npm run bench:pairs -- --against <folder> [options]
+
+  --against <folder>  a checkout of the other commit, built
+  --pairs <n>         rounds, in each of which both builds run once; default: 20
+  --help
+`;
+
 const LINES = [
   { figure: "inFlight", label: "100 awaits in flight", unit: "/s" },
   { figure: "noops", label: "no-op jobs", unit: "/s" },
@@ -31,10 +40,12 @@ const LINES = [
 ].map(({ figure, ...line }) => ({ ...line, of: ["this", figure] as const, against: ["other", figure] as const }));
 
 await command("bench:pairs", async () => {
-  const { against, pairs } = parse(process.argv.slice(2), {
+  const { against, pairs, help } = parse(process.argv.slice(2), {
     against: { type: "string" },
     pairs: { type: "string", default: "20" },
+    help: { type: "boolean", short: "h", default: false },
   });
+  if (help) return void process.stdout.write(HELP);
   if (against === undefined) throw new ArgumentsError("--against is missing: the folder of another checkout, built");
   const dists = { this: fileURLToPath(new URL("../..", import.meta.url)), other: resolve(against, "dist") };
   const question: Question = {
