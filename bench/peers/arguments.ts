@@ -1,6 +1,14 @@
 import { nameOf, namesOf, parse, type Reporter, REPORTERS, wholeNumber } from "../support/arguments.js";
 
-export const PEERS = ["baton", "piscina", "graphile-worker", "pg-boss", "bullmq-postgres", "bullmq-redis"] as const;
+export const PEERS = [
+  "baton",
+  "piscina",
+  "floor",
+  "graphile-worker",
+  "pg-boss",
+  "bullmq-postgres",
+  "bullmq-redis",
+] as const;
 export type PeerName = (typeof PEERS)[number];
 
 /** The kinds of work, in the order of the report. */

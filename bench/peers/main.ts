@@ -11,6 +11,8 @@ const NOTES = [
     "is recorded; without NOTIFY in one process.",
   "BullMQ on Redis: append-only file, synced once a second, as BullMQ advises; up to a second of accepted jobs can be " +
     "lost. All others commit to disk; Piscina keeps nothing.",
+  "Floor: the same statements by hand on bare pg, in batches where many jobs are under way, without threads, retries " +
+    "and fences.",
   "Baton's threads have a lower OS priority (Linux): beside other programs they get less of the machine than the " +
     "peers' threads.",
 ];

@@ -13,8 +13,14 @@ const PROCESS = new URL("../../../bench/peers/dist/process.js", import.meta.url)
 const JOB_MS = 10;
 const IN_FLIGHT = 100;
 
-/** Bare Piscina keeps nothing, and works in one process only. */
-const PISCINA: ReadonlySet<Work> = new Set<Work>(["same", "noop", "cpu"]);
+/**
+ * The works of peers that cannot do all. Bare Piscina keeps nothing, and works in one process only.
+ * The floor has no threads.
+ */
+const WORKS_OF: Readonly<Partial<Record<PeerName, ReadonlySet<Work>>>> = {
+  piscina: new Set<Work>(["same", "noop", "cpu"]),
+  floor: new Set<Work>(["latency", "same", "inflight", "noop"]),
+};
 
 const AWAITING: readonly Column[] = [
   { figure: "p50", label: "p50", unit: "ms" },
@@ -103,7 +109,7 @@ export interface Options {
 /** A work as a question of the bench, with the peers as contenders. */
 export function questionOf(work: Work, options: Options): Question {
   const { title, count, columns } = PLANS[work];
-  const peers = options.peers.filter((peer) => peer !== "piscina" || PISCINA.has(work));
+  const peers = options.peers.filter((peer) => WORKS_OF[peer]?.has(work) ?? true);
   const shown = scaled(count, options).toLocaleString("en");
   const lost: Column = { figure: "lost", label: "lost", unit: `of ${shown}` };
   return {
