@@ -172,7 +172,7 @@ export class Batcher<Item, Result> {
       this.#pace.stopGathering();
       this.#schedule();
     };
-    this.#timer = setTimeout(wake, time - performance.now());
+    this.#timer = setTimeout(wake, Math.max(0, time - performance.now()));
   }
 
   async #send(): Promise<void> {

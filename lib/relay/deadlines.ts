@@ -62,7 +62,7 @@ export class Deadlines<Item> implements Iterable<Item> {
   }
 
   #arm(deadline: number, group: Group<Item>): void {
-    const ms = Math.min(deadline - performance.now(), LONGEST_TIMER);
+    const ms = Math.min(Math.max(0, deadline - performance.now()), LONGEST_TIMER);
     group.timer = setTimeout(() => this.#wake(deadline, group), ms);
   }
 

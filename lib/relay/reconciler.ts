@@ -139,7 +139,7 @@ export class Reconciler {
     clearTimeout(this.#timer);
     this.#wakeAt = at;
     if (at === Number.POSITIVE_INFINITY) return;
-    this.#timer = setTimeout(() => void this.#lookUpDue(), at - performance.now()).unref();
+    this.#timer = setTimeout(() => void this.#lookUpDue(), Math.max(0, at - performance.now())).unref();
   }
 
   async #lookUpDue(): Promise<void> {

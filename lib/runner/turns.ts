@@ -152,7 +152,7 @@ export class Turns {
     const next = { ...call, wave: call.wave + 1, from: this.#options.host };
     this.#owedAt = performance.now();
     // One call stands for all within the pause: a host that hears it claims all there is.
-    this.#timer ??= setTimeout(() => this.#send(next), this.#passedAt + PAUSE - performance.now());
+    this.#timer ??= setTimeout(() => this.#send(next), Math.max(0, this.#passedAt + PAUSE - performance.now()));
     return true;
   }
 
