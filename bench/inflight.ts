@@ -1,6 +1,5 @@
 import { Baton } from "../lib/index.js";
-import { BatchedFloor } from "./support/batched-floor.js";
-import { REPLIES } from "./support/floor.js";
+import { batchedFloorCaller } from "./support/batched-floor.js";
 import { keepInFlight } from "./support/in-flight.js";
 import type { Bench, Contender, Figures, Question, Target } from "./support/question.js";
 import { THREADS } from "./support/sides.js";
@@ -61,14 +60,8 @@ async function baton(bench: Bench): Promise<Contender> {
 async function byHand(bench: Bench): Promise<Contender> {
   const url = await bench.database();
   await bench.child(FLOOR_HOST, { url });
-  const [listening, working] = [await BatchedFloor.connect(url), await BatchedFloor.connect(url)];
-  await listening.listen(REPLIES, (payload) => working.settle(payload));
-  const call = async (int: number): Promise<boolean> => {
-    await working.call(int);
-    return true;
-  };
-  const close = async () => void (await Promise.all([listening.close(), working.close()]));
-  return contender("by hand", call, close);
+  const { call, close } = await batchedFloorCaller(url);
+  return contender("by hand", async (int) => (await call(int)) === int, close);
 }
 
 /** Each round measures one level after the other. */

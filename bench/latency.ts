@@ -1,5 +1,5 @@
 import { Baton, type BatonOptions } from "../lib/index.js";
-import { Floor, readReply, REPLIES } from "./support/floor.js";
+import { Floor, floorCaller } from "./support/floor.js";
 import type { Bench, Contender, Figures, Line, Question, Target } from "./support/question.js";
 import { percentile } from "./support/stats.js";
 import { Same } from "./workers/noop.js";
@@ -85,16 +85,7 @@ function batonContender(name: string, baton: Baton): Contender {
 async function floorApart(bench: Bench): Promise<Contender> {
   const url = await bench.database();
   await bench.child(FLOOR_HOST, { url });
-  const [listening, working] = [await Floor.connect(url), await Floor.connect(url)];
-  // A result may arrive before the reply to its insert.
-  let heard: (int: number) => void = () => {};
-  await listening.listen(REPLIES, (payload) => heard(readReply(payload).int));
-  const call = (int: number): Promise<number> =>
-    new Promise((resolve, reject) => {
-      heard = resolve;
-      working.submit(int).catch(reject);
-    });
-  const close = async () => void (await Promise.all([listening.close(), working.close()]));
+  const { call, close } = await floorCaller(url);
   return contender("by hand", call, close);
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
-import { readReply, REPLIES, TABLE } from "./floor.js";
+import { type FloorCaller, readReply, REPLIES, TABLE } from "./floor.js";
 
 // Many jobs at a time: what arrives while a statement is under way leaves with the next.
 const INSERT = {
@@ -95,4 +95,36 @@ export class BatchedFloor {
     }
     this.#busy = false;
   }
+}
+
+/** Awaits many jobs at a time, which another process runs. */
+export async function batchedFloorCaller(url: string): Promise<FloorCaller> {
+  const [listening, working] = [await BatchedFloor.connect(url), await BatchedFloor.connect(url)];
+  await listening.listen(REPLIES, (payload) => working.settle(payload));
+  return {
+    call: async (int) => {
+      await working.call(int);
+      return int;
+    },
+    close: async () => void (await Promise.all([listening.close(), working.close()])),
+  };
+}
+
+/** Runs all jobs there are at each notification. Returns how to stop. */
+export async function batchedFloorHost(url: string): Promise<() => Promise<void>> {
+  const [listening, working] = [await BatchedFloor.connect(url), await BatchedFloor.connect(url)];
+  let again = false;
+  let running = false;
+  const run = async (): Promise<void> => {
+    again = true;
+    if (running) return;
+    running = true;
+    while (again) {
+      again = false;
+      await working.runAll();
+    }
+    running = false;
+  };
+  await listening.listen("floor", () => void run());
+  return async () => void (await Promise.all([listening.close(), working.close()]));
 }

@@ -42,6 +42,13 @@ interface Claimed {
   readonly args: { readonly int: number };
 }
 
+/** The awaiting side of a floor. */
+export interface FloorCaller {
+  /** Inserts a job that returns this number, and awaits it. */
+  readonly call: (int: number) => Promise<number>;
+  readonly close: () => Promise<void>;
+}
+
 /**
  * The floor for latencies: a durable job by hand on bare `pg`, with the least statements, prepared,
  * one row each. There are no threads, no retries and no rescue.
@@ -102,6 +109,29 @@ export class Floor {
   async close(): Promise<void> {
     await this.#client.end();
   }
+}
+
+/** Awaits jobs one at a time, which another process runs. */
+export async function floorCaller(url: string): Promise<FloorCaller> {
+  const [listening, working] = [await Floor.connect(url), await Floor.connect(url)];
+  // A result may arrive before the reply to its insert.
+  let heard: (int: number) => void = () => {};
+  await listening.listen(REPLIES, (payload) => heard(readReply(payload).int));
+  return {
+    call: (int) =>
+      new Promise((resolve, reject) => {
+        heard = resolve;
+        working.submit(int).catch(reject);
+      }),
+    close: async () => void (await Promise.all([listening.close(), working.close()])),
+  };
+}
+
+/** Runs a job for each notification. Returns how to stop. */
+export async function floorHost(url: string): Promise<() => Promise<void>> {
+  const [listening, working] = [await Floor.connect(url), await Floor.connect(url)];
+  await listening.listen("floor", () => void working.runNext());
+  return async () => void (await Promise.all([listening.close(), working.close()]));
 }
 
 /** Parses the notification of a result. */

@@ -3,6 +3,7 @@ import { insertChannel } from "../engine/fragments.js";
 import type { CheckedJob } from "../job/checked-job.js";
 import type { Notifier } from "../notifier.js";
 import type { Database } from "../postgres/database.js";
+import type { CheckedOptions } from "../options.js";
 import type { Telemetry } from "../telemetry.js";
 import type { AnyWorker } from "../worker.js";
 import { Acks } from "./acks.js";
@@ -25,30 +26,28 @@ import { Isolation } from "./threads/isolation.js";
 import { Threads } from "./threads/threads.js";
 import { Turns } from "./turns.js";
 
-/** How a host serves one queue. */
-export interface QueueOptions {
-  readonly limit: number;
-  readonly paused: boolean;
-}
+/** The options of a Baton that concern its runner. */
+type BatonPart = Pick<
+  CheckedOptions,
+  | "name"
+  | "prefix"
+  | "queues"
+  | "workers"
+  | "threads"
+  | "maxJobsPerThread"
+  | "maxThreadAge"
+  | "resultLimit"
+  | "retention"
+  | "shutdownGracePeriod"
+  | "delivery"
+>;
 
-export interface RunnerOptions {
-  readonly name: string;
-  readonly prefix: string;
+export interface RunnerOptions extends BatonPart {
   readonly version: string;
-  readonly queues: ReadonlyMap<string, QueueOptions>;
-  readonly workers: readonly AnyWorker[];
-  readonly threads: number;
-  readonly maxJobsPerThread: number;
-  readonly maxThreadAge: number;
-  readonly resultLimit: number;
-  readonly retention: number;
-  /** ms that running jobs get to end when the host stops. */
-  readonly shutdownGracePeriod: number;
   readonly database: Database;
   readonly engine: Engine;
   readonly notifier: Notifier;
   readonly deliver: RecorderOptions["deliver"];
-  readonly delivery: RecorderOptions["delivery"];
   readonly telemetry: Telemetry;
 }
 
@@ -178,7 +177,7 @@ export class Runner {
 
   #producerOf(queue: string, holds: Holds, capacity: Capacity): Producer {
     const { engine, queues, telemetry } = this.#options;
-    const { limit, paused } = queues.get(queue) as QueueOptions;
+    const { limit, paused } = queues.get(queue) as { limit: number; paused: boolean };
     const turns = new Turns({
       queue,
       host: engine.host,

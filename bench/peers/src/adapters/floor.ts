@@ -1,6 +1,6 @@
 import pg from "pg";
-import { BatchedFloor } from "../../../../dist/bench/support/batched-floor.js";
-import { Floor, readReply, REPLIES } from "../../../../dist/bench/support/floor.js";
+import { batchedFloorCaller, batchedFloorHost } from "../../../../dist/bench/support/batched-floor.js";
+import { Floor, floorCaller, floorHost } from "../../../../dist/bench/support/floor.js";
 import type { Caller, Peer } from "../../../../dist/bench/peers/peer.js";
 import { Tables } from "../until.js";
 
@@ -10,50 +10,18 @@ import { Tables } from "../until.js";
  */
 export const peer: Peer = {
   host: async ({ database, work }) => {
-    if (work === "latency") {
-      const [listening, working] = [await Floor.connect(database), await Floor.connect(database)];
-      await listening.listen("floor", () => void working.runNext());
-      return { close: () => closeAll(listening, working) };
-    }
-    const [listening, working] = [await BatchedFloor.connect(database), await BatchedFloor.connect(database)];
-    let running = Promise.resolve();
-    await listening.listen("floor", () => {
-      running = running.then(() => working.runAll());
-    });
-    return { close: () => closeAll(listening, working) };
+    return { close: await (work === "latency" ? floorHost(database) : batchedFloorHost(database)) };
   },
   caller: async ({ database, work }) => {
-    if (work === "latency") return await oneAtATime(database);
-    return work === "inflight" ? await inFlight(database) : await draining(database);
+    if (work === "noop") return await draining(database);
+    const floor = await (work === "latency" ? floorCaller(database) : batchedFloorCaller(database));
+    return { ...floor, drain: unsupported };
   },
   both: async ({ database }) => {
     const floor = await Floor.connect(database);
     return { call: (int) => floor.runClaimed(int), drain: unsupported, close: () => floor.close() };
   },
 };
-
-async function oneAtATime(database: string): Promise<Caller> {
-  const [listening, working] = [await Floor.connect(database), await Floor.connect(database)];
-  // A result may arrive before the reply to its insert.
-  let heard: (int: number) => void = () => {};
-  await listening.listen(REPLIES, (payload) => heard(readReply(payload).int));
-  const call = (int: number): Promise<number> =>
-    new Promise((resolve, reject) => {
-      heard = resolve;
-      working.submit(int).catch(reject);
-    });
-  return { call, drain: unsupported, close: () => closeAll(listening, working) };
-}
-
-async function inFlight(database: string): Promise<Caller> {
-  const [listening, working] = [await BatchedFloor.connect(database), await BatchedFloor.connect(database)];
-  await listening.listen(REPLIES, (payload) => working.settle(payload));
-  const call = async (int: number): Promise<number> => {
-    await working.call(int);
-    return int;
-  };
-  return { call, drain: unsupported, close: () => closeAll(listening, working) };
-}
 
 async function draining(database: string): Promise<Caller> {
   const client = new pg.Client(database);
@@ -75,10 +43,6 @@ async function draining(database: string): Promise<Caller> {
       await client.end();
     },
   };
-}
-
-async function closeAll(...floors: readonly { close(): Promise<void> }[]): Promise<void> {
-  await Promise.all(floors.map((floor) => floor.close()));
 }
 
 function unsupported(): never {
